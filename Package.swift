@@ -1,0 +1,99 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of the house, with the only modules it may import (Docs/Architecture.md).
+/// `TidyTests` reads this file and holds the sources to it.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+let nio: [Target.Dependency] = [
+  .product(name: "NIOCore", package: "swift-nio"),
+  .product(name: "NIOPosix", package: "swift-nio"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func suite(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+  name: "quorate",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "quorate", targets: ["quorate"]),
+    .library(name: "QuorateClient", targets: ["Client"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+  ],
+  targets: [
+    // Above the line: deterministic. No clock, socket, disk, lock, async or hidden dice.
+    module("Checksum"),
+    module("Raft"),
+    module("KeyValue", ["Checksum"]),
+    module("Replica", ["Raft", "KeyValue"]),
+    module("Wire", ["Raft", "KeyValue", "Replica", "Checksum"]),
+    module("Linearizability"),
+
+    // Below the line: the world.
+    .systemLibrary(
+      name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    module("Storage", ["Raft", "KeyValue", "Checksum", "CSQLite"]),
+    module("Simulation", ["Replica", "Wire", "Storage", "Linearizability", "Raft", "KeyValue"]),
+    module("Transport", ["Wire", "Raft", "Replica"] + nio),
+    module("EtcdAPI", [.product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+    module("Services", ["EtcdAPI", "KeyValue", "Replica", "Raft"]),
+    module(
+      "RPC",
+      nio + [
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+        .product(name: "NIOHPACK", package: "swift-nio-http2"),
+      ]),
+    module(
+      "Server",
+      [
+        "Services", "Storage", "Transport", "RPC", "Replica", "Raft", "KeyValue", "Wire",
+        "EtcdAPI", .product(name: "Logging", package: "swift-log"),
+      ] + nio),
+    module("Client", ["EtcdAPI", "RPC"] + nio),
+    module("Lab", ["Client", "Linearizability", "Simulation"]),
+    .executableTarget(
+      name: "quorate",
+      dependencies: [
+        "Server", "Client", "Lab", "Simulation",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
+
+    // Tests.
+    suite("ChecksumTests", ["Checksum"]),
+    suite("RaftTests", ["Raft"]),
+    suite("KeyValueTests", ["KeyValue", "Checksum"]),
+    suite("ReplicaTests", ["Replica", "Raft", "KeyValue"]),
+    suite("WireTests", ["Wire", "Raft", "KeyValue", "Replica", "Checksum"]),
+    suite("LinearizabilityTests", ["Linearizability"]),
+    suite("StorageTests", ["Storage", "Raft", "KeyValue", "Checksum", "CSQLite"]),
+    suite("SimulationTests", ["Simulation", "Raft", "KeyValue", "Replica", "Linearizability"]),
+    suite("TransportTests", ["Transport", "Wire", "Raft"] + nio),
+    suite("ServicesTests", ["Services", "EtcdAPI", "KeyValue", "Replica"]),
+    suite("RPCTests", ["RPC"] + nio),
+    suite("ServerTests", ["Server", "Client", "EtcdAPI"]),
+    suite("ClientTests", ["Client", "EtcdAPI", "RPC"]),
+    suite("LabTests", ["Lab", "Client"]),
+    suite("TidyTests", []),
+  ]
+)

@@ -1,0 +1,40 @@
+/// What a core is told once, when it starts.
+public struct RaftSettings: Hashable, Sendable {
+  public var heartbeatInterval: Duration = .milliseconds(100)
+  /// Each draw lies in `electionTimeout ..< 2 × electionTimeout` (Raft §5.2).
+  public var electionTimeout: Duration = .milliseconds(1000)
+  /// One AppendEntries carries about this much at most, and at least one entry.
+  public var appendLimitBytes = 1 << 20
+  /// AppendEntries on their way to one follower without an answer.
+  public var inflightLimit = 256
+  /// Recent entries kept in memory.
+  public var windowLimitBytes = 32 << 20
+  /// Entries appended but not committed; above it proposals are refused.
+  public var uncommittedLimitBytes = 64 << 20
+  /// Entries handed to the state machine but not yet reported applied.
+  public var unappliedLimitBytes = 16 << 20
+  /// Entries kept behind `durableApplied` so that a slow follower needs no snapshot.
+  public var retainedEntries: UInt64 = 10_000
+  public var retainedBytes = 64 << 20
+  /// A learner may be promoted when it lacks no more entries than this.
+  public var promotionLag: UInt64 = 1_000
+
+  public init() {}
+}
+
+/// What a member finds on its disk when it starts.
+public struct Recovered: Sendable {
+  public var hardState: HardState
+  public var base: LogBase
+  /// The whole log after `base.last`, consecutive.
+  public var entries: [Entry]
+  /// What the state machine has applied; `base.last.index ... last entry`.
+  public var applied: LogIndex
+
+  public init(hardState: HardState, base: LogBase, entries: [Entry], applied: LogIndex) {
+    self.hardState = hardState
+    self.base = base
+    self.entries = entries
+    self.applied = applied
+  }
+}

@@ -1,0 +1,4 @@
+@main
+struct Quorate {
+  static func main() {}
+}
