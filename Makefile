@@ -1,0 +1,55 @@
+# `make demo` and `make test` are all that a new user needs; both set the machine up first.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+SEEDS ?= 2000
+FIRST_SEED ?= $(shell date +%s)
+RELEASE := .build/release/quorate
+
+.PHONY: help setup build demo test install verify fix bench swarm compare sanitize clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what building and testing need (apt, as root)
+	@Scripts/setup
+
+build: setup
+	swift build -c release --product quorate
+
+demo: build ## Three members: write, read, cut, heal, and what happened
+	@QUORATE=$(RELEASE) Scripts/demo
+
+test: build ## Every test: units, suites, seeds, real processes
+	swift test --disable-xctest
+
+install: build ## Install the executable and its shell completions under PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 0755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/quorate
+	$(RELEASE) completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/quorate
+
+verify: setup ## Layout and generated code; changes nothing
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	Scripts/generate-protos --check
+
+sanitize: setup ## The suite under the thread and the address sanitizer
+	swift test --disable-xctest --sanitize=thread --scratch-path .build/thread
+	ASAN_OPTIONS=detect_leaks=0 \
+	  swift test --disable-xctest --sanitize=address --scratch-path .build/address
+
+fix: ## Lay the sources out
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+bench: build ## Puts and gets beside etcd, alternating
+	Scripts/bench
+
+swarm: build ## SEEDS=… FIRST_SEED=… random simulated clusters
+	$(RELEASE) simulate --first-seed $(FIRST_SEED) --seeds $(SEEDS)
+
+compare: build ## The same generated requests to etcd and to Quorate
+	Scripts/compare
+
+clean:
+	rm -rf .build

@@ -1,0 +1,56 @@
+import Foundation
+
+/// The checkout as its files show it.
+enum House {
+  static let root = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+  static let sources = swiftFiles(below: "Sources")
+  static let tests = swiftFiles(below: "Tests")
+
+  /// The modules above the line: no clock, socket, disk, lock, `async` or hidden dice.
+  static let deterministic: Set<String> = [
+    "Checksum", "Raft", "KeyValue", "Replica", "Wire", "Linearizability",
+  ]
+
+  /// What each target of Package.swift may import: the names in its `module(…)` line.
+  static let arrows: [String: Set<String>] = {
+    let manifest = text(of: "Package.swift")
+    let start = manifest.range(of: "targets: [")!.upperBound
+    var arrows: [String: Set<String>] = [:]
+    var target: String?
+    for line in manifest[start...].split(separator: "\n") {
+      var names = line.matches(of: #/"([A-Za-z0-9]+)"/#).map { String($0.1) }
+      let opens = ["module(", "suite(", ".executableTarget(", ".systemLibrary("]
+      if opens.contains(where: { line.trimmingCharacters(in: .whitespaces).hasPrefix($0) }) {
+        target = nil
+      }
+      if target == nil, let first = names.first {
+        target = first
+        arrows[first] = []
+        names.removeFirst()
+      }
+      if let target {
+        arrows[target]!.formUnion(names)
+        if line.contains("+ nio") || line.contains(" nio + ") || line.contains("nio +") {
+          arrows[target]!.formUnion(["NIOCore", "NIOPosix"])
+        }
+      }
+    }
+    return arrows
+  }()
+
+  static func text(of path: String) -> String {
+    // Every path comes from the listing of the checkout that this very file is in.
+    try! String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
+  }
+
+  private static func swiftFiles(below folder: String) -> [SourceFile] {
+    let base = root.appendingPathComponent(folder).path
+    guard let walk = FileManager.default.enumerator(atPath: base) else { return [] }
+    return walk.compactMap { $0 as? String }
+      .filter { $0.hasSuffix(".swift") }
+      .sorted()
+      .map { SourceFile(path: "\(folder)/\($0)", text: text(of: "\(folder)/\($0)")) }
+  }
+}
