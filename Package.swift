@@ -17,8 +17,10 @@ let nio: [Target.Dependency] = [
   .product(name: "NIOPosix", package: "swift-nio"),
 ]
 
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func module(
+  _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
 }
 
 func suite(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -54,7 +56,9 @@ let package = Package(
     module("Storage", ["Raft", "KeyValue", "Checksum", "CSQLite"]),
     module("Simulation", ["Replica", "Wire", "Storage", "Linearizability", "Raft", "KeyValue"]),
     module("Transport", ["Wire", "Raft", "Replica"] + nio),
-    module("EtcdAPI", [.product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+    module(
+      "EtcdAPI", [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      exclude: ["Protos"]),
     module("Services", ["EtcdAPI", "KeyValue", "Replica", "Raft"]),
     module(
       "RPC",
