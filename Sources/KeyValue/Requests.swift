@@ -39,11 +39,14 @@ public struct RangeResponse: Hashable, Sendable {
   public var more: Bool
   /// How many keys the range holds, whatever the limit and the revision filters.
   public var count: Int64
+  /// The store's revision when it answered; etcd puts it in the header, inside a transaction too.
+  public var revision: Int64
 
-  public init(pairs: [Row], more: Bool, count: Int64) {
+  public init(pairs: [Row], more: Bool, count: Int64, revision: Int64) {
     self.pairs = pairs
     self.more = more
     self.count = count
+    self.revision = revision
   }
 }
 
@@ -64,8 +67,13 @@ public struct PutRequest: Hashable, Sendable {
 
 public struct PutResponse: Hashable, Sendable {
   public var previous: Row?
+  /// The store's revision after the put.
+  public var revision: Int64
 
-  public init(previous: Row?) { self.previous = previous }
+  public init(previous: Row?, revision: Int64) {
+    self.previous = previous
+    self.revision = revision
+  }
 }
 
 /// etcd rpc.proto DeleteRangeRequest.
@@ -79,10 +87,13 @@ public struct DeleteRangeRequest: Hashable, Sendable {
 public struct DeleteRangeResponse: Hashable, Sendable {
   public var deleted: Int64
   public var previous: [Row]
+  /// The store's revision after the deletion, within its transaction.
+  public var revision: Int64
 
-  public init(deleted: Int64, previous: [Row]) {
+  public init(deleted: Int64, previous: [Row], revision: Int64) {
     self.deleted = deleted
     self.previous = previous
+    self.revision = revision
   }
 }
 
