@@ -1,0 +1,62 @@
+import KeyValue
+import Raft
+
+/// A member's store without a disk, for the simulator and for tests.
+///
+/// What a disk would keep survives `crash`; objects that were opened before it must not be used
+/// after it.
+public final class MemoryStore: MemberStore {
+  public let identity: Identity
+  public private(set) var failure = StorageFailure()
+  public var log: any LogStore { memoryLog }
+  private let memoryLog: MemoryLog
+  /// The generations that the disk holds, the present one and perhaps others beside it.
+  private var states: [UInt64: MemoryState] = [:]
+
+  public init(identity: Identity) {
+    self.identity = identity
+    memoryLog = MemoryLog(failure: failure)
+    states[1] = MemoryState(generation: 1, contents: .init(), failure: failure)
+  }
+
+  public func openState() throws(StorageError) -> any StateStore {
+    try failure.check()
+    guard let state = states[memoryLog.generation] else {
+      preconditionFailure("generation \(memoryLog.generation) was installed but never received")
+    }
+    return state
+  }
+
+  public func receiveSnapshot() throws(StorageError) -> any SnapshotSink {
+    try failure.check()
+    memoryLog.ready = nil
+    return MemorySnapshotSink { [unowned self] contents in
+      let generation = memoryLog.generation + 1
+      states[generation] = MemoryState(
+        generation: generation, contents: contents, failure: failure)
+      memoryLog.ready = EntryID(
+        term: Term(contents.meta.appliedTerm), index: LogIndex(contents.meta.appliedIndex))
+    }
+  }
+
+  public func removeOldGenerations() throws(StorageError) {
+    try failure.check()
+    for generation in states.keys.sorted() where generation < memoryLog.generation {
+      states[generation] = nil
+    }
+  }
+
+  public func space() -> Space { .plenty }
+
+  /// How many flushes a crash may take or leave.
+  public var unsyncedFlushes: Int { states[memoryLog.generation]?.unsyncedFlushes ?? 0 }
+
+  /// The power fails: the log keeps what was committed, the state what was durable and, of the
+  /// flushes since, the first `keepingFlushes`.
+  public func crash(keepingFlushes: Int = 0) {
+    memoryLog.ready = nil
+    let generation = memoryLog.generation
+    let left = states[generation]?.crash(keepingFlushes: keepingFlushes) ?? .init()
+    states = [generation: MemoryState(generation: generation, contents: left, failure: failure)]
+  }
+}

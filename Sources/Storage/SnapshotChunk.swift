@@ -1,0 +1,162 @@
+import KeyValue
+
+/// The parts of a snapshot stream. A chunk is `format, kind, sequence, payload, CRC-32C`; the
+/// sequence counts the chunks of a stream from zero, so none can be lost, repeated or exchanged.
+enum SnapshotChunk {
+  static let format: UInt8 = 1
+
+  enum Kind: UInt8 {
+    /// The `StateMeta`. First, once.
+    case head = 1
+    /// Rows in number order.
+    case rows = 2
+    /// The count of rows and the sum of their checksums. Last, once.
+    case end = 3
+  }
+
+  /// Starts a chunk.
+  static func open(_ kind: Kind, sequence: UInt64) -> [UInt8] {
+    var bytes = [format, kind.rawValue]
+    bytes.append(number: sequence)
+    return bytes
+  }
+
+  static func seal(_ bytes: inout [UInt8]) { bytes.append(number: bytes.checksum) }
+
+  /// The kind and the payload. *Throws* `snapshotRefused` if the chunk is not whole or not next.
+  static func parse(
+    _ bytes: [UInt8], sequence: UInt64
+  ) throws(StorageError) -> (Kind, ByteCursor) {
+    guard bytes.count >= 14 else { throw .snapshotRefused(reason: "chunk \(sequence) is short") }
+    var trailer = ByteCursor(bytes.suffix(4))
+    guard trailer.number(UInt32.self) == bytes.dropLast(4).checksum else {
+      throw .snapshotRefused(reason: "chunk \(sequence) fails its checksum")
+    }
+    var cursor = ByteCursor(bytes.dropLast(4))
+    guard cursor.number(UInt8.self) == format else {
+      throw .snapshotRefused(reason: "format \(bytes[0]) is not known")
+    }
+    guard let kind = cursor.number(UInt8.self).flatMap(Kind.init(rawValue:)) else {
+      throw .snapshotRefused(reason: "chunk \(sequence) has kind \(bytes[1])")
+    }
+    guard let number = cursor.number(UInt64.self), number == sequence else {
+      throw .snapshotRefused(reason: "chunk \(sequence) is missing")
+    }
+    return (kind, cursor)
+  }
+}
+
+/// Makes the chunks of one stream.
+struct SnapshotWriter {
+  private let meta: StateMeta
+  private var sequence: UInt64 = 0
+  private var sum = TableSum()
+  private var open: [UInt8] = []
+  private var hasEnded = false
+
+  init(meta: StateMeta) { self.meta = meta }
+
+  var hasBegun: Bool { sequence > 0 }
+
+  mutating func head() -> [UInt8] {
+    var bytes = SnapshotChunk.open(.head, sequence: 0)
+    meta.encode(into: &bytes)
+    return finish(&bytes)
+  }
+
+  /// The open chunk has room for the row, or is empty.
+  func wants(_ row: Row, _ limitBytes: Int) -> Bool {
+    open.isEmpty || open.count + row.encodedLength <= limitBytes
+  }
+
+  mutating func add(_ row: Row) {
+    if open.isEmpty { open = SnapshotChunk.open(.rows, sequence: sequence) }
+    let start = open.count
+    row.encode(into: &open)
+    sum.add(number: row.number, checksum: open[start...].checksum)
+  }
+
+  /// The open chunk, closed. *Precondition*: it holds a row.
+  mutating func chunk() -> [UInt8] {
+    precondition(!open.isEmpty, "a chunk of rows holds at least one")
+    defer { open = [] }
+    return finish(&open)
+  }
+
+  /// The last chunk, then `nil`.
+  mutating func end() -> [UInt8]? {
+    guard !hasEnded else { return nil }
+    hasEnded = true
+    var bytes = SnapshotChunk.open(.end, sequence: sequence)
+    sum.encode(into: &bytes)
+    return finish(&bytes)
+  }
+
+  private mutating func finish(_ bytes: inout [UInt8]) -> [UInt8] {
+    SnapshotChunk.seal(&bytes)
+    sequence += 1
+    return bytes
+  }
+}
+
+/// Takes the chunks of one stream apart and checks the whole.
+struct SnapshotReader {
+  private(set) var meta: StateMeta?
+  private(set) var sum = TableSum()
+  private var sequence: UInt64 = 0
+  private var lastRow: RowNumber = 0
+  private var hasEnded = false
+
+  /// The rows of the next chunk; none for head and end.
+  mutating func take(_ chunk: [UInt8]) throws(StorageError) -> [Row] {
+    guard !hasEnded else { throw .snapshotRefused(reason: "it goes on after its end") }
+    var (kind, cursor) = try SnapshotChunk.parse(chunk, sequence: sequence)
+    guard (kind == .head) == (sequence == 0) else {
+      throw .snapshotRefused(reason: "chunk \(sequence) is of the wrong kind")
+    }
+    sequence += 1
+    var rows: [Row] = []
+    switch kind {
+    case .head:
+      meta = StateMeta(from: &cursor)
+      guard meta != nil else { throw .snapshotRefused(reason: "its head is short") }
+    case .rows:
+      rows = try self.rows(&cursor, in: chunk)
+    case .end:
+      guard TableSum(from: &cursor) == sum else {
+        throw .snapshotRefused(reason: "rows are missing or not the ones that were sent")
+      }
+      hasEnded = true
+    }
+    guard cursor.remaining == 0 else {
+      throw .snapshotRefused(reason: "chunk \(sequence - 1) is too long")
+    }
+    return rows
+  }
+
+  private mutating func rows(
+    _ cursor: inout ByteCursor, in chunk: [UInt8]
+  ) throws(StorageError) -> [Row] {
+    var rows: [Row] = []
+    let end = chunk.count - 4
+    while cursor.remaining > 0 {
+      let start = end - cursor.remaining
+      guard let row = Row(from: &cursor) else {
+        throw .snapshotRefused(reason: "a row of chunk \(sequence - 1) is short")
+      }
+      guard row.number > lastRow, row.number <= meta?.lastRow ?? 0 else {
+        throw .snapshotRefused(reason: "row \(row.number) follows row \(lastRow)")
+      }
+      lastRow = row.number
+      sum.add(number: row.number, checksum: chunk[start..<end - cursor.remaining].checksum)
+      rows.append(row)
+    }
+    return rows
+  }
+
+  /// The snapshot's meta, once every chunk was taken.
+  func finish() throws(StorageError) -> StateMeta {
+    guard hasEnded, let meta else { throw .snapshotRefused(reason: "its end is missing") }
+    return meta
+  }
+}

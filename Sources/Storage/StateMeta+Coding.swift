@@ -1,0 +1,34 @@
+import KeyValue
+
+/// The meta row of a state file and the head of a snapshot: fixed order, little-endian.
+extension StateMeta {
+  func encode(into bytes: inout [UInt8]) {
+    bytes.append(number: appliedIndex)
+    bytes.append(number: appliedTerm)
+    bytes.append(number: revision)
+    bytes.append(number: compactRevision)
+    bytes.append(number: scrubbedRevision)
+    bytes.append(number: lastRow)
+    bytes.append(number: rowCount)
+    bytes.append(number: digest.lanes.0)
+    bytes.append(number: digest.lanes.1)
+    bytes.append(number: digest.lanes.2)
+    bytes.append(number: digest.lanes.3)
+  }
+
+  /// `nil`: the bytes end too early.
+  init?(from cursor: inout ByteCursor) {
+    guard let appliedIndex = cursor.number(UInt64.self),
+      let appliedTerm = cursor.number(UInt64.self), let revision = cursor.number(Int64.self),
+      let compactRevision = cursor.number(Int64.self),
+      let scrubbedRevision = cursor.number(Int64.self), let lastRow = cursor.number(Int64.self),
+      let rowCount = cursor.number(Int64.self), let lane0 = cursor.number(UInt64.self),
+      let lane1 = cursor.number(UInt64.self), let lane2 = cursor.number(UInt64.self),
+      let lane3 = cursor.number(UInt64.self)
+    else { return nil }
+    self.init(
+      appliedIndex: appliedIndex, appliedTerm: appliedTerm, revision: revision,
+      compactRevision: compactRevision, scrubbedRevision: scrubbedRevision, lastRow: lastRow,
+      rowCount: rowCount, digest: StateDigest(lanes: (lane0, lane1, lane2, lane3)))
+  }
+}

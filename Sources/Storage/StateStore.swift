@@ -1,0 +1,76 @@
+public import KeyValue
+public import Raft
+
+/// One generation of the rows and what belongs to them; written by one thread.
+///
+/// Conformers: `StateFile` on SQLite, `MemoryState`.
+public protocol StateStore: RowReading, AnyObject {
+  /// The file's name for people.
+  var name: String { get }
+  var generation: UInt64 { get }
+
+  /// The state as of the last flush.
+  var meta: StateMeta { get }
+
+  /// Entries up to here would survive a power loss; the log may be cut up to here.
+  var durableApplied: LogIndex { get }
+
+  /// A snapshot is being read: physical compaction must wait.
+  var isCompactionHeld: Bool { get }
+
+  /// Hands every row to `body` in number order, each checked, and then checks that none is
+  /// missing. For the start, before anything is read or flushed.
+  func scan(_ body: (Row) -> Void) throws(StorageError)
+
+  /// Writes all of the batch or nothing.
+  /// *Precondition*: every entry up to `meta.appliedIndex` is committed and durable in this
+  /// member's log; `removed` is empty while `isCompactionHeld`.
+  func flush(_ batch: FlushBatch) throws(StorageError)
+
+  /// House-keeping between flushes; may move `durableApplied`.
+  func tend() throws(StorageError)
+
+  /// Makes everything flushed durable now, so that `durableApplied` is `meta.appliedIndex`.
+  func sync() throws(StorageError)
+
+  /// Another reader of the same rows, for another thread.
+  func openReader() throws(StorageError) -> any StateReader
+
+  /// A snapshot of the state as of the last flush, to be read on another thread. Physical
+  /// compaction is held until it is closed.
+  func openSnapshot() throws(StorageError) -> any SnapshotSource
+
+  /// Closes the files; the object is of no use afterwards.
+  func close() throws(StorageError)
+}
+
+/// Reads rows beside the thread that writes them. It belongs to one thread at a time.
+public protocol StateReader: RowReading, AnyObject {
+  var generation: UInt64 { get }
+  func close()
+}
+
+/// A snapshot on its way out: chunks of bytes, each with its own checksum.
+public protocol SnapshotSource: AnyObject {
+  /// The state that the snapshot is of. Its applied entry is the snapshot's `LogBase.last`.
+  var meta: StateMeta { get }
+
+  /// The next chunk, about `limitBytes` long, or one row if that is longer; `nil`: all is sent.
+  func next(limitBytes: Int) throws(StorageError) -> [UInt8]?
+
+  /// Ends the hold on physical compaction. Harmless when repeated.
+  func close()
+}
+
+/// A snapshot on its way in. Until `finish` returns nothing of this member has changed.
+public protocol SnapshotSink: AnyObject {
+  /// Takes the next chunk. *Throws* `snapshotRefused` if it is not the one that must follow.
+  func receive(_ chunk: [UInt8]) throws(StorageError)
+
+  /// Verifies the whole and makes it durable; then `LogStore.commit` may install it.
+  /// *Throws* `snapshotRefused` if anything is missing.
+  func finish() throws(StorageError) -> StateMeta
+
+  /// Drops what has arrived. Harmless when repeated, and after `finish`.
+  func abandon()
+}
