@@ -13,7 +13,7 @@ public final class MemoryState: StateStore {
   private var durable: Contents
   private var unsynced: [FlushBatch] = []
   private var holds = 0
-  private let failure: StorageFailure
+  public let failure: StorageFailure
 
   /// Rows in number order, and what belongs to them.
   struct Contents {
@@ -55,9 +55,21 @@ public final class MemoryState: StateStore {
     self.failure = failure
   }
 
-  public func scan(_ body: (Row) -> Void) throws(StorageError) {
+  public func scan(
+    _ body: (RowHead, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer)
+      throws(StoreDamage) -> Void
+  ) throws(StorageError) {
     try failure.check()
-    for row in current.rows { body(row) }
+    for row in current.rows {
+      let verdict = row.key.withUnsafeBytes { key in
+        row.value.withUnsafeBytes { value in
+          Result { () throws(StoreDamage) in try body(row.head, key, value) }
+        }
+      }
+      if case .failure(let error) = verdict {
+        throw failure.latch(.damaged(file: name, place: error.reason))
+      }
+    }
   }
 
   public func rows(numbered numbers: [RowNumber]) throws -> [Row] {

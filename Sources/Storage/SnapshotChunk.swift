@@ -10,7 +10,7 @@ enum SnapshotChunk {
     case head = 1
     /// Rows in number order.
     case rows = 2
-    /// The count of rows and the sum of their checksums. Last, once.
+    /// Nothing: every row of the head's digest was sent. Last, once.
     case end = 3
   }
 
@@ -50,7 +50,6 @@ enum SnapshotChunk {
 struct SnapshotWriter {
   private let meta: StateMeta
   private var sequence: UInt64 = 0
-  private var sum = TableSum()
   private var open: [UInt8] = []
   private var hasEnded = false
 
@@ -71,16 +70,15 @@ struct SnapshotWriter {
 
   mutating func add(_ row: Row) {
     if open.isEmpty { open = SnapshotChunk.open(.rows, sequence: sequence) }
-    let start = open.count
     row.encode(into: &open)
-    sum.add(number: row.number, checksum: open[start...].checksum)
   }
 
   /// The open chunk, closed. *Precondition*: it holds a row.
   mutating func chunk() -> [UInt8] {
     precondition(!open.isEmpty, "a chunk of rows holds at least one")
-    defer { open = [] }
-    return finish(&open)
+    var bytes = open
+    open = []
+    return finish(&bytes)
   }
 
   /// The last chunk, then `nil`.
@@ -88,7 +86,6 @@ struct SnapshotWriter {
     guard !hasEnded else { return nil }
     hasEnded = true
     var bytes = SnapshotChunk.open(.end, sequence: sequence)
-    sum.encode(into: &bytes)
     return finish(&bytes)
   }
 
@@ -102,7 +99,8 @@ struct SnapshotWriter {
 /// Takes the chunks of one stream apart and checks the whole.
 struct SnapshotReader {
   private(set) var meta: StateMeta?
-  private(set) var sum = TableSum()
+  private var count: Int64 = 0
+  private var digest = StateDigest()
   private var sequence: UInt64 = 0
   private var lastRow: RowNumber = 0
   private var hasEnded = false
@@ -121,9 +119,9 @@ struct SnapshotReader {
       meta = StateMeta(from: &cursor)
       guard meta != nil else { throw .snapshotRefused(reason: "its head is short") }
     case .rows:
-      rows = try self.rows(&cursor, in: chunk)
+      rows = try self.rows(&cursor)
     case .end:
-      guard TableSum(from: &cursor) == sum else {
+      guard count == meta?.rowCount, digest == meta?.presentDigest else {
         throw .snapshotRefused(reason: "rows are missing or not the ones that were sent")
       }
       hasEnded = true
@@ -134,13 +132,9 @@ struct SnapshotReader {
     return rows
   }
 
-  private mutating func rows(
-    _ cursor: inout ByteCursor, in chunk: [UInt8]
-  ) throws(StorageError) -> [Row] {
+  private mutating func rows(_ cursor: inout ByteCursor) throws(StorageError) -> [Row] {
     var rows: [Row] = []
-    let end = chunk.count - 4
     while cursor.remaining > 0 {
-      let start = end - cursor.remaining
       guard let row = Row(from: &cursor) else {
         throw .snapshotRefused(reason: "a row of chunk \(sequence - 1) is short")
       }
@@ -148,7 +142,8 @@ struct SnapshotReader {
         throw .snapshotRefused(reason: "row \(row.number) follows row \(lastRow)")
       }
       lastRow = row.number
-      sum.add(number: row.number, checksum: chunk[start..<end - cursor.remaining].checksum)
+      count += 1
+      digest = digest + StateDigest(of: row)
       rows.append(row)
     }
     return rows

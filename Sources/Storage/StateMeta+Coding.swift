@@ -10,10 +10,8 @@ extension StateMeta {
     bytes.append(number: scrubbedRevision)
     bytes.append(number: lastRow)
     bytes.append(number: rowCount)
-    bytes.append(number: digest.lanes.0)
-    bytes.append(number: digest.lanes.1)
-    bytes.append(number: digest.lanes.2)
-    bytes.append(number: digest.lanes.3)
+    digest.encode(into: &bytes)
+    presentDigest.encode(into: &bytes)
   }
 
   /// `nil`: the bytes end too early.
@@ -22,13 +20,28 @@ extension StateMeta {
       let appliedTerm = cursor.number(UInt64.self), let revision = cursor.number(Int64.self),
       let compactRevision = cursor.number(Int64.self),
       let scrubbedRevision = cursor.number(Int64.self), let lastRow = cursor.number(Int64.self),
-      let rowCount = cursor.number(Int64.self), let lane0 = cursor.number(UInt64.self),
-      let lane1 = cursor.number(UInt64.self), let lane2 = cursor.number(UInt64.self),
-      let lane3 = cursor.number(UInt64.self)
+      let rowCount = cursor.number(Int64.self), let digest = StateDigest(from: &cursor),
+      let presentDigest = StateDigest(from: &cursor)
     else { return nil }
     self.init(
       appliedIndex: appliedIndex, appliedTerm: appliedTerm, revision: revision,
       compactRevision: compactRevision, scrubbedRevision: scrubbedRevision, lastRow: lastRow,
-      rowCount: rowCount, digest: StateDigest(lanes: (lane0, lane1, lane2, lane3)))
+      rowCount: rowCount, digest: digest, presentDigest: presentDigest)
+  }
+}
+
+extension StateDigest {
+  fileprivate func encode(into bytes: inout [UInt8]) {
+    bytes.append(number: lanes.0)
+    bytes.append(number: lanes.1)
+    bytes.append(number: lanes.2)
+    bytes.append(number: lanes.3)
+  }
+
+  fileprivate init?(from cursor: inout ByteCursor) {
+    guard let lane0 = cursor.number(UInt64.self), let lane1 = cursor.number(UInt64.self),
+      let lane2 = cursor.number(UInt64.self), let lane3 = cursor.number(UInt64.self)
+    else { return nil }
+    self.init(lanes: (lane0, lane1, lane2, lane3))
   }
 }

@@ -8,6 +8,8 @@ public protocol StateStore: RowReading, AnyObject {
   /// The file's name for people.
   var name: String { get }
   var generation: UInt64 { get }
+  /// Says once what stopped the store.
+  var failure: StorageFailure { get }
 
   /// The state as of the last flush.
   var meta: StateMeta { get }
@@ -18,9 +20,12 @@ public protocol StateStore: RowReading, AnyObject {
   /// A snapshot is being read: physical compaction must wait.
   var isCompactionHeld: Bool { get }
 
-  /// Hands every row to `body` in number order, each checked, and then checks that none is
-  /// missing. For the start, before anything is read or flushed.
-  func scan(_ body: (Row) -> Void) throws(StorageError)
+  /// Hands every row to `body` in number order, each checked by itself; whether they are the ones
+  /// that `meta` speaks of is for `body` to find out. The bytes are good during the call.
+  func scan(
+    _ body: (RowHead, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer)
+      throws(StoreDamage) -> Void
+  ) throws(StorageError)
 
   /// Writes all of the batch or nothing.
   /// *Precondition*: every entry up to `meta.appliedIndex` is committed and durable in this
@@ -42,6 +47,21 @@ public protocol StateStore: RowReading, AnyObject {
 
   /// Closes the files; the object is of no use afterwards.
   func close() throws(StorageError)
+}
+
+extension StateStore {
+  /// Builds the store from every row and proves that none is missing or changed. For the start.
+  public func load(settings: StoreSettings = StoreSettings()) throws(StorageError) -> Store {
+    var loader = StoreLoader(meta: meta, generation: generation, settings: settings)
+    try scan { head, key, value throws(StoreDamage) in
+      try loader.add(head, key: key, value: value)
+    }
+    do {
+      return try loader.finish()
+    } catch {
+      throw failure.latch(.damaged(file: name, place: error.reason))
+    }
+  }
 }
 
 /// Reads rows beside the thread that writes them. It belongs to one thread at a time.
