@@ -1,0 +1,77 @@
+/// How a call ended, as etcd says it: a gRPC status code and etcd's own text.
+///
+/// Clients match on the text, so it is etcd's to the letter (etcd api/v3rpc/rpctypes/error.go).
+public struct EtcdStatus: Error, Hashable, Sendable {
+  /// gRPC's status codes (grpc/grpc: doc/statuscodes.md).
+  public enum Code: Int, Hashable, Sendable, CaseIterable {
+    case ok = 0
+    case cancelled = 1
+    case unknown = 2
+    case invalidArgument = 3
+    case deadlineExceeded = 4
+    case notFound = 5
+    case alreadyExists = 6
+    case permissionDenied = 7
+    case resourceExhausted = 8
+    case failedPrecondition = 9
+    case aborted = 10
+    case outOfRange = 11
+    case unimplemented = 12
+    case `internal` = 13
+    case unavailable = 14
+    case dataLoss = 15
+    case unauthenticated = 16
+  }
+
+  public var code: Code
+  /// Goes into `grpc-message`.
+  public var text: String
+
+  public init(_ code: Code, _ text: String) {
+    self.code = code
+    self.text = text
+  }
+}
+
+/// What a request itself does wrong: no member would accept it.
+extension EtcdStatus {
+  public static let keyNotProvided = Self(.invalidArgument, "etcdserver: key is not provided")
+  public static let keyNotFound = Self(.invalidArgument, "etcdserver: key not found")
+  public static let valueProvided = Self(.invalidArgument, "etcdserver: value is provided")
+  public static let leaseProvided = Self(.invalidArgument, "etcdserver: lease is provided")
+  public static let tooManyOperations = Self(
+    .invalidArgument, "etcdserver: too many operations in txn request")
+  public static let duplicateKey = Self(
+    .invalidArgument, "etcdserver: duplicate key given in txn request")
+  public static let invalidSortOption = Self(
+    .invalidArgument, "etcdserver: invalid sort option")
+  public static let requestTooLarge = Self(
+    .invalidArgument, "etcdserver: request is too large")
+  public static let compacted = Self(
+    .outOfRange, "etcdserver: mvcc: required revision has been compacted")
+  public static let futureRevision = Self(
+    .outOfRange, "etcdserver: mvcc: required revision is a future revision")
+  public static let leaseNotFound = Self(.notFound, "etcdserver: requested lease not found")
+}
+
+/// What keeps a member from serving a request that another member, or a later moment, may serve.
+extension EtcdStatus {
+  public static let noLeader = Self(.unavailable, "etcdserver: no leader")
+  public static let notLeader = Self(.failedPrecondition, "etcdserver: not leader")
+  public static let leaderChanged = Self(.unavailable, "etcdserver: leader changed")
+  public static let stopped = Self(.unavailable, "etcdserver: server stopped")
+  public static let timedOut = Self(.unavailable, "etcdserver: request timed out")
+  public static let timedOutLeaderFailed = Self(
+    .unavailable, "etcdserver: request timed out, possibly due to previous leader failure")
+  public static let timedOutConnectionLost = Self(
+    .unavailable, "etcdserver: request timed out, possibly due to connection lost")
+  public static let unhealthy = Self(.unavailable, "etcdserver: unhealthy cluster")
+  public static let tooManyRequests = Self(
+    .resourceExhausted, "etcdserver: too many requests")
+  public static let noSpace = Self(
+    .resourceExhausted, "etcdserver: mvcc: database space exceeded")
+  public static let corrupt = Self(.dataLoss, "etcdserver: corrupt cluster")
+  public static let notCapable = Self(.failedPrecondition, "etcdserver: not capable")
+  public static let notSupportedForLearner = Self(
+    .failedPrecondition, "etcdserver: rpc not supported for learner")
+}
