@@ -1,0 +1,181 @@
+public import Raft
+
+/// A member and the data directory it is known to have.
+public struct KnownMember: Hashable, Sendable {
+  public var id: MemberID
+  public var incarnation: Incarnation
+
+  public init(id: MemberID, incarnation: Incarnation) {
+    self.id = id
+    self.incarnation = incarnation
+  }
+}
+
+/// What a member says of itself when a session begins; each side sends one and judges the other's.
+public struct Greeting: Hashable, Sendable {
+  public var clusterID: ClusterID
+  public var from: MemberID
+  /// The sender's name, for people.
+  public var name: String
+  public var incarnation: Incarnation
+  public var boot: Boot
+  public var to: MemberID
+  /// The receiver's boot, once known; what was meant for an earlier one is dropped.
+  public var receiverBoot: Boot?
+  /// `InitialCluster.digest`; zero: the sender was started without the list.
+  public var initialDigest: UInt64
+  /// Whether the sender has its first configuration.
+  public var isFormed: Bool
+  /// The incarnations that the sender goes by, sorted by member: of its configuration, or, before
+  /// it has one, of the greetings it has admitted and its own.
+  public var known: [KnownMember]
+
+  public init(
+    clusterID: ClusterID, from: MemberID, name: String, incarnation: Incarnation, boot: Boot,
+    to: MemberID, receiverBoot: Boot? = nil, initialDigest: UInt64, isFormed: Bool,
+    known: [KnownMember]
+  ) {
+    self.clusterID = clusterID
+    self.from = from
+    self.name = name
+    self.incarnation = incarnation
+    self.boot = boot
+    self.to = to
+    self.receiverBoot = receiverBoot
+    self.initialDigest = initialDigest
+    self.isFormed = isFormed
+    self.known = known
+  }
+}
+
+/// Why a greeting is refused. Each has one sentence for people.
+public enum GreetingRefusal: Error, Hashable, Sendable {
+  case otherCluster(theirs: ClusterID, ours: ClusterID)
+  /// The greeting is meant for somebody else, so an address leads to the wrong member.
+  case notMe(meant: MemberID, me: MemberID)
+  /// It greets with this member's own id.
+  case myself(MemberID)
+  /// It is meant for an earlier boot of this member.
+  case staleBoot(meant: Boot, ours: Boot)
+  case otherInitialCluster(theirs: UInt64, ours: UInt64)
+  case unknownMember(MemberID)
+  /// The sender's data directory is not the one that the cluster knows: it was wiped or replaced,
+  /// and the promises it gave are forgotten.
+  case wiped(MemberID, theirs: Incarnation, ours: Incarnation)
+  /// The sender goes by another incarnation of this member itself: this one was wiped.
+  case iWasWiped(theirs: Incarnation, ours: Incarnation)
+  /// The two sides know different data directories of a third member.
+  case disputed(MemberID, theirs: Incarnation, ours: Incarnation)
+}
+
+/// What this member holds a greeting against.
+public struct GreetingRule: Hashable, Sendable {
+  public var me: MemberID
+  public var name: String
+  public var clusterID: ClusterID
+  public var incarnation: Incarnation
+  public var boot: Boot
+  /// Zero: this member was started without the list.
+  public var initialDigest: UInt64
+
+  public init(
+    me: MemberID, name: String, clusterID: ClusterID, incarnation: Incarnation, boot: Boot,
+    initialDigest: UInt64
+  ) {
+    self.me = me
+    self.name = name
+    self.clusterID = clusterID
+    self.incarnation = incarnation
+    self.boot = boot
+    self.initialDigest = initialDigest
+  }
+
+  /// The greeting of this member for `peer`.
+  public func greeting(
+    to peer: MemberID, receiverBoot: Boot?, isFormed: Bool, known: [KnownMember]
+  ) -> Greeting {
+    Greeting(
+      clusterID: clusterID, from: me, name: name, incarnation: incarnation, boot: boot, to: peer,
+      receiverBoot: receiverBoot, initialDigest: initialDigest, isFormed: isFormed, known: known)
+  }
+
+  /// Judges a greeting by what this member knows. `known` lists every member it may talk to; an
+  /// unknown incarnation in it admits any.
+  ///
+  /// *Throws* the first rule that the greeting breaks.
+  public func admit(
+    _ greeting: Greeting, isFormed: Bool, known: [KnownMember]
+  ) throws(GreetingRefusal) {
+    guard greeting.clusterID == clusterID else {
+      throw .otherCluster(theirs: greeting.clusterID, ours: clusterID)
+    }
+    guard greeting.to == me else { throw .notMe(meant: greeting.to, me: me) }
+    guard greeting.from != me else { throw .myself(me) }
+    if let meant = greeting.receiverBoot, meant != boot {
+      throw .staleBoot(meant: meant, ours: boot)
+    }
+    // Once both are formed the log says who the members are, and the flag no longer counts.
+    let digests = (theirs: greeting.initialDigest, ours: initialDigest)
+    if !(isFormed && greeting.isFormed), digests.theirs != 0, digests.ours != 0,
+      digests.theirs != digests.ours
+    {
+      throw .otherInitialCluster(theirs: digests.theirs, ours: digests.ours)
+    }
+    guard let sender = known.first(where: { $0.id == greeting.from }) else {
+      throw .unknownMember(greeting.from)
+    }
+    if greeting.incarnation == .unknown || differ(greeting.incarnation, sender.incarnation) {
+      throw .wiped(sender.id, theirs: greeting.incarnation, ours: sender.incarnation)
+    }
+    for theirs in greeting.known {
+      if theirs.id == me {
+        if differ(theirs.incarnation, incarnation) {
+          throw .iWasWiped(theirs: theirs.incarnation, ours: incarnation)
+        }
+      } else if let ours = known.first(where: { $0.id == theirs.id }),
+        differ(theirs.incarnation, ours.incarnation)
+      {
+        throw .disputed(theirs.id, theirs: theirs.incarnation, ours: ours.incarnation)
+      }
+    }
+  }
+
+  /// Two known incarnations that are not the same.
+  private func differ(_ left: Incarnation, _ right: Incarnation) -> Bool {
+    left != .unknown && right != .unknown && left != right
+  }
+}
+
+extension GreetingRefusal {
+  /// One sentence: what is wrong, and what helps.
+  public var sentence: String {
+    switch self {
+    case .otherCluster(let theirs, let ours):
+      "the peer belongs to cluster \(hexadecimal(theirs.number)), this member to "
+        + "\(hexadecimal(ours.number)): check --initial-cluster, --initial-cluster-token and the "
+        + "data directory"
+    case .notMe(let meant, let me):
+      "the peer looks for member \(hexadecimal(meant.number)) at the address of member "
+        + "\(hexadecimal(me.number)): check the peer URLs"
+    case .myself(let me):
+      "another process runs as member \(hexadecimal(me.number)): stop one of them"
+    case .staleBoot:
+      "the peer speaks to an earlier run of this member; it will greet again"
+    case .otherInitialCluster:
+      "the peer was started with another --initial-cluster: all members need the same list"
+    case .unknownMember(let id):
+      "member \(hexadecimal(id.number)) is not in the configuration: add it first"
+    case .wiped(let id, _, _):
+      "member \(hexadecimal(id.number)) has lost its data directory: remove it and add it again"
+    case .iWasWiped(_, let ours):
+      "the cluster knows this member with another data directory than \(hexadecimal(ours.number)):"
+        + " restore that directory, or remove the member and add it again"
+    case .disputed(let id, _, _):
+      "the peer knows another data directory of member \(hexadecimal(id.number)): that member was "
+        + "wiped while the cluster formed; wipe all members and form again"
+    }
+  }
+}
+
+/// As etcd prints ids.
+func hexadecimal(_ number: UInt64) -> String { String(number, radix: 16) }

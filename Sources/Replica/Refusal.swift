@@ -1,0 +1,70 @@
+public import Raft
+
+/// Why a request was refused before anything of it was appended: the rule, its evidence, and what
+/// the client can do. Retrying it anywhere is always safe.
+public struct Refusal: Hashable, Sendable {
+  public enum Rule: Hashable, Sendable {
+    /// At most half of the voters answer (design: the quorum rule).
+    case inquorate(QuorumView, policy: QuorumPolicy)
+    /// The deadline came before a leader was found.
+    case noLeader(QuorumView)
+    /// The deadline came before the leader, which this member knows, confirmed the read.
+    case leaderUnreachable(MemberID)
+    /// Only the leader may do this. `leader`: the one this member believes in.
+    case notLeader(leader: MemberID?)
+    /// The leader is handing over.
+    case leaderChanging
+    case tooManyRequests(inFlight: UInt64, limit: UInt64)
+    /// The disk or the quota is full, and the request would grow the store.
+    case noSpace
+    /// Writes to disk lag behind; passes by itself.
+    case overlayFull
+    case requestTooLarge(bytes: Int, limitBytes: Int)
+    /// The state here is older than the client accepts. `age` `nil`: not known.
+    case tooStale(age: Duration?, limit: Duration)
+    case shuttingDown
+    /// The first configuration waits for these members' handshakes.
+    case notFormed(missing: [MemberID])
+    case configuration(ConfigurationRefusal)
+    /// No such member, or not one that may lead.
+    case transferTarget(MemberID?)
+  }
+
+  /// What is most likely to help.
+  public enum NextStep: Hashable, Sendable {
+    case askLeader(MemberID)
+    case askAnotherMember
+    case retryLater
+    /// Restore the links to, or restart, the members the rule names; or ask the other side.
+    case reachMissingMembers
+    case freeSpace
+    case sendLess
+    case acceptOlder
+    case correctRequest
+  }
+
+  public var rule: Rule
+
+  public init(_ rule: Rule) { self.rule = rule }
+
+  public var nextStep: NextStep {
+    switch rule {
+    case .inquorate, .notFormed: .reachMissingMembers
+    case .noLeader, .leaderChanging, .tooManyRequests, .overlayFull: .retryLater
+    case .leaderUnreachable, .shuttingDown: .askAnotherMember
+    case .notLeader(let leader): leader.map(NextStep.askLeader) ?? .retryLater
+    case .noSpace: .freeSpace
+    case .requestTooLarge: .sendLess
+    case .tooStale: .acceptOlder
+    case .transferTarget: .correctRequest
+    case .configuration(let refusal):
+      switch refusal {
+      case .changeInProgress, .termNotCommitted, .learnerBehind: .retryLater
+      case .memberExists, .memberNotFound, .notALearner, .noVoters: .correctRequest
+      }
+    }
+  }
+
+  /// Whether the log holds nothing of the request: always so, or it would not be a refusal.
+  public var nothingWasAppended: Bool { true }
+}

@@ -1,0 +1,54 @@
+public import Raft
+
+/// Everything that can move a replica: an event, and the instant at which it happened.
+public struct ReplicaInput: Sendable {
+  public var now: Instant
+  public var event: ReplicaEvent
+
+  public init(now: Instant, event: ReplicaEvent) {
+    self.now = now
+    self.event = event
+  }
+}
+
+public enum ReplicaEvent: Sendable {
+  /// The instant that `ReplicaEffects.wakeAt` named has come. Harmless when early.
+  case timer
+  /// A message of the sender's present boot, meant for this boot, has arrived.
+  case message(PeerMessage, from: MemberID)
+  /// A session with this boot of the member was established; the handshake was admitted.
+  case sessionOpened(MemberID, Boot)
+  case sessionLost(MemberID)
+
+  /// The write with this ticket, and every write before it, is on disk.
+  case stored(WriteTicket)
+  case fetched(LogFetch, [Entry])
+  /// The state machine has applied and published everything up to here; `completed`: the requests
+  /// of this boot of this member that were among it.
+  case applied(through: LogIndex, completed: [RequestID])
+  /// Applied entries up to here would survive a crash.
+  case durableApplied(LogIndex)
+  /// Every chunk of the snapshot that `leader` streamed in `term` was verified and is on disk.
+  case snapshotReceived(LogBase, term: Term, from: MemberID)
+  case snapshotSent(SnapshotRequest, SnapshotOutcome)
+  /// The state machine now stands at the snapshot that `ReplicaEffects.restore` named.
+  case restored(LogBase)
+  case pressure(StorePressure)
+
+  case propose([ProposalRequest])
+  case read([ReadRequest])
+  case change(RequestID, ConfigurationChange, deadline: Instant)
+  /// `to` `nil`: the voter whose log is furthest.
+  case transferLeadership(RequestID, to: MemberID?, deadline: Instant)
+  /// Hand leadership over, refuse what is new, answer what is in flight, then be drained.
+  case shutdown(deadline: Instant)
+}
+
+/// What the store can take.
+public enum StorePressure: UInt8, Hashable, Sendable {
+  case none = 0
+  /// The overlay is full: no command until the flusher has caught up.
+  case overlayFull = 1
+  /// Little free space: no growing command.
+  case noSpace = 2
+}

@@ -1,0 +1,32 @@
+public import Raft
+
+/// What a member does while it cannot reach a majority (`--on-quorum-loss`).
+public enum QuorumPolicy: UInt8, CaseIterable, Hashable, Sendable {
+  /// Refuses writes and linearizable reads at once, serves serializable reads with their age.
+  case readOnly = 0
+  /// Refuses every request for data.
+  case halt = 1
+  /// Lets requests wait for their deadlines, as etcd does.
+  case wait = 2
+}
+
+/// What a replica is told once, when it starts.
+public struct ReplicaSettings: Hashable, Sendable {
+  public var raft = RaftSettings()
+  public var quorumPolicy = QuorumPolicy.readOnly
+  /// Entries that may be appended but not applied before proposals are refused (etcd
+  /// v3_server.go `maxGapBetweenApplyAndCommitIndex`).
+  public var unappliedEntriesLimit: UInt64 = 5_000
+  /// Proposals of this member's clients without an answer.
+  public var inflightProposalLimit = 10_000
+  /// Their commands together.
+  public var inflightProposalLimitBytes = 64 << 20
+  /// Reads of this member's clients without an answer.
+  public var inflightReadLimit = 100_000
+  /// One command (etcd `--max-request-bytes`, with room for the envelope).
+  public var commandLimitBytes = (3 << 19) + (512 << 10)
+  /// Commands of one forward together; at least one goes.
+  public var forwardLimitBytes = 1 << 20
+
+  public init() {}
+}

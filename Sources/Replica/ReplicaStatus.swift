@@ -1,0 +1,42 @@
+public import Raft
+
+/// One member as it sees itself, for status calls and the lab's screen.
+public struct ReplicaStatus: Hashable, Sendable {
+  public enum Role: UInt8, Hashable, Sendable {
+    case follower = 0
+    case preCandidate = 1
+    case candidate = 2
+    case leader = 3
+  }
+
+  /// A request that this member would refuse now, or serve.
+  public enum Service: Hashable, Sendable {
+    case serves
+    case refuses(Refusal)
+  }
+
+  public var id: MemberID
+  public var boot: Boot
+  public var role: Role
+  public var term: Term
+  public var leader: MemberID?
+  public var commitIndex: LogIndex
+  public var appliedIndex: LogIndex
+  public var lastIndex: LogIndex
+  public var base: LogBase
+  public var configuration: Configuration
+  public var quorum: QuorumView
+  public var policy: QuorumPolicy
+  public var pressure: StorePressure
+  public var isShuttingDown: Bool
+  /// Whether a command would be tried now. It may still be refused by the leader.
+  public var write: Service
+  public var linearizableRead: Service
+  public var serializableRead: Service
+  /// As of which instant the applied state was complete; `nil`: not known.
+  public var freshAsOf: Instant?
+  /// `nil`: not known.
+  public var age: Duration?
+  public var proposalsInFlight: Int
+  public var readsInFlight: Int
+}
