@@ -116,7 +116,7 @@ public struct Refused: Hashable, Sendable {
 }
 
 /// Why a configuration change was not appended.
-public enum ConfigurationRefusal: Hashable, Sendable {
+public enum ConfigurationRefusal: Error, Hashable, Sendable {
   /// The last change is not committed yet (Thesis §4.1).
   case changeInProgress
   /// No entry of this term is committed yet (the single-server bug, Ongaro 2015-07).

@@ -7,6 +7,8 @@ public struct RaftSettings: Hashable, Sendable {
   public var appendLimitBytes = 1 << 20
   /// AppendEntries on their way to one follower without an answer.
   public var inflightLimit = 256
+  /// Bytes on their way to one follower without an answer; at least one message goes.
+  public var inflightLimitBytes = 16 << 20
   /// Recent entries kept in memory.
   public var windowLimitBytes = 32 << 20
   /// Entries appended but not committed; above it proposals are refused.
@@ -18,6 +20,11 @@ public struct RaftSettings: Hashable, Sendable {
   public var retainedBytes = 64 << 20
   /// A learner may be promoted when it lacks no more entries than this.
   public var promotionLag: UInt64 = 1_000
+  /// After the session with the leader broke, a pre-vote starts within a draw below this; a
+  /// repetition waits between one and two times it.
+  public var connectionLossDelay: Duration = .milliseconds(20)
+  /// How often an election is repeated at that scale before ordinary timeouts hold again.
+  public var connectionLossTries = 8
 
   public init() {}
 }

@@ -1,0 +1,65 @@
+/// The configurations along the log: the one in force is the last that was appended, committed or
+/// not, and it goes when its entry is truncated (Raft §6).
+struct ConfigurationHistory: Hashable, Sendable {
+  private struct Item: Hashable, Sendable {
+    var index: LogIndex
+    var configuration: Configuration
+  }
+
+  /// The first item is the base's; the others are entries of the log, in order.
+  private var items: [Item]
+  /// The majorities of the configuration in force.
+  private(set) var quorum: Quorum
+
+  init(base: LogBase) {
+    items = [Item(index: base.last.index, configuration: base.configuration)]
+    quorum = Quorum(base.configuration)
+  }
+
+  /// The configuration in force at the base of the log.
+  var base: Configuration { items[0].configuration }
+
+  var current: Configuration { items[items.count - 1].configuration }
+
+  var currentIndex: LogIndex { items[items.count - 1].index }
+
+  /// The configuration in force at `index`. *Precondition*: not before the base.
+  func configuration(at index: LogIndex) -> Configuration {
+    guard let item = items.last(where: { $0.index <= index }) else {
+      preconditionFailure("the configuration at \(index.number) was cut")
+    }
+    return item.configuration
+  }
+
+  /// Notes the entry if it carries a configuration; says whether it does.
+  @discardableResult
+  mutating func append(_ entry: Entry) -> Bool {
+    guard case .configuration(let configuration) = entry.content else { return false }
+    items.append(Item(index: entry.index, configuration: configuration))
+    quorum = Quorum(configuration)
+    return true
+  }
+
+  /// Forgets what lay after `index`; says whether the configuration in force is another one now.
+  mutating func truncate(after index: LogIndex) -> Bool {
+    let count = items.count
+    while items.count > 1, items[items.count - 1].index > index { items.removeLast() }
+    guard items.count < count else { return false }
+    quorum = Quorum(current)
+    return true
+  }
+
+  /// Makes the configuration in force at `index` the base's.
+  mutating func cut(through index: LogIndex) {
+    let base = Item(index: index, configuration: configuration(at: index))
+    items.removeAll { $0.index <= index }
+    items.insert(base, at: 0)
+  }
+
+  /// Makes a snapshot's configuration the base's and keeps those after it.
+  mutating func rebase(onto base: LogBase) {
+    items.removeAll { $0.index <= base.last.index }
+    items.insert(Item(index: base.last.index, configuration: base.configuration), at: 0)
+    quorum = Quorum(current)
+  }
+}

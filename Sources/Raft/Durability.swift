@@ -1,0 +1,77 @@
+/// What of this member's log and hard state is on disk, and what is on its way there.
+///
+/// ```text
+///   base ──────── index ──────────── unwrittenFrom ──── last
+///     on disk      │ in writes under way │ changed in this step
+/// ```
+struct Durability: Hashable, Sendable {
+  /// One write that storage has not yet reported as stored.
+  private struct UnderWay: Hashable, Sendable {
+    var ticket: WriteTicket
+    /// The log as it is now is durable up to here once this write is. A truncation takes back what
+    /// the earlier writes would have said, even if equal entries come back later (the ABA race of
+    /// etcd-io/raft, `async_storage_writes_append_aba_race.txt`).
+    var covers: LogIndex
+    var hardState: HardState
+    var install: LogBase?
+  }
+
+  /// The log is durable up to here.
+  private(set) var index: LogIndex
+  private(set) var hardState: HardState
+  /// The hard state of the last write.
+  private(set) var writtenHardState: HardState
+  /// The first entry that no write carries yet.
+  private(set) var unwrittenFrom: LogIndex
+  private var underWay: [UnderWay] = []
+  private(set) var lastTicket = WriteTicket(0)
+
+  init(hardState: HardState, last: LogIndex) {
+    index = last
+    self.hardState = hardState
+    writtenHardState = hardState
+    unwrittenFrom = last.next
+  }
+
+  var isIdle: Bool { underWay.isEmpty }
+
+  mutating func begin(hardState: HardState, last: LogIndex, install: LogBase?) -> WriteTicket {
+    lastTicket = WriteTicket(lastTicket.number + 1)
+    underWay.append(
+      UnderWay(ticket: lastTicket, covers: last, hardState: hardState, install: install))
+    writtenHardState = hardState
+    unwrittenFrom = last.next
+    return lastTicket
+  }
+
+  /// This write and all before it are on disk. Returns the snapshot that became real with them.
+  mutating func stored(_ ticket: WriteTicket) -> LogBase? {
+    precondition(
+      ticket <= lastTicket, "write \(ticket.number) was never asked for, \(lastTicket.number) was")
+    var installed: LogBase?
+    var count = 0
+    while count < underWay.count, underWay[count].ticket <= ticket {
+      index = max(index, underWay[count].covers)
+      hardState = underWay[count].hardState
+      installed = underWay[count].install ?? installed
+      count += 1
+    }
+    underWay.removeFirst(count)
+    return installed
+  }
+
+  /// The log ends at `last` now; what was on disk or under way after it counts for nothing.
+  mutating func truncate(after last: LogIndex) {
+    index = min(index, last)
+    for position in underWay.indices {
+      underWay[position].covers = min(underWay[position].covers, last)
+    }
+    unwrittenFrom = min(unwrittenFrom, last.next)
+  }
+
+  /// The log starts over after `base`; up to `kept` it was what the snapshot holds.
+  mutating func replace(keeping kept: LogIndex, base: LogIndex) {
+    truncate(after: kept)
+    unwrittenFrom = base.next
+  }
+}

@@ -1,0 +1,100 @@
+/// Followers that are too far behind the log, and logs that have grown too long (Raft §7).
+extension RaftCore {
+  // MARK: Leader
+
+  /// The entry before the follower's next one is gone.
+  mutating func requestSnapshot(for position: Int, _ output: inout Output) {
+    let request = SnapshotRequest(
+      to: leading.followers[position].member, atLeast: log.base.index)
+    leading.followers[position].becomeSnapshotting(atLeast: request.atLeast)
+    output.snapshots.append(request)
+  }
+
+  mutating func snapshotSent(_ request: SnapshotRequest, _ outcome: SnapshotOutcome) {
+    guard isLeader, let position = leading.position(of: request.to),
+      leading.followers[position].state == .snapshot(atLeast: request.atLeast)
+    else { return }
+    switch outcome {
+    case .delivered(let base):
+      leading.followers[position].becomeProbing(next: base.last.index.next)
+    case .failed:
+      let match = leading.followers[position].match
+      leading.followers[position].becomeProbing(next: match.next)
+      leading.followers[position].waitsForHeartbeat = true
+    }
+  }
+
+  // MARK: Follower
+
+  /// Moves to a snapshot that is on disk already. It becomes real with this step's write; the state
+  /// machine follows, and is fed nothing until it has.
+  mutating func receive(
+    _ install: InstallSnapshot, from leader: MemberID, _ output: inout Output
+  ) {
+    hear(leader: leader, &output)
+    let base = install.base
+    guard base.last.index > commitIndex else {
+      return acknowledge(log.id(at: commitIndex), to: leader, &output)
+    }
+    // One at a time: the leader finds out by probing, and asks again.
+    guard delivery.installing == nil else { return }
+    let oldConfiguration = configuration
+    if log.holds(base.last) {
+      log.cut(through: base.last.index)
+    } else {
+      durability.replace(keeping: commitIndex, base: base.last.index)
+      _ = configurations.truncate(after: commitIndex)
+      log.replace(base: base.last)
+    }
+    configurations.rebase(onto: base)
+    commit(upTo: base.last.index, &output)
+    delivery.installing = base
+    delivery.fetching = nil
+    retention = Retention(base: base.last.index)
+    output.draft.install = base
+    promise(
+      .appendReply(AppendReply(.accepted(match: base.last))), to: leader, &output)
+    if configuration != oldConfiguration {
+      output.notes.append(
+        .configurationChanged(configuration, at: configurations.currentIndex))
+    }
+  }
+
+  /// The state machine stands at the snapshot: exactly there, neither before nor after.
+  mutating func restored(_ base: LogBase) {
+    precondition(
+      delivery.installing?.last == base.last,
+      "the state machine moved to \(base.last.index.number), which was not asked")
+    delivery = Delivery(applied: base.last.index)
+  }
+
+  // MARK: Cutting
+
+  /// Cuts the log behind what the state machine would still know after a crash, but keeps some of
+  /// it for followers that are a little slow. Not for every entry: a cut is a write.
+  mutating func durablyApplied(upTo index: LogIndex, _ output: inout Output) {
+    guard delivery.installing == nil, index > retention.durableApplied else { return }
+    precondition(
+      index <= delivery.handedOver,
+      "\(index.number) cannot be applied, \(delivery.handedOver.number) was handed over")
+    applied(upTo: index)
+    retention.bytesBehind += log.bytes(after: retention.durableApplied, through: index)
+    retention.durableApplied = index
+    var cut = log.base.index
+    var bytes = retention.bytesBehind
+    while cut < index,
+      index.number - cut.number > settings.retainedEntries || bytes > settings.retainedBytes
+    {
+      bytes -= log.bytes(after: cut, through: cut.next)
+      cut = cut.next
+    }
+    let isWorthwhile =
+      cut.number - log.base.index.number > settings.retainedEntries / 8
+      || retention.bytesBehind - bytes > settings.retainedBytes / 8
+    guard cut > log.base.index, isWorthwhile else { return }
+    retention.bytesBehind = bytes
+    configurations.cut(through: cut)
+    log.cut(through: cut)
+    output.draft.cut = base
+  }
+}

@@ -1,0 +1,150 @@
+/// One member's part in the agreement on one log (Raft, Figure 2): a value with one door.
+///
+/// Everything that happens is an `Input`; everything it asks of the world is in the `Output`. It
+/// owns no clock, disk, socket or hidden dice, so equal inputs give equal outputs.
+public struct RaftCore: Hashable, Sendable {
+  public let id: MemberID
+  public let settings: RaftSettings
+
+  /// Term and vote as they are here; on disk they may still be on their way.
+  public internal(set) var hardState: HardState
+  public internal(set) var role: Role
+  /// The highest index known to be committed (Raft §5.3).
+  public internal(set) var commitIndex: LogIndex
+  var log: Log
+  var configurations: ConfigurationHistory
+  var durability: Durability
+  var delivery: Delivery
+  var retention: Retention
+  /// When a broken session last started an election; `nil`: never.
+  var lossHonouredAt: Instant?
+  /// The latest instant that an input carried.
+  var now: Instant
+  var dice: SplitMix64
+
+  /// *Precondition*: the log follows its base without a gap, in terms that never go back, and the
+  /// state machine stands within it.
+  public init(
+    id: MemberID, settings: RaftSettings, recovered: Recovered, seed: UInt64, now: Instant
+  ) {
+    precondition(id.number != 0, "member id zero is nobody")
+    self.id = id
+    self.settings = settings
+    self.now = now
+    hardState = recovered.hardState
+    dice = SplitMix64(seed: seed)
+    log = Log(base: recovered.base.last)
+    configurations = ConfigurationHistory(base: recovered.base)
+    for entry in recovered.entries {
+      log.append(entry)
+      configurations.append(entry)
+      log.shrinkWindow(limitBytes: settings.windowLimitBytes, durable: entry.index)
+    }
+    precondition(
+      recovered.applied >= log.base.index && recovered.applied <= log.last.index,
+      "applied \(recovered.applied.number) lies outside the log "
+        + "\(log.base.index.number)...\(log.last.index.number)")
+    precondition(
+      log.last.term <= hardState.currentTerm,
+      "the log ends in term \(log.last.term.number), after \(hardState.currentTerm.number)")
+    // Only what is committed is applied.
+    commitIndex = recovered.applied
+    durability = Durability(hardState: hardState, last: log.last.index)
+    delivery = Delivery(applied: recovered.applied)
+    retention = Retention(base: log.base.index)
+    role = .follower(Follower(leader: nil, heardAt: nil, electionAt: now))
+    becomeInitialFollower()
+  }
+
+  // MARK: Views
+
+  public var currentTerm: Term { hardState.currentTerm }
+
+  public var votedFor: MemberID? { hardState.votedFor }
+
+  public var lastEntry: EntryID { log.last }
+
+  /// What the log begins after, and the configuration in force there.
+  public var base: LogBase {
+    LogBase(last: log.base, configuration: configurations.base)
+  }
+
+  /// The configuration in force: the last one appended, committed or not (Raft §6).
+  public var configuration: Configuration { configurations.current }
+
+  /// The slot of the configuration in force; zero or the base's index: it came with the base.
+  public var configurationIndex: LogIndex { configurations.currentIndex }
+
+  public var quorum: Quorum { configurations.quorum }
+
+  /// The log up to here is on this member's disk.
+  public var durableIndex: LogIndex { durability.index }
+
+  /// What the state machine has reported as applied.
+  public var appliedIndex: LogIndex { delivery.applied }
+
+  public var isLeader: Bool {
+    if case .leader = role { true } else { false }
+  }
+
+  /// Who leads the current term, as far as is known here; possibly this member.
+  public var leader: MemberID? {
+    switch role {
+    case .follower(let follower): follower.leader
+    case .preCandidate, .candidate: nil
+    case .leader: id
+    }
+  }
+
+  /// What a leader knows of the other members, ascending by id; empty unless this member leads.
+  public var followers: [Progress] {
+    if case .leader(let leader) = role { leader.followers } else { [] }
+  }
+
+  /// Whether a leader has committed an entry of its own term, so that reads and changes may pass.
+  public var hasCommittedInTerm: Bool {
+    if case .leader(let leader) = role { commitIndex >= leader.firstIndex } else { false }
+  }
+
+  // MARK: The door
+
+  /// Moves by one event. *Precondition*: instants never go back; an earlier one counts as now.
+  public mutating func step(_ input: Input) -> Output {
+    now = max(now, input.now)
+    let before = Landmarks(self)
+    var output = Output()
+    handle(input.event, &output)
+    settle(&output)
+    checkInvariants(since: before)
+    return output
+  }
+
+  private mutating func handle(_ event: Input.Event, _ output: inout Output) {
+    switch event {
+    case .timer: break  // What is due is done in `settle`, whatever moved the core.
+    case .message(let message, from: let sender): receive(message, from: sender, &output)
+    case .stored(let ticket): stored(ticket, &output)
+    case .propose(let proposals): propose(proposals, &output)
+    case .read(let id): read(id, &output)
+    case .change(let change, let proposal): propose(change, as: proposal, &output)
+    case .transferLeadership(to: let member): transferLeadership(to: member, &output)
+    case .sessionOpened(let member): sessionOpened(with: member, &output)
+    case .sessionLost(let member): sessionLost(with: member, &output)
+    case .fetched(let fetch, let entries): fetched(fetch, entries, &output)
+    case .applied(let index): applied(upTo: index)
+    case .durableApplied(let index): durablyApplied(upTo: index, &output)
+    case .snapshotSent(let request, let outcome): snapshotSent(request, outcome)
+    case .restored(let base): restored(base)
+    }
+  }
+
+  /// What follows from any event: due timers, sends, deliveries, and the one write of this step.
+  private mutating func settle(_ output: inout Output) {
+    fireTimers(&output)
+    feedFollowers(&output)
+    deliver(&output)
+    log.shrinkWindow(limitBytes: settings.windowLimitBytes, durable: durability.index)
+    sealWrite(&output)
+    output.wakeAt = wakeAt
+  }
+}

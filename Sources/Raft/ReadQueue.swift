@@ -1,0 +1,64 @@
+/// Reads that wait until a round of heartbeats, begun after they came, proves that the leader
+/// still leads (Raft §8, Thesis §6.4).
+struct ReadQueue: Hashable, Sendable {
+  struct Read: Hashable, Sendable {
+    var id: ReadID
+    /// The member that forwarded it; `nil`: the leader's own.
+    var from: MemberID?
+    var deadline: Instant
+  }
+
+  /// Reads that one round confirms, and the commit index when the round began.
+  struct Batch: Hashable, Sendable {
+    var round: UInt64
+    var index: LogIndex
+    var reads: [Read]
+  }
+
+  /// Reads for which no round has begun yet, oldest first.
+  private(set) var waiting: [Read] = []
+  /// Rounds under way, oldest first.
+  private(set) var batches: [Batch] = []
+
+  var isEmpty: Bool { waiting.isEmpty && batches.isEmpty }
+
+  mutating func add(_ read: Read) { waiting.append(read) }
+
+  /// All that wait go with the round that begins now.
+  mutating func begin(round: UInt64, at index: LogIndex) {
+    guard !waiting.isEmpty else { return }
+    precondition(
+      batches.last.map { $0.round < round } ?? true, "round \(round) began before a read came")
+    batches.append(Batch(round: round, index: index, reads: waiting))
+    waiting = []
+  }
+
+  /// The oldest batch, if a quorum has answered its round or a later one.
+  mutating func next(confirmed round: UInt64) -> Batch? {
+    guard let first = batches.first, first.round <= round else { return nil }
+    batches.removeFirst()
+    return first
+  }
+
+  /// Takes out the reads whose time is over.
+  mutating func takeExpired(at now: Instant) -> [Read] {
+    guard let oldest = batches.first?.reads.first ?? waiting.first, oldest.deadline <= now else {
+      return []
+    }
+    var expired: [Read] = []
+    for position in batches.indices {
+      expired += batches[position].reads.filter { $0.deadline <= now }
+      batches[position].reads.removeAll { $0.deadline <= now }
+    }
+    batches.removeAll { $0.reads.isEmpty }
+    expired += waiting.filter { $0.deadline <= now }
+    waiting.removeAll { $0.deadline <= now }
+    return expired
+  }
+
+  mutating func takeAll() -> [Read] {
+    let all = batches.flatMap(\.reads) + waiting
+    self = ReadQueue()
+    return all
+  }
+}
