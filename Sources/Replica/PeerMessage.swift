@@ -78,7 +78,8 @@ public enum ForwardRefusal: Hashable, Sendable {
   case transferring
   case tooManyRequests
   case noSpace
-  case overlayFull
+  /// The leader itself does not hear a majority.
+  case inquorate
   case shuttingDown
   case requestTooLarge
 }

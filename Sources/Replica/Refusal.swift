@@ -2,14 +2,18 @@ public import Raft
 
 /// Why a request was refused before anything of it was appended: the rule, its evidence, and what
 /// the client can do. Retrying it anywhere is always safe.
-public struct Refusal: Hashable, Sendable {
+public struct Refusal: Error, Hashable, Sendable {
   public enum Rule: Hashable, Sendable {
     /// At most half of the voters answer (design: the quorum rule).
     case inquorate(QuorumView, policy: QuorumPolicy)
     /// The deadline came before a leader was found.
     case noLeader(QuorumView)
-    /// The deadline came before the leader, which this member knows, confirmed the read.
+    /// The deadline came before the leader, which this member knows, took the request.
     case leaderUnreachable(MemberID)
+    /// The leader does not hear a majority.
+    case leaderInquorate(MemberID)
+    /// The deadline came before this member had applied what the read must see.
+    case applyBehind(applied: LogIndex, needed: LogIndex)
     /// Only the leader may do this. `leader`: the one this member believes in.
     case notLeader(leader: MemberID?)
     /// The leader is handing over.
@@ -27,7 +31,9 @@ public struct Refusal: Hashable, Sendable {
     case notFormed(missing: [MemberID])
     case configuration(ConfigurationRefusal)
     /// No such member, or not one that may lead.
-    case transferTarget(MemberID?)
+    case transferTarget(MemberID)
+    /// The other member did not take over in time; `nil`: nobody could.
+    case transferFailed(to: MemberID?)
   }
 
   /// What is most likely to help.
@@ -50,8 +56,8 @@ public struct Refusal: Hashable, Sendable {
   public var nextStep: NextStep {
     switch rule {
     case .inquorate, .notFormed: .reachMissingMembers
-    case .noLeader, .leaderChanging, .tooManyRequests, .overlayFull: .retryLater
-    case .leaderUnreachable, .shuttingDown: .askAnotherMember
+    case .noLeader, .leaderChanging, .tooManyRequests, .overlayFull, .transferFailed: .retryLater
+    case .leaderUnreachable, .leaderInquorate, .applyBehind, .shuttingDown: .askAnotherMember
     case .notLeader(let leader): leader.map(NextStep.askLeader) ?? .retryLater
     case .noSpace: .freeSpace
     case .requestTooLarge: .sendLess

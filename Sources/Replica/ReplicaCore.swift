@@ -2,11 +2,67 @@ public import Raft
 
 /// One member without its store: what it does with what clients, peers, the disk and time bring.
 ///
-/// It wraps a `RaftCore` and has the same shape: one door, values in, values out.
+/// It wraps a `RaftCore` and has the same shape: one door, values in, values out. In reading order:
+/// `ReplicaInput` and `ReplicaEffects` are the door; `+Proposals` and `+Forwards` bring commands to
+/// the leader, `+Outcomes` says what became of them; `+Reads` serves reads and knows the age of the
+/// state; `+Quorum` is the quorum rule; `+Leadership` hands over and shuts down; `+Status` tells it
+/// all. Before there is a configuration there is no replica, but a `FormationCore`; whether what a
+/// disk holds may become one is `Recovery`.
+///
+/// Left out: leases (kept by the state machine), and sessions that make a repeated command safe
+/// (Thesis §6.3).
 public struct ReplicaCore: Sendable {
   public let id: MemberID
   public let boot: Boot
   public let settings: ReplicaSettings
+
+  var core: RaftCore
+  /// The latest instant that an input carried.
+  var now: Instant
+  var coreWakeAt: Instant
+  /// What the state machine has reported.
+  var appliedIndex: LogIndex
+  /// What the state machine was given.
+  var deliveredIndex: LogIndex
+  var pressure = StorePressure.none
+
+  var monitor: QuorumMonitor
+  var quorum: QuorumView
+  /// What was last told to the shell.
+  var toldQuorum: QuorumView?
+  /// When `quorum` may have changed without an input.
+  var quorumCheckAt: Instant
+  /// When to ping and to ask for freshness again.
+  var heartbeatAt: Instant
+  var peers = PeerTable()
+
+  var requests = RequestTable()
+  /// Commands that have not left this member, oldest first; some may be answered already.
+  var waiting: [RequestID] = []
+  /// Nothing waiting is tried again before the next heartbeat or another leader.
+  var isWaitingBlocked = false
+  /// Where commands of this member's clients are, as far as that is known.
+  var slots = SlotTable()
+  var forwardsSent: UInt64 = 0
+  var proposalsMade: UInt64 = 0
+
+  var reads = ReadBatches()
+  var isReadingBlocked = false
+  var freshness = Freshness()
+
+  /// Configuration changes that are committed but not applied here, ascending.
+  var changesApplying: [SlotTable.Slot] = []
+  /// Requests to hand leadership over, in the order of their arrival.
+  var transfers: [RequestID] = []
+  /// `nil`: not shutting down.
+  var shutdownAt: Instant?
+  /// Leadership was handed over, or nobody could take it.
+  var hasHandedOver = false
+  var isDrained = false
+  /// The slot of the configuration that `quorum` was counted over.
+  var knownConfiguration: LogIndex
+  /// Who led at the end of the last step of the core.
+  var knownLeader: MemberID?
 
   /// Starts from what was recovered. `seed` is new in each boot.
   public init(
@@ -16,9 +72,129 @@ public struct ReplicaCore: Sendable {
     self.id = id
     self.boot = boot
     self.settings = settings
+    self.now = now
+    core = RaftCore(id: id, settings: settings.raft, recovered: recovered, seed: seed, now: now)
+    knownConfiguration = core.configurationIndex
+    coreWakeAt = now
+    appliedIndex = recovered.applied
+    deliveredIndex = recovered.applied
+    monitor = QuorumMonitor(me: id, window: settings.raft.electionTimeout)
+    quorum = monitor.view(of: core.configuration, at: now)
+    quorumCheckAt = now
+    heartbeatAt = now
   }
 
+  /// Moves by one event. An instant before the last one counts as the last one.
   public mutating func step(_ input: ReplicaInput) -> ReplicaEffects {
-    ReplicaEffects()
+    now = max(now, input.now)
+    var effects = ReplicaEffects()
+    handle(input.event, &effects)
+    settle(&effects)
+    return effects
+  }
+
+  private mutating func handle(_ event: ReplicaEvent, _ effects: inout ReplicaEffects) {
+    switch event {
+    case .timer: break  // What is due is done in `settle`, whatever moved the replica.
+    case .message(let message, from: let sender): receive(message, from: sender, &effects)
+    case .sessionOpened(let member, let boot): sessionOpened(member, boot, &effects)
+    case .sessionLost(let member):
+      peers.close(member)
+      feed(.sessionLost(member), &effects)
+    case .stored(let ticket): feed(.stored(ticket), &effects)
+    case .fetched(let fetch, let entries): feed(.fetched(fetch, entries), &effects)
+    case .applied(through: let index, completed: let completed):
+      applied(through: index, completed, &effects)
+    case .durableApplied(let index): feed(.durableApplied(index), &effects)
+    case .snapshotReceived(let base, term: let term, from: let leader):
+      let message = Message(term: term, body: .installSnapshot(InstallSnapshot(base: base)))
+      feed(.message(message, from: leader), &effects)
+    case .snapshotSent(let request, let outcome): feed(.snapshotSent(request, outcome), &effects)
+    case .restored(let base): restored(base, &effects)
+    case .pressure(let pressure):
+      guard pressure != self.pressure else { return }
+      self.pressure = pressure
+      effects.notes.append(.pressure(pressure))
+    case .propose(let proposals): propose(proposals, &effects)
+    case .read(let requests): read(requests, &effects)
+    case .change(let id, let change, deadline: let deadline):
+      self.change(id, change, deadline: deadline, &effects)
+    case .transferLeadership(let id, to: let member, deadline: let deadline):
+      transfer(id, to: member, deadline: deadline, &effects)
+    case .shutdown(deadline: let deadline): shutdown(deadline: deadline, &effects)
+    }
+  }
+
+  private mutating func receive(
+    _ message: PeerMessage, from sender: MemberID, _ effects: inout ReplicaEffects
+  ) {
+    switch message {
+    case .raft(let message):
+      if case .installSnapshot = message.body {
+        return effects.notes.append(.snapshotDropped(from: sender))
+      }
+      feed(.message(message, from: sender), &effects)
+    case .ping(let instant):
+      effects.sends.append(PeerEnvelope(to: sender, message: .pong(instant)))
+    case .pong(let instant): heard(sender, pingedAt: instant)
+    case .forward(let forward): receive(forward, from: sender, &effects)
+    case .forwardReply(let reply): receive(reply, from: sender, &effects)
+    }
+  }
+
+  /// What follows from any event: what is due, what can leave, what can be answered.
+  private mutating func settle(_ effects: inout ReplicaEffects) {
+    if now >= coreWakeAt { feed(.timer, &effects) }
+    if now >= heartbeatAt { beat(&effects) }
+    if now >= quorumCheckAt { checkQuorum(&effects) }
+    expireRequests(&effects)
+    sendWaiting(&effects)
+    askForReads(&effects)
+    serveReads(&effects)
+    settleLeadership(&effects)
+    effects.isDrained = isDrained
+    effects.wakeAt = min(
+      coreWakeAt, heartbeatAt, quorumCheckAt, requests.nextDeadline,
+      isDrained ? .distantFuture : shutdownAt ?? .distantFuture)
+  }
+
+  // MARK: The core inside
+
+  /// Steps the core and takes in all that it asks for, but for the fate of proposals.
+  @discardableResult
+  mutating func feed(_ event: Input.Event, _ effects: inout ReplicaEffects) -> Output {
+    let output = core.step(Input(now: now, event: event))
+    coreWakeAt = output.wakeAt
+    effects.sends += output.sends.map(PeerEnvelope.init)
+    for write in output.writes {
+      let released = write.releasedWhenDurable.map(PeerEnvelope.init)
+      var write = write
+      write.releasedWhenDurable = []
+      effects.writes.append(ReplicaWrite(write: write, releasedWhenDurable: released))
+    }
+    effects.restore = output.restore ?? effects.restore
+    effects.apply += output.committed
+    effects.fetches += output.fetches
+    effects.snapshots += output.snapshots
+    settleSlots(output.committed, &effects)
+    for readable in output.readable { confirmed(readable) }
+    for read in output.unreadable { unconfirmed(read) }
+    effects.notes += output.notes.map(ReplicaNote.raft)
+    if core.configurationIndex != knownConfiguration {
+      knownConfiguration = core.configurationIndex
+      quorumCheckAt = now
+    }
+    if core.leader != knownLeader {
+      knownLeader = core.leader
+      isWaitingBlocked = false
+      isReadingBlocked = false
+    }
+    return output
+  }
+}
+
+extension PeerEnvelope {
+  init(_ envelope: Envelope) {
+    self.init(to: envelope.to, message: .raft(envelope.message))
   }
 }

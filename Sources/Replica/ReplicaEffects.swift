@@ -52,6 +52,8 @@ public enum ReplicaNote: Hashable, Sendable {
   case forwarded(requests: Int, to: MemberID)
   /// Dropped: it belonged to another boot, or its number had been taken.
   case forwardDropped(from: MemberID, number: UInt64)
+  /// Dropped: an InstallSnapshot that no verified stream stands behind.
+  case snapshotDropped(from: MemberID)
   case shuttingDown
   case drained
 }

@@ -37,6 +37,8 @@ public struct ReplicaStatus: Hashable, Sendable {
   public var freshAsOf: Instant?
   /// `nil`: not known.
   public var age: Duration?
+  /// What a leader knows of the others; empty unless this member leads.
+  public var followers: [Progress]
   public var proposalsInFlight: Int
   public var readsInFlight: Int
 }

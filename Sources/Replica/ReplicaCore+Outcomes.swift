@@ -1,0 +1,95 @@
+import Raft
+
+/// What became of requests that may be in a log (design §8).
+///
+/// ```text
+///   waiting ──sent──▶ sent ──slot known──▶ slot ──▶ this entry committed  ─▶ its own result
+///      │                │                    └────▶ another one committed ─▶ lost
+///      │                └─ deadline, or the slot passed inside a snapshot ─▶ outcome unknown
+///      └─ deadline, or a rule ─────────────────────────────────────────────▶ refused
+/// ```
+///
+/// *Lost* is certain: an entry has one slot only, and a slot has one committed entry (Raft §5.4.3).
+extension ReplicaCore {
+  /// Compares committed entries with the slots that requests are known to have.
+  mutating func settleSlots(_ committed: [Entry], _ effects: inout ReplicaEffects) {
+    guard let first = committed.first, let last = committed.last else { return }
+    deliveredIndex = last.index
+    for slot in slots.take(through: last.index) {
+      guard let state = requests[slot.id] else { continue }
+      precondition(
+        slot.entry.index >= first.index,
+        "slot \(slot.entry.index.number) was passed over before \(first.index.number)")
+      let entry = committed[Int(slot.entry.index.number - first.index.number)]
+      precondition(entry.index == slot.entry.index, "committed entries have a hole")
+      guard entry.id == slot.entry else {
+        requests.remove(slot.id)
+        effects.answers.append(.lost(slot.id))
+        continue
+      }
+      if case .change = state { changesApplying.append(slot) }
+    }
+  }
+
+  /// The state machine has answered `completed` by their results and stands at `index`.
+  mutating func applied(
+    through index: LogIndex, _ completed: [RequestID], _ effects: inout ReplicaEffects
+  ) {
+    for id in completed { requests.remove(id) }
+    guard index > appliedIndex else { return }
+    appliedIndex = index
+    freshness.applied(index)
+    feed(.applied(index), &effects)
+    finishChanges(&effects)
+  }
+
+  /// The state machine has jumped to a snapshot: what happened to the slots in it is not known.
+  mutating func restored(_ base: LogBase, _ effects: inout ReplicaEffects) {
+    let index = base.last.index
+    appliedIndex = max(appliedIndex, index)
+    deliveredIndex = max(deliveredIndex, index)
+    freshness.applied(index)
+    feed(.restored(base), &effects)
+    for slot in slots.take(through: index) where requests.remove(slot.id) != nil {
+      effects.answers.append(.outcomeUnknown(slot.id))
+    }
+    finishChanges(&effects)
+  }
+
+  private mutating func finishChanges(_ effects: inout ReplicaEffects) {
+    while let slot = changesApplying.first, slot.entry.index <= appliedIndex {
+      changesApplying.removeFirst()
+      if requests.remove(slot.id) != nil { effects.answers.append(.changed(slot.id)) }
+    }
+  }
+
+  /// Answers whose time is over: refused if nothing has left this member, else unknown.
+  mutating func expireRequests(_ effects: inout ReplicaEffects) {
+    for (id, state) in requests.takeExpired(at: now) {
+      effects.answers.append(lastAnswer(to: id, in: state))
+    }
+  }
+
+  /// What can be said about a request that is not waited for any longer.
+  func lastAnswer(to id: RequestID, in state: RequestTable.State) -> Answer {
+    switch state {
+    case .waiting: .refused(id, Refusal(waitingRule))
+    case .sent, .change: .outcomeUnknown(id)
+    case .read(confirmedAt: let index?):
+      .refused(id, Refusal(.applyBehind(applied: appliedIndex, needed: index)))
+    case .read(confirmedAt: nil): .refused(id, Refusal(leaderRule))
+    case .transfer(to: let member): .refused(id, Refusal(.transferFailed(to: member)))
+    }
+  }
+
+  private var waitingRule: Refusal.Rule {
+    if shutdownAt != nil { return .shuttingDown }
+    if pressure == .overlayFull { return .overlayFull }
+    return core.isLeader ? .leaderChanging : leaderRule
+  }
+
+  private var leaderRule: Refusal.Rule {
+    if let leader = core.leader, leader != id { return .leaderUnreachable(leader) }
+    return .noLeader(quorum)
+  }
+}

@@ -1,0 +1,63 @@
+import Raft
+
+/// The quorum rule: ping all voters, count R, and while R ≤ ⌊N/2⌋ refuse what cannot succeed
+/// (design §9).
+extension ReplicaCore {
+  /// Inquorate under a policy that refuses at once.
+  var isCutOff: Bool {
+    switch settings.quorumPolicy {
+    case .readOnly, .halt: !quorum.isQuorate
+    case .wait: false
+    }
+  }
+
+  mutating func sessionOpened(
+    _ member: MemberID, _ boot: Boot, _ effects: inout ReplicaEffects
+  ) {
+    peers.open(member, boot)
+    ping(member, &effects)
+    feed(.sessionOpened(member), &effects)
+  }
+
+  mutating func heard(_ member: MemberID, pingedAt: Instant) {
+    monitor.heard(member, pingedAt: pingedAt, now: now)
+    quorumCheckAt = now
+  }
+
+  /// What happens once a heartbeat interval.
+  mutating func beat(_ effects: inout ReplicaEffects) {
+    heartbeatAt = now + settings.raft.heartbeatInterval
+    monitor.retain(core.configuration)
+    for member in core.configuration.members { ping(member.id, &effects) }
+    quorumCheckAt = now
+    isWaitingBlocked = false
+    slots.retain { requests.contains($0) }
+    waiting.removeAll { !requests.contains($0) }
+    probeFreshness(&effects)
+  }
+
+  /// Asks a voter whether it hears this member. The instant is taken before the ping leaves.
+  private func ping(_ member: MemberID, _ effects: inout ReplicaEffects) {
+    guard member != id, core.configuration.isVoter(member) else { return }
+    effects.sends.append(PeerEnvelope(to: member, message: .ping(now)))
+  }
+
+  mutating func checkQuorum(_ effects: inout ReplicaEffects) {
+    quorum = monitor.view(of: core.configuration, at: now)
+    quorumCheckAt = monitor.nextSilence(after: now)
+    guard quorum != toldQuorum else { return }
+    toldQuorum = quorum
+    effects.quorum = quorum
+    effects.notes.append(.quorum(quorum))
+    if isCutOff { refuseUnsent(&effects) }
+  }
+
+  /// Nothing that waits can succeed now. What may be in a log keeps its deadline.
+  private mutating func refuseUnsent(_ effects: inout ReplicaEffects) {
+    let rule = Refusal.Rule.inquorate(quorum, policy: settings.quorumPolicy)
+    for id in waiting { refuse(id, rule, &effects) }
+    waiting = []
+    let unserved = settings.quorumPolicy == .halt ? reads.takeAll() : reads.takeUnconfirmed()
+    for id in unserved { refuse(id, rule, &effects) }
+  }
+}
