@@ -1,0 +1,122 @@
+public import NIOCore
+
+/// What a server serves: a handler for each method path.
+///
+/// Handlers are called on the loop of the call's connection and must not block. They answer then
+/// or later, from any thread.
+public struct MethodTable: Sendable {
+  public typealias UnaryHandler = @Sendable (UnaryCall) -> Void
+  /// Called when the call opens; the closure that it returns is given everything that happens to
+  /// the call, on the loop.
+  public typealias StreamHandler = @Sendable (StreamCall) -> (StreamEvent) -> Void
+
+  enum Handler: Sendable {
+    case unary(UnaryHandler)
+    case stream(StreamHandler)
+  }
+
+  private var handlers: [String: Handler] = [:]
+  private var services: Set<Substring> = []
+
+  public init() {}
+
+  /// One message in, one message out. The path is `/package.Service/Method`.
+  public mutating func unary(_ path: String, _ handler: @escaping UnaryHandler) {
+    insert(.unary(handler), at: path)
+  }
+
+  /// Any number of messages either way. The path is `/package.Service/Method`.
+  public mutating func stream(_ path: String, _ handler: @escaping StreamHandler) {
+    insert(.stream(handler), at: path)
+  }
+
+  private mutating func insert(_ handler: Handler, at path: String) {
+    guard let (service, _) = Self.split(path) else {
+      preconditionFailure("\(path) is not /package.Service/Method")
+    }
+    precondition(handlers[path] == nil, "\(path) has two handlers")
+    handlers[path] = handler
+    services.insert(service)
+  }
+
+  subscript(path: String) -> Handler? { handlers[path] }
+
+  /// What a call of an unknown path is told, in grpc-go's words.
+  func refusal(of path: String) -> RPCStatus {
+    guard let (service, method) = Self.split(path) else {
+      return RPCStatus(.unimplemented, "malformed method name: \"\(path)\"")
+    }
+    guard services.contains(service) else {
+      return RPCStatus(.unimplemented, "unknown service \(service)")
+    }
+    return RPCStatus(.unimplemented, "unknown method \(method) for service \(service)")
+  }
+
+  private static func split(_ path: String) -> (service: Substring, method: Substring)? {
+    guard path.hasPrefix("/"), let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+      return nil
+    }
+    return (path[path.index(after: path.startIndex)..<slash], path[path.index(after: slash)...])
+  }
+}
+
+/// What a call says of itself when it opens.
+public struct CallContext: Sendable {
+  /// `/package.Service/Method`.
+  public let path: String
+  public let metadata: Metadata
+  /// The client's address; nil when the connection has none to tell.
+  public let peer: SocketAddress?
+  /// When the client gives up; nil is never. The server then ends the call by itself.
+  public let deadline: NIODeadline?
+}
+
+/// A call with its one message, to be answered once.
+public struct UnaryCall: Sendable {
+  public let context: CallContext
+  public let message: ByteBuffer
+  let stream: ServerStream
+
+  /// Ends the call well. The first answer counts; a later one, or one after the client has gone or
+  /// the deadline has passed, is dropped.
+  public func answer(_ message: [UInt8], trailers: Metadata = Metadata()) {
+    stream.finishFromAnyThread(.answer(message, trailers))
+  }
+
+  /// Ends the call with an error.
+  ///
+  /// *Precondition*: the status is not ok; a call that went well is answered with a message.
+  public func fail(_ status: RPCStatus, trailers: Metadata = Metadata()) {
+    precondition(status.code != .ok, "a failure with the status ok")
+    stream.finishFromAnyThread(.finish(status, trailers))
+  }
+}
+
+/// A call of any number of messages either way.
+public struct StreamCall: Sendable {
+  public let context: CallContext
+  let stream: ServerStream
+
+  /// Sends one message, after those sent before. False: it was not taken, because the client does
+  /// not keep up or the call is over. In the first case `.writable` says when to go on.
+  public func send(_ message: [UInt8]) -> Bool {
+    stream.send(message)
+  }
+
+  /// Ends the call, after the messages that were sent. Later calls of it are dropped.
+  public func finish(_ status: RPCStatus, trailers: Metadata = Metadata()) {
+    stream.finishStream(status, trailers)
+  }
+}
+
+/// What happens to a streaming call, in order.
+public enum StreamEvent: Sendable {
+  case message(ByteBuffer)
+  /// The client sends no more messages; it still waits for ours.
+  case halfClosed
+  /// `send` was refused before and would be taken now.
+  case writable
+  /// The call ended before `finish`: the client reset it or went away, sent what is no message,
+  /// or its deadline has passed. Nothing comes after it.
+  case cancelled
+}
