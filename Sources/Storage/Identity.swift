@@ -16,3 +16,25 @@ public struct Identity: Hashable, Sendable {
     self.incarnation = incarnation
   }
 }
+
+extension Identity {
+  func encoded() -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.append(number: cluster)
+    bytes.append(number: member.number)
+    bytes.append(number: incarnation.number)
+    bytes.append(counted: Array(name.utf8))
+    return bytes
+  }
+
+  init(decoding bytes: [UInt8], in file: String) throws(StorageError) {
+    var cursor = ByteCursor(bytes)
+    guard let cluster = cursor.number(UInt64.self), let member = cursor.number(UInt64.self),
+      let incarnation = cursor.number(UInt64.self), let name = cursor.counted(),
+      cursor.remaining == 0
+    else { throw .damaged(file: file, place: "its identity record") }
+    self.init(
+      cluster: cluster, member: MemberID(member), name: String(decoding: name, as: UTF8.self),
+      incarnation: Incarnation(incarnation))
+  }
+}

@@ -32,6 +32,11 @@ struct LogEdit {
     }
   }
 
+  /// Nothing changes: the writes only release what rests on earlier ones.
+  var isEmpty: Bool {
+    hardState == nil && base == nil && truncateFrom == nil && entries.isEmpty
+  }
+
   private mutating func append(_ added: [Entry]) {
     let first = added[0].index
     precondition(
@@ -51,10 +56,8 @@ struct LogEdit {
     precondition(
       cut.last.index <= last.index,
       "the log ends at \(last.index.number) and cannot be cut at \(cut.last.index.number)")
+    // What the batch itself wrote up to here is written nevertheless: the log stays consecutive.
     base = cut
-    if let own = entries.first?.index, cut.last.index >= own {
-      entries.removeSubrange(..<Int(cut.last.index.number - own.number + 1))
-    }
   }
 
   private mutating func install<Failure: Error>(

@@ -22,7 +22,7 @@ public protocol MemberStore: AnyObject {
   func removeOldGenerations() throws(StorageError)
 
   /// What is left on the disk, for the decision to refuse growing commands.
-  func space() -> Space
+  func space() throws(StorageError) -> Space
 }
 
 /// Whether commands that grow the store may be appended (etcd's NOSPACE alarm).

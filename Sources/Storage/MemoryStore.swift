@@ -46,7 +46,7 @@ public final class MemoryStore: MemberStore {
     }
   }
 
-  public func space() -> Space { .plenty }
+  public func space() throws(StorageError) -> Space { .plenty }
 
   /// How many flushes a crash may take or leave.
   public var unsyncedFlushes: Int { states[memoryLog.generation]?.unsyncedFlushes ?? 0 }

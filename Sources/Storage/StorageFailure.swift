@@ -22,4 +22,16 @@ public final class StorageFailure: Sendable {
     first.withLock { if $0 == nil { $0 = error } }
     return error
   }
+
+  /// Runs `body` unless something has failed before, and latches what it throws.
+  func guarding<Result>(
+    _ body: () throws(StorageError) -> Result
+  ) throws(StorageError) -> Result {
+    try check()
+    do {
+      return try body()
+    } catch {
+      throw latch(error)
+    }
+  }
 }

@@ -1,0 +1,153 @@
+import CSQLite
+
+/// One SQLite connection: used by one thread at a time, closed without a word to the disk.
+///
+/// *Throws* errors that are not latched yet; its owner knows which of them end the store.
+final class Connection {
+  enum Purpose {
+    /// Makes the file; it must not exist.
+    case create
+    /// The one connection that writes and checkpoints the file.
+    case write
+    /// Reads beside the writer.
+    case read
+  }
+
+  /// The file's path.
+  let file: String
+  /// Frames in the WAL after the last commit on this connection.
+  private(set) var walFrames = 0
+  private var handle: OpaquePointer?
+  /// Keeps the VFS alive as long as SQLite may call it.
+  private let fileSystem: any FileSystem
+
+  init(_ file: String, _ purpose: Purpose, on fileSystem: any FileSystem) throws(StorageError) {
+    self.file = file
+    self.fileSystem = fileSystem
+    var flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX
+    if purpose == .create { flags |= SQLITE_OPEN_CREATE }
+    let code = sqlite3_open_v2(file, &handle, flags, fileSystem.vfs)
+    guard code == SQLITE_OK else { throw error(code, "open") }
+    sqlite3_extended_result_codes(handle, 1)
+    sqlite3_busy_timeout(handle, 2_000)
+    // A checkpoint on close would sync again after a sync that failed; `finish` asks for it.
+    quorate_sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    quorate_sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1)
+    quorate_sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+    let context = Unmanaged.passUnretained(self).toOpaque()
+    sqlite3_wal_hook(
+      handle,
+      { context, _, _, frames in
+        Unmanaged<Connection>.fromOpaque(context!).takeUnretainedValue().walFrames = Int(frames)
+        return SQLITE_OK
+      }, context)
+    try execute("PRAGMA cell_size_check = ON")
+    try execute("PRAGMA temp_store = MEMORY")
+    try execute("PRAGMA mmap_size = 0")
+    if purpose == .read { try execute("PRAGMA query_only = ON") }
+  }
+
+  deinit { close() }
+
+  func close() {
+    guard let handle else { return }
+    sqlite3_wal_hook(handle, nil, nil)
+    // Statements that are still alive keep SQLite's own end of it alive until they go.
+    sqlite3_close_v2(handle)
+    self.handle = nil
+  }
+
+  func execute(_ sql: String) throws(StorageError) {
+    let code = sqlite3_exec(handle, sql, nil, nil, nil)
+    guard code == SQLITE_OK else { throw error(code, "execute “\(sql)” on") }
+  }
+
+  func prepare(_ sql: String) throws(StorageError) -> Statement {
+    var statement: OpaquePointer?
+    let code = sqlite3_prepare_v3(
+      handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+    guard code == SQLITE_OK, let statement else { throw error(code, "prepare “\(sql)” on") }
+    return Statement(statement, of: self)
+  }
+
+  /// Everything in `body`, or nothing.
+  func transaction(_ body: () throws(StorageError) -> Void) throws(StorageError) {
+    try execute("BEGIN IMMEDIATE")
+    do {
+      try body()
+      try execute("COMMIT")
+    } catch {
+      // Some errors have rolled back already; a failing rollback changes nothing more.
+      if sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") }
+      throw error
+    }
+  }
+
+  /// The first row's columns as text; `nil`: no row.
+  func text(_ sql: String) throws(StorageError) -> String? {
+    let statement = try prepare(sql)
+    defer { statement.reset() }
+    return try statement.step() ? statement.text(0) : nil
+  }
+
+  enum Checkpoint { case passive, restart, truncate }
+
+  /// Moves frames from the WAL into the file; whether all of them were moved and are synced.
+  ///
+  /// *Throws* what ends the store. A full disk or a reader in the way only answers false: the
+  /// frames stay in the WAL.
+  func checkpoint(_ kind: Checkpoint) throws(StorageError) -> Bool {
+    let mode =
+      switch kind {
+      case .passive: SQLITE_CHECKPOINT_PASSIVE
+      case .restart: SQLITE_CHECKPOINT_RESTART
+      case .truncate: SQLITE_CHECKPOINT_TRUNCATE
+      }
+    var frames: Int32 = 0
+    var moved: Int32 = 0
+    let code = sqlite3_wal_checkpoint_v2(handle, nil, mode, &frames, &moved)
+    switch code & 0xFF {
+    case SQLITE_OK:
+      guard frames == moved else { return false }
+      walFrames = 0
+      return true
+    case SQLITE_BUSY, SQLITE_FULL:
+      return false
+    default:
+      throw error(code, "checkpoint")
+    }
+  }
+
+  /// Syncs the WAL: everything committed so far survives a power loss.
+  func syncWAL() throws(StorageError) {
+    var pointer: UnsafeMutablePointer<sqlite3_file>?
+    let code = sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &pointer)
+    guard code == SQLITE_OK, let pointer, let methods = pointer.pointee.pMethods else {
+      throw error(code, "find the WAL of")
+    }
+    let synced = methods.pointee.xSync(pointer, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY)
+    guard synced == SQLITE_OK else { throw error(synced, "sync the WAL of") }
+  }
+
+  /// Rows changed by the last statement.
+  var changes: Int { Int(sqlite3_changes(handle)) }
+
+  /// Says what the last call ran into.
+  func error(_ code: Int32, _ action: String) -> StorageError {
+    let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+    let system = handle.map { sqlite3_system_errno($0) } ?? 0
+    switch code & 0xFF {
+    case SQLITE_FULL:
+      return .full(file: file)
+    case SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_ERROR, SQLITE_MISMATCH, SQLITE_CONSTRAINT:
+      // Our own statements are right, so an error in one of them is an error in the schema.
+      return .damaged(file: file, place: "\(message) (could not \(action) it)")
+    case SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_PERM:
+      return .unwritable(path: file, reason: message)
+    default:
+      return .failed(
+        file: file, action: action,
+        reason: "\(message) (SQLite \(code)" + (system == 0 ? ")" : ", errno \(system))"))
+    }
+  }
+}

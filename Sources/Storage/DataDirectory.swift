@@ -1,0 +1,148 @@
+public import Raft
+
+/// Whose data a directory is expected to hold.
+public struct Claim: Hashable, Sendable {
+  public var cluster: UInt64
+  public var member: MemberID
+  public var name: String
+
+  public init(cluster: UInt64, member: MemberID, name: String) {
+    self.cluster = cluster
+    self.member = member
+    self.name = name
+  }
+}
+
+/// The files of one member, locked against other processes.
+///
+///     LOCK               held while the process runs; empty
+///     raft.db            identity, hard state, base, log
+///     landmark           what raft.db has reached
+///     state-<g>.db       the rows; g is named by raft.db
+///     reserve            space for a full disk
+///
+/// A directory whose `raft.db` exists is complete; without it, it is made anew.
+public final class DataDirectory: MemberStore {
+  public let path: String
+  public var identity: Identity { raftLog.identity }
+  public let failure: StorageFailure
+  public var log: any LogStore { raftLog }
+  /// It was made just now: nothing that this member promised can be in it.
+  public let isNew: Bool
+  private let raftLog: RaftLog
+  private let arrival: SnapshotArrival
+  private let reserve: Reserve
+  private let settings: StorageSettings
+  private let fileSystem: any FileSystem
+  private let lock: any DiskLock
+
+  /// Locks, makes or opens the directory, and checks all of `raft.db`.
+  ///
+  /// `drawIncarnation` is asked only if the directory is made.
+  /// *Throws* `inUse`, `unwritable`, `otherCluster`, `otherMember`, `unknownFormat`, `damaged`.
+  public init(
+    at path: String, as claim: Claim, settings: StorageSettings = StorageSettings(),
+    on fileSystem: any FileSystem = POSIXFileSystem(), drawIncarnation: () -> Incarnation
+  ) throws(StorageError) {
+    self.path = path
+    self.settings = settings
+    self.fileSystem = fileSystem
+    failure = StorageFailure()
+    arrival = SnapshotArrival()
+    try fileSystem.makeDirectory(path)
+    guard let lock = try fileSystem.lock(path + "/LOCK") else { throw .inUse(directory: path) }
+    self.lock = lock
+    isNew = !fileSystem.exists(path + "/raft.db")
+    if isNew {
+      let identity = Identity(
+        cluster: claim.cluster, member: claim.member, name: claim.name,
+        incarnation: drawIncarnation())
+      try DataDirectory.create(at: path, for: identity, on: fileSystem)
+    }
+    reserve = try Reserve(in: path, settings, on: fileSystem)
+    raftLog = try RaftLog(
+      opening: path + "/raft.db",
+      landmark: Landmark(opening: path + "/landmark", on: fileSystem), arrival: arrival,
+      reserve: reserve, failure: failure, settings: settings, on: fileSystem)
+    let found = raftLog.identity
+    guard found.cluster == claim.cluster else {
+      throw .otherCluster(directory: path, found: found.cluster, expected: claim.cluster)
+    }
+    guard found.member == claim.member else {
+      throw .otherMember(
+        directory: path, found: found.member, name: found.name, expected: claim.member)
+    }
+    try removeGenerations { [generation = raftLog.generation] in $0 != generation }
+  }
+
+  /// `raft.db` comes last and in one step: until it is there, nothing was promised.
+  private static func create(
+    at path: String, for identity: Identity, on fileSystem: any FileSystem
+  ) throws(StorageError) {
+    precondition(identity.incarnation != .unknown, "an incarnation is never zero")
+    try StateFile.create(at: statePath(in: path, generation: 1), on: fileSystem)
+    try Landmark.create(at: path + "/landmark", on: fileSystem)
+    try fileSystem.syncDirectory(path)
+    try RaftLog.create(at: path + "/raft.db", for: identity, on: fileSystem)
+    try fileSystem.syncDirectory(path)
+  }
+
+  public func openState() throws(StorageError) -> any StateStore {
+    try failure.guarding { () throws(StorageError) in
+      let generation = raftLog.generation
+      let shared = StateShared(
+        path: DataDirectory.statePath(in: path, generation: generation), generation: generation,
+        fileSystem: fileSystem, failure: failure)
+      return try StateFile(opening: shared, reserve: reserve, settings: settings)
+    }
+  }
+
+  public func receiveSnapshot() throws(StorageError) -> any SnapshotSink {
+    try failure.guarding { () throws(StorageError) in
+      arrival.forget()
+      let generation = raftLog.generation + 1
+      return try StateFileSink(
+        path: DataDirectory.statePath(in: path, generation: generation), generation: generation,
+        directory: path, on: fileSystem, failure: failure, arrival: arrival)
+    }
+  }
+
+  public func removeOldGenerations() throws(StorageError) {
+    try failure.guarding { () throws(StorageError) in
+      try removeGenerations { [generation = raftLog.generation] in $0 < generation }
+    }
+  }
+
+  public func space() throws(StorageError) -> Space {
+    try failure.guarding { () throws(StorageError) in try reserve.space() }
+  }
+
+  /// Closes the log and lets other processes in. Every other object must be closed before.
+  public func close() throws(StorageError) {
+    defer { lock.release() }
+    try raftLog.close()
+  }
+
+  private func removeGenerations(_ isGone: (UInt64) -> Bool) throws(StorageError) {
+    for name in try fileSystem.names(in: path) {
+      guard let generation = DataDirectory.generation(of: name), isGone(generation) else {
+        continue
+      }
+      try fileSystem.remove(path + "/" + name)
+    }
+  }
+
+  static func statePath(in directory: String, generation: UInt64) -> String {
+    "\(directory)/state-\(generation).db"
+  }
+
+  /// The generation that a file belongs to; `nil`: it is no state file.
+  private static func generation(of name: String) -> UInt64? {
+    guard name.hasPrefix("state-") else { return nil }
+    let rest = name.dropFirst("state-".count)
+    guard let dot = rest.firstIndex(of: "."),
+      [".db", ".db-wal", ".db-shm", ".db-journal"].contains(rest[dot...])
+    else { return nil }
+    return UInt64(rest[..<dot])
+  }
+}

@@ -1,0 +1,90 @@
+/// What a database file of ours looks like from outside, checked before SQLite opens it, and its
+/// schema, checked before anything is read.
+struct DatabaseFormat {
+  /// `PRAGMA application_id`: tells the file to `file(1)` and to us. "Quor" and "Quos".
+  let application: UInt32
+  let version: UInt32
+  /// The statements that make the schema, in the order in which they are run.
+  let schema: [String]
+
+  static let pageSize = 4096
+
+  static let log = DatabaseFormat(
+    application: 0x5175_6F72, version: 1,
+    schema: [
+      "CREATE TABLE record(kind INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+      "CREATE TABLE log(first INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+    ])
+
+  static let state = DatabaseFormat(
+    application: 0x5175_6F73, version: 1,
+    schema: [
+      "CREATE TABLE meta(id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+      """
+      CREATE TABLE row(number INTEGER PRIMARY KEY, mod_revision INTEGER NOT NULL, \
+      sub_revision INTEGER NOT NULL, create_revision INTEGER NOT NULL, version INTEGER NOT NULL, \
+      lease INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, checksum INTEGER NOT NULL)
+      """,
+      // The live keys, for people with `sqlite3 -readonly`.
+      """
+      CREATE VIEW current AS SELECT CAST(key AS TEXT) AS key, CAST(value AS TEXT) AS value, \
+      create_revision, mod_revision, version, lease FROM row WHERE version > 0 AND number IN \
+      (SELECT max(number) FROM row GROUP BY key)
+      """,
+    ])
+
+  /// Makes the file: header, schema and what `fill` adds are one transaction.
+  func create(
+    on connection: Connection, _ fill: () throws(StorageError) -> Void
+  ) throws(StorageError) {
+    try connection.execute("PRAGMA page_size = \(DatabaseFormat.pageSize)")
+    try connection.execute("PRAGMA auto_vacuum = NONE")
+    try connection.execute("PRAGMA encoding = 'UTF-8'")
+    try connection.execute("PRAGMA journal_mode = WAL")
+    try connection.transaction { () throws(StorageError) in
+      try connection.execute("PRAGMA application_id = \(application)")
+      try connection.execute("PRAGMA user_version = \(version)")
+      for statement in schema { try connection.execute(statement) }
+      try fill()
+    }
+  }
+
+  /// Checks what SQLite itself would take for another meaning instead of for damage: the bytes of
+  /// the file's head (https://www.sqlite.org/fileformat2.html §1.3).
+  func checkHeader(of file: String, on fileSystem: any FileSystem) throws(StorageError) {
+    guard fileSystem.exists(file) else { throw .damaged(file: file, place: "it is missing") }
+    let head = try fileSystem.open(file).read(at: 0, count: 100)
+    guard head.count == 100 else { throw .damaged(file: file, place: "its header is short") }
+    func number(_ offset: Int) -> UInt32 {
+      head[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) }
+    }
+    let wal: [UInt8] = [2, 2]
+    let isSound =
+      head.starts(with: Array("SQLite format 3\0".utf8))
+      && number(16) >> 16 == UInt32(DatabaseFormat.pageSize)
+      && Array(head[18..<20]) == wal
+      && Array(head[20..<24]) == [0, 64, 32, 32]
+      && number(44) == 4  // the schema's own format
+      && number(48) == 0 && number(52) == 0  // no default cache size, no auto-vacuum
+      && number(56) == 1  // UTF-8
+      && number(64) == 0 && number(68) == application
+      && head[72..<92].allSatisfy { $0 == 0 }
+    guard isSound else { throw .damaged(file: file, place: "its header, bytes 0 to 99") }
+    guard number(60) == version else {
+      throw .unknownFormat(file: file, found: Int(number(60)), newest: Int(version))
+    }
+  }
+
+  /// Checks that the schema is ours to the letter, and the structure of every page in use.
+  func checkStructure(of connection: Connection) throws(StorageError) {
+    let found = try connection.text(
+      "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY rowid)")
+    guard found == schema.joined(separator: ";") else {
+      throw .damaged(file: connection.file, place: "its schema")
+    }
+    let verdict = try connection.text("PRAGMA quick_check(1)")
+    guard verdict == "ok" else {
+      throw .damaged(file: connection.file, place: verdict ?? "its structure")
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import Synchronization
+
+/// Space that nothing uses, given up once when the disk is full, so that what frees space still
+/// finds some (design §6). Shared by all threads of a member.
+final class Reserve: Sendable {
+  private let path: String
+  private let directory: String
+  private let settings: StorageSettings
+  private let fileSystem: any FileSystem
+  /// The file has its full size.
+  private let isWhole = Mutex(false)
+
+  init(
+    in directory: String, _ settings: StorageSettings, on fileSystem: any FileSystem
+  ) throws(StorageError) {
+    self.directory = directory
+    path = directory + "/reserve"
+    self.settings = settings
+    self.fileSystem = fileSystem
+    _ = try refill()
+  }
+
+  /// Gives the space back to the file system; whether there was any.
+  func release() -> Bool {
+    isWhole.withLock { isWhole in
+      guard isWhole else { return false }
+      isWhole = false
+      // If it cannot be removed, the next write says so.
+      try? fileSystem.remove(path)
+      return true
+    }
+  }
+
+  /// What is left, with the reserve set up again as soon as there is room for it.
+  func space() throws(StorageError) -> Space {
+    let free = try fileSystem.freeBytes(in: directory)
+    let isWhole = try refill(free: free)
+    let needed = settings.neededBytes + (isWhole ? 0 : UInt64(settings.reserveBytes))
+    return free >= needed && isWhole ? .plenty : .short(freeBytes: free, neededBytes: needed)
+  }
+
+  /// Whether the reserve is whole now. A full disk is an answer, not an error.
+  private func refill(free: UInt64? = nil) throws(StorageError) -> Bool {
+    try isWhole.withLock { isWhole throws(StorageError) in
+      if isWhole { return true }
+      let needed = settings.neededBytes + UInt64(settings.reserveBytes)
+      if let free, free < needed { return false }
+      do throws(StorageError) {
+        let file = try fileSystem.open(path)
+        if try file.size() != settings.reserveBytes { try file.allocate(settings.reserveBytes) }
+        isWhole = true
+      } catch .full {
+        try fileSystem.remove(path)
+      }
+      return isWhole
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import Checksum
+import KeyValue
+
+/// The rows of a state file as columns, with the checksum over all of them.
+enum RowTable {
+  static let columns =
+    "number, mod_revision, sub_revision, create_revision, version, lease, key, value, checksum"
+  static let insert = "INSERT INTO row(\(columns)) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+
+  static func insert(_ row: Row, with statement: Statement) throws(StorageError) {
+    statement.bind(row.number, at: 1)
+    statement.bind(row.modRevision, at: 2)
+    statement.bind(row.subRevision, at: 3)
+    statement.bind(row.createRevision, at: 4)
+    statement.bind(row.version, at: 5)
+    statement.bind(row.lease, at: 6)
+    try statement.bind(row.key, at: 7)
+    try statement.bind(row.value, at: 8)
+    let checksum = row.key.withUnsafeBytes { key in
+      row.value.withUnsafeBytes { RowTable.checksum(row.head, key, $0) }
+    }
+    statement.bind(Int64(checksum), at: 9)
+    try statement.run()
+  }
+
+  /// The row under a statement's cursor; its bytes are good until the next step.
+  struct Found {
+    let head: RowHead
+    let key: UnsafeRawBufferPointer
+    let value: UnsafeRawBufferPointer
+
+    var row: Row {
+      Row(
+        number: head.number, modRevision: head.modRevision, subRevision: head.subRevision,
+        key: Array(key), value: Array(value), createRevision: head.createRevision,
+        version: head.version, lease: head.lease)
+    }
+  }
+
+  /// *Throws* `damaged` if the row is not the one that was written.
+  static func found(by statement: Statement, in file: String) throws(StorageError) -> Found {
+    let head = RowHead(
+      number: statement.number(0), modRevision: statement.number(1),
+      subRevision: statement.number(2), createRevision: statement.number(3),
+      version: statement.number(4), lease: statement.number(5))
+    // The types first: reading a column as another type would change it.
+    guard statement.hasTypes("nnnnnnbbn"), case let key = statement.bytes(6),
+      case let value = statement.bytes(7),
+      statement.number(8) == Int64(checksum(head, key, value))
+    else { throw .damaged(file: file, place: "row \(head.number)") }
+    return Found(head: head, key: key, value: value)
+  }
+
+  private static func checksum(
+    _ head: RowHead, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+  ) -> UInt32 {
+    var crc = CRC32C()
+    let numbers = (
+      head.number.littleEndian, head.modRevision.littleEndian, head.subRevision.littleEndian,
+      head.createRevision.littleEndian, head.version.littleEndian, head.lease.littleEndian,
+      UInt64(key.count).littleEndian
+    )
+    withUnsafeBytes(of: numbers) { crc.update($0) }
+    crc.update(key)
+    crc.update(value)
+    return crc.value
+  }
+}

@@ -1,0 +1,187 @@
+public import KeyValue
+public import Raft
+
+/// `state-<generation>.db`: rows and meta, written by one connection of one thread.
+///
+/// WAL with `synchronous=NORMAL`: a flush is not durable by itself; the log replays what a power
+/// loss takes, because it is cut only up to `durableApplied`.
+public final class StateFile: StateStore {
+  public var name: String { shared.path }
+  public var generation: UInt64 { shared.generation }
+  public var failure: StorageFailure { shared.failure }
+  public var isCompactionHeld: Bool { shared.isHeld }
+  public private(set) var meta: StateMeta
+  public private(set) var durableApplied: LogIndex
+  private let shared: StateShared
+  private let connection: Connection
+  private let reserve: Reserve
+  private let settings: StorageSettings
+  private let insertRow: Statement
+  private let deleteRow: Statement
+  private let putMeta: Statement
+  private let reader: RowReader
+
+  /// Makes a file that holds nothing, or what `fill` puts in, synced; the directory's sync is the
+  /// caller's.
+  static func create(
+    at path: String, on fileSystem: any FileSystem
+  ) throws(StorageError) {
+    let connection = try StateFile.begin(at: path, on: fileSystem)
+    try StateFile.end(connection, meta: StateMeta())
+  }
+
+  /// A new file without a meta row: no state yet.
+  static func begin(
+    at path: String, on fileSystem: any FileSystem
+  ) throws(StorageError) -> Connection {
+    for leftover in [path, path + "-wal", path + "-shm", path + "-journal"] {
+      try fileSystem.remove(leftover)
+    }
+    let connection = try Connection(path, .create, on: fileSystem)
+    try connection.execute("PRAGMA synchronous = NORMAL")
+    try DatabaseFormat.state.create(on: connection) {}
+    try connection.execute("PRAGMA wal_autocheckpoint = 0")
+    return connection
+  }
+
+  /// The meta row, and everything onto the disk.
+  static func end(_ connection: Connection, meta: StateMeta) throws(StorageError) {
+    let put = try connection.prepare(StateFile.putMeta)
+    try StateFile.write(meta, with: put)
+    guard try connection.checkpoint(.truncate) else { throw .full(file: connection.file) }
+    connection.close()
+  }
+
+  private static let putMeta = "INSERT OR REPLACE INTO meta(id, body) VALUES (1, ?1)"
+
+  private static func write(_ meta: StateMeta, with put: Statement) throws(StorageError) {
+    var bytes: [UInt8] = []
+    meta.encode(into: &bytes)
+    try put.bind(Record.seal(.meta, bytes), at: 1)
+    try put.run()
+  }
+
+  /// Opens the file and checks its structure and meta; the rows are for `scan`.
+  init(
+    opening shared: StateShared, reserve: Reserve, settings: StorageSettings
+  ) throws(StorageError) {
+    self.shared = shared
+    self.reserve = reserve
+    self.settings = settings
+    let path = shared.path
+    try DatabaseFormat.state.checkHeader(of: path, on: shared.fileSystem)
+    connection = try Connection(path, .write, on: shared.fileSystem)
+    try connection.execute("PRAGMA synchronous = NORMAL")
+    try connection.execute("PRAGMA wal_autocheckpoint = 0")
+    try connection.execute("PRAGMA cache_size = -2048")
+    try DatabaseFormat.state.checkStructure(of: connection)
+    insertRow = try connection.prepare(RowTable.insert)
+    deleteRow = try connection.prepare("DELETE FROM row WHERE number = ?1")
+    putMeta = try connection.prepare(StateFile.putMeta)
+    reader = try RowReader(connection)
+    let getMeta = try connection.prepare("SELECT body FROM meta WHERE id = 1")
+    guard try getMeta.step(), let bytes = Record.open(.meta, Array(getMeta.bytes(0))) else {
+      throw .damaged(file: path, place: "its meta record")
+    }
+    getMeta.reset()
+    var cursor = ByteCursor(bytes)
+    guard let meta = StateMeta(from: &cursor), cursor.remaining == 0 else {
+      throw .damaged(file: path, place: "its meta record")
+    }
+    self.meta = meta
+    durableApplied = .zero
+    // What the last run left in the WAL becomes durable here, unless a foreign reader is in the
+    // way; then the next checkpoint says so.
+    if try connection.checkpoint(.truncate) { durableApplied = LogIndex(meta.appliedIndex) }
+  }
+
+  public func scan(
+    _ body: (RowHead, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer)
+      throws(StoreDamage) -> Void
+  ) throws(StorageError) {
+    try failure.guarding { () throws(StorageError) in
+      let rows = try connection.prepare("SELECT \(RowTable.columns) FROM row ORDER BY number")
+      defer { rows.reset() }
+      while try rows.step() {
+        let found = try RowTable.found(by: rows, in: name)
+        do throws(StoreDamage) {
+          try body(found.head, found.key, found.value)
+        } catch {
+          throw .damaged(file: name, place: error.reason)
+        }
+      }
+    }
+  }
+
+  public func rows(numbered numbers: [RowNumber]) throws -> [Row] {
+    try failure.guarding { () throws(StorageError) in try reader.rows(numbered: numbers) }
+  }
+
+  public func flush(_ batch: FlushBatch) throws(StorageError) {
+    try failure.guarding { () throws(StorageError) in
+      precondition(
+        batch.meta.appliedIndex >= meta.appliedIndex,
+        "applied goes back from \(meta.appliedIndex) to \(batch.meta.appliedIndex)")
+      precondition(
+        batch.removed.isEmpty || !isCompactionHeld, "rows are removed under a snapshot")
+      do throws(StorageError) {
+        try write(batch)
+      } catch .full where reserve.release() {
+        try write(batch)
+      }
+      meta = batch.meta
+    }
+  }
+
+  private func write(_ batch: FlushBatch) throws(StorageError) {
+    try connection.transaction { () throws(StorageError) in
+      for row in batch.rows { try RowTable.insert(row, with: insertRow) }
+      for number in batch.removed {
+        deleteRow.bind(number, at: 1)
+        try deleteRow.run()
+        guard connection.changes == 1 else {
+          throw .damaged(file: name, place: "row \(number) is missing")
+        }
+      }
+      try StateFile.write(batch.meta, with: putMeta)
+    }
+  }
+
+  /// Checkpoints once about a hundred pages wait; above the WAL's limit new reads wait until the
+  /// WAL begins anew.
+  public func tend() throws(StorageError) {
+    try failure.guarding { () throws(StorageError) in
+      guard connection.walFrames >= settings.checkpointPages else { return }
+      let isDone =
+        connection.walFrames < settings.walLimitPages
+        ? try connection.checkpoint(.passive)
+        : try shared.gate.alone { () throws(StorageError) in try connection.checkpoint(.restart) }
+      if isDone { durableApplied = LogIndex(meta.appliedIndex) }
+    }
+  }
+
+  public func sync() throws(StorageError) {
+    try failure.guarding { () throws(StorageError) in
+      guard durableApplied.number < meta.appliedIndex else { return }
+      try connection.syncWAL()
+      durableApplied = LogIndex(meta.appliedIndex)
+    }
+  }
+
+  public func openReader() throws(StorageError) -> any StateReader {
+    try failure.guarding { () throws(StorageError) in try StateFileReader(shared) }
+  }
+
+  public func openSnapshot() throws(StorageError) -> any SnapshotSource {
+    try failure.guarding { () throws(StorageError) in
+      try StateFileSnapshot(meta: meta, shared)
+    }
+  }
+
+  public func close() throws(StorageError) {
+    defer { connection.close() }
+    try failure.guarding { () throws(StorageError) in
+      _ = try connection.checkpoint(.truncate)
+    }
+  }
+}
