@@ -5,27 +5,8 @@ public enum RequestError: Error, Hashable, Sendable {
   case valueProvided
   /// A lease together with `ignoreLease`.
   case leaseProvided
-  /// A list of a transaction is longer than allowed.
+  /// A list of a transaction is longer than allowed, or the lists above it leave less room.
   case tooManyOperations
   /// A transaction writes a key twice.
   case duplicateKey
-}
-
-extension RangeRequest {
-  public func validate() throws(RequestError) {}
-}
-
-extension PutRequest {
-  public func validate() throws(RequestError) {}
-}
-
-extension DeleteRangeRequest {
-  public func validate() throws(RequestError) {}
-}
-
-extension TxnRequest {
-  /// Nothing in it, nested ones included, can write, whichever way the compares go.
-  public var isReadOnly: Bool { false }
-
-  public func validate(limitOperations: Int = 128) throws(RequestError) {}
 }

@@ -12,34 +12,56 @@ public struct Root: Sendable {
   public var generation: UInt64 { state.generation }
 
   /// How many keys are alive.
-  public var keyCount: Int { 0 }
+  public var keyCount: Int { state.index.liveCount }
 
   /// Answers from memory alone, or says which rows it lacks.
-  public func range(
-    _ request: RangeRequest, cache: inout RowCache
-  ) -> Attempt<RangeResponse> {
-    preconditionFailure("under construction")
+  public func range(_ request: RangeRequest, cache: inout RowCache) -> Attempt<RangeResponse> {
+    var source = RowSource(taking: &cache, table: nil)
+    defer { cache = source.cache }
+    do throws(ReadFailure) {
+      return .answer(try state.range(request, current: revision, &source))
+    } catch {
+      return Attempt(error)
+    }
   }
 
   /// *Throws* only what `reading` throws.
   public func range(
     _ request: RangeRequest, cache: inout RowCache, reading: any RowReading
   ) throws -> Result<RangeResponse, CommandError> {
-    preconditionFailure("under construction")
+    var source = RowSource(taking: &cache, table: reading)
+    defer { cache = source.cache }
+    do throws(ReadFailure) {
+      return .success(try state.range(request, current: revision, &source))
+    } catch {
+      return .failure(try error.refusal())
+    }
   }
 
-  /// A transaction that writes nothing. *Precondition*: `request.isReadOnly`.
-  public func transact(
-    _ request: TxnRequest, cache: inout RowCache
-  ) -> Attempt<TxnResponse> {
-    preconditionFailure("under construction")
+  /// A transaction that writes nothing, from memory alone. *Precondition*: `request.isReadOnly`.
+  public func transact(_ request: TxnRequest, cache: inout RowCache) -> Attempt<TxnResponse> {
+    var source = RowSource(taking: &cache, table: nil)
+    defer { cache = source.cache }
+    do throws(ReadFailure) {
+      var path = try state.decide(request, &source)
+      return .answer(try state.read(request, &path, &source))
+    } catch {
+      return Attempt(error)
+    }
   }
 
   /// *Precondition*: `request.isReadOnly`. *Throws* only what `reading` throws.
   public func transact(
     _ request: TxnRequest, cache: inout RowCache, reading: any RowReading
   ) throws -> Result<TxnResponse, CommandError> {
-    preconditionFailure("under construction")
+    var source = RowSource(taking: &cache, table: reading)
+    defer { cache = source.cache }
+    do throws(ReadFailure) {
+      var path = try state.decide(request, &source)
+      return .success(try state.read(request, &path, &source))
+    } catch {
+      return .failure(try error.refusal())
+    }
   }
 }
 
@@ -49,4 +71,24 @@ public enum Attempt<Answer: Sendable>: Sendable {
   case refused(CommandError)
   /// These rows are in the table alone: try again with a `RowReading`, on a thread that may wait.
   case misses([RowNumber])
+
+  fileprivate init(_ failure: ReadFailure) {
+    switch failure {
+    case .refused(let error): self = .refused(error)
+    case .misses(let numbers): self = .misses(numbers)
+    case .world(let error): preconditionFailure("memory alone cannot fail with \(error)")
+    }
+  }
+}
+
+extension ReadFailure {
+  /// The refusal of a read that had the table. *Throws* what the table threw.
+  fileprivate func refusal() throws -> CommandError {
+    switch self {
+    case .refused(let error): return error
+    case .world(let error): throw error
+    case .misses(let numbers):
+      preconditionFailure("\(numbers.count) rows missing although the table is there")
+    }
+  }
 }

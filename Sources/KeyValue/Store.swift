@@ -1,61 +1,71 @@
 /// The state that commands change: the key index, the rows that are not in the table yet, and the
 /// meta beside them. One thread owns it; readers take roots.
 public struct Store: Sendable {
+  /// A state in the past that ends with a whole entry, where a flush may stop.
+  struct Boundary: Sendable {
+    var meta: StateMeta
+    /// Of all rows ever applied here, up to this boundary.
+    var appliedBytes: Int
+  }
+
+  /// Rows between two boundaries, about.
+  static let boundaryBytes = 64 << 10
+
   var state: StoreState
+  var cache: RowCache
+  let settings: StoreSettings
+  /// False while an entry is half applied, and for ever if the world failed then.
+  var isWhole = true
+  var appliedBytes = 0
+  /// Ends of entries not flushed yet, oldest first; the state as it is now is one more.
+  var boundaries: [Boundary] = []
+  /// The last batch reported as written.
+  var flushedEnd: Boundary
+  /// The batch that the flusher has.
+  var inFlight: Boundary?
+  /// Rows taken out of the index, to be removed from the table with the next batch.
+  var scrubbed: [RowNumber] = []
+  /// Over all rows ever scrubbed.
+  var scrubbedDigest: StateDigest
+  var scrubbedCount: Int64
+  /// `nil`: no scrub is under way.
+  var scrubWalk: ScrubWalk?
+  /// What roots taken before a compaction keep alive, and the compact revision that they show.
+  var olderHolds: [(compactRevision: Int64, hold: RootHold)] = []
 
   /// Revision one, no key.
   public init(generation: UInt64, settings: StoreSettings = StoreSettings()) {
-    state = StoreState(generation: generation)
+    self.init(
+      meta: StateMeta(), index: KeyIndex(), generation: generation, settings: settings)
+  }
+
+  init(meta: StateMeta, index: KeyIndex, generation: UInt64, settings: StoreSettings) {
+    state = StoreState(
+      index: index, window: RowWindow(after: meta.lastRow), meta: meta, generation: generation)
+    cache = RowCache(limitBytes: settings.cacheLimitBytes)
+    self.settings = settings
+    flushedEnd = Boundary(meta: meta, appliedBytes: 0)
+    scrubbedDigest = meta.digest - meta.presentDigest
+    scrubbedCount = meta.lastRow - meta.rowCount
   }
 
   /// The state as it is now, for readers on any thread. Cheap; keeps alive what it shows.
-  public var root: Root { Root(state: state) }
+  ///
+  /// *Precondition*: no apply has thrown.
+  public var root: Root {
+    precondition(isWhole, "entry \(state.meta.appliedIndex + 1) is half applied")
+    return Root(state: state)
+  }
 
   /// The state at the last applied entry.
   public var meta: StateMeta { state.meta }
 
   /// The meta of the last batch that the flusher reported.
-  public var flushedMeta: StateMeta { state.meta }
+  public var flushedMeta: StateMeta { flushedEnd.meta }
+
+  /// What the rows that wait to be flushed occupy, about.
+  public var overlayBytes: Int { appliedBytes - flushedEnd.appliedBytes }
 
   /// The overlay holds as much as it may: apply should wait for the flusher.
-  public var isFull: Bool { false }
-
-  /// Applies the next entry of the log: total, and a pure function of (state, entry).
-  ///
-  /// *Precondition*: `index` follows the last applied one. *Throws* only what `reading` throws; the
-  /// store is then of no more use and the member stops.
-  public mutating func apply(
-    index: UInt64, term: UInt64, _ command: Command, reading: any RowReading
-  ) throws -> Applied {
-    preconditionFailure("under construction")
-  }
-
-  /// Passes an entry that carries nothing for the store.
-  public mutating func skip(index: UInt64, term: UInt64) {
-    preconditionFailure("under construction")
-  }
-
-  /// What to write next, about `limitBytes` of rows but at least one entry's; `nil`: nothing to
-  /// write, or the last batch was not reported yet.
-  public mutating func takeFlushBatch(limitBytes: Int) -> FlushBatch? {
-    preconditionFailure("under construction")
-  }
-
-  /// The batch taken last is in the table (readable by everybody, not necessarily durable).
-  public mutating func flushed(through appliedIndex: UInt64) {
-    preconditionFailure("under construction")
-  }
-
-  /// Prepares up to `limitRows` compacted rows for removal with the next flush batch; their
-  /// number. Zero: nothing to do now, or an older root is still in use.
-  ///
-  /// Not to be called while a snapshot of the table is being read.
-  public mutating func scrub(limitRows: Int, reading: any RowReading) throws -> Int {
-    preconditionFailure("under construction")
-  }
-}
-
-struct StoreState: Sendable {
-  var meta = StateMeta()
-  var generation: UInt64
+  public var isFull: Bool { overlayBytes >= settings.overlayLimitBytes }
 }

@@ -1,19 +1,72 @@
 /// Builds a store from the rows of a state file, in number order, and verifies them on the way.
 public struct StoreLoader: ~Copyable {
+  private let meta: StateMeta
+  private let generation: UInt64
+  private let settings: StoreSettings
+  private var builder = KeyIndexBuilder()
+  private var last: RowHead?
+  private var count: Int64 = 0
+  private var digest = StateDigest()
+
   public init(
     meta: StateMeta, generation: UInt64, settings: StoreSettings = StoreSettings()
-  ) {}
+  ) {
+    self.meta = meta
+    self.generation = generation
+    self.settings = settings
+  }
 
   /// The next row of the scan. The bytes are copied as far as they are needed.
   public mutating func add(
     _ head: RowHead, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
   ) throws(StoreDamage) {
-    preconditionFailure("under construction")
+    let before =
+      last
+      ?? RowHead(
+        number: 0, modRevision: 1, subRevision: .max, createRevision: 0, version: 0, lease: 0)
+    let isInOrder =
+      head.number > before.number
+      && (head.modRevision > before.modRevision
+        || head.modRevision == before.modRevision && head.subRevision > before.subRevision)
+    guard isInOrder else {
+      throw StoreDamage(reason: "row \(head.number) is out of order after row \(before.number)")
+    }
+    guard head.number <= meta.lastRow, head.modRevision <= meta.revision else {
+      throw StoreDamage(
+        reason: "row \(head.number) of revision \(head.modRevision) is beyond the state's row "
+          + "\(meta.lastRow) of revision \(meta.revision)")
+    }
+    digest = digest + StateDigest(of: head, key: key, value: value)
+    count += 1
+    last = head
+    builder.add(
+      KeyVersion(
+        number: head.number, modRevision: head.modRevision, createRevision: head.createRevision,
+        version: head.version),
+      to: key)
+  }
+
+  /// The next row of the scan.
+  public mutating func add(_ row: Row) throws(StoreDamage) {
+    try row.key.withUnsafeBufferPointer { key throws(StoreDamage) in
+      try row.value.withUnsafeBufferPointer { value throws(StoreDamage) in
+        try add(
+          row.head, key: UnsafeRawBufferPointer(key), value: UnsafeRawBufferPointer(value))
+      }
+    }
   }
 
   /// The store, if the rows are those that the meta speaks of.
   public consuming func finish() throws(StoreDamage) -> Store {
-    preconditionFailure("under construction")
+    guard count == meta.rowCount else {
+      throw StoreDamage(reason: "the table holds \(count) rows instead of \(meta.rowCount)")
+    }
+    guard digest == meta.presentDigest else {
+      throw StoreDamage(reason: "the rows of the table are not those that the state was made of")
+    }
+    let (meta, generation, settings) = (meta, generation, settings)
+    return Store(
+      meta: meta, index: builder.build(), generation: generation, settings: settings)
   }
 }
 

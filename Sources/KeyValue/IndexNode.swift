@@ -1,0 +1,95 @@
+/// A block of the index: a leaf of keys with their versions, or a branch of blocks.
+///
+/// Blocks are shared between the index and every root that shows them.
+///
+/// `@unchecked Sendable`: a block is changed only by the index that owns it, and only while
+/// `isKnownUniquelyReferenced` says that nobody else can reach it; a shared block is copied first.
+final class IndexNode: @unchecked Sendable {
+  static let limitEntries = 64
+  /// Beyond it a leaf splits before it has `limitEntries` keys.
+  static let limitBytes = 8 << 10
+
+  /// Of a leaf: its keys. Of a branch: a lower bound for each child; the first counts as −∞.
+  var keys = PackedKeys()
+  /// Of a leaf: the newest version of each key.
+  var newest: [KeyVersion] = []
+  /// Of a leaf: the older versions of each key; empty: no key here has any.
+  var pasts: [Past] = []
+  /// Of a branch; all of one height. Empty in a leaf.
+  var children: [IndexNode] = []
+  /// Of a branch: how many live keys each child holds.
+  var lives: [Int] = []
+  /// How many keys below are not deleted.
+  var live = 0
+  /// How many versions there are below.
+  var versions = 0
+
+  init() {}
+
+  var isLeaf: Bool { children.isEmpty }
+
+  /// Versions that no reader of the newest revision needs.
+  var spare: Int { versions - live }
+
+  var entryCount: Int { isLeaf ? newest.count : children.count }
+
+  /// One level deep: the arrays are copied by the first change to each.
+  func copy() -> IndexNode {
+    let copy = IndexNode()
+    copy.keys = keys
+    copy.newest = newest
+    copy.pasts = pasts
+    copy.children = children
+    copy.lives = lives
+    copy.live = live
+    copy.versions = versions
+    return copy
+  }
+
+  /// The child that holds `key` if anything does.
+  func childSlot(_ key: UnsafeRawBufferPointer) -> Int {
+    let (slot, isFound) = keys.find(key)
+    return isFound ? slot : max(0, slot - 1)
+  }
+
+  /// The leaf below that holds `key` if anything does.
+  func leaf(of key: UnsafeRawBufferPointer) -> IndexNode {
+    var node = self
+    while !node.isLeaf { node = node.children[node.childSlot(key)] }
+    return node
+  }
+
+  /// How many live keys below come before `key`.
+  func rank(of key: UnsafeRawBufferPointer) -> Int {
+    var node = self
+    var rank = 0
+    while !node.isLeaf {
+      let slot = node.childSlot(key)
+      for index in 0..<slot { rank += node.lives[index] }
+      node = node.children[slot]
+    }
+    let end = node.keys.find(key).slot
+    for index in 0..<end where !node.newest[index].isTombstone { rank += 1 }
+    return rank
+  }
+
+  /// Of a leaf: the version of a slot that a revision sees, tombstones included; `nil`: none yet.
+  func version(at slot: Int, asOf revision: Int64) -> KeyVersion? {
+    if newest[slot].modRevision <= revision { return newest[slot] }
+    guard !pasts.isEmpty else { return nil }
+    let seen = pasts[slot].count(atOrBefore: revision)
+    return seen == 0 ? nil : pasts[slot][seen - 1]
+  }
+
+  /// Of a leaf: how many of a slot's oldest versions compaction at `revision` removes: what was
+  /// superseded by then, and the tombstone that superseded it.
+  func trimmable(at slot: Int, asOf revision: Int64) -> Int {
+    let past = pasts.isEmpty ? Past() : pasts[slot]
+    if newest[slot].modRevision <= revision {
+      return past.count + (newest[slot].isTombstone ? 1 : 0)
+    }
+    let seen = past.count(atOrBefore: revision)
+    guard seen > 0 else { return 0 }
+    return seen - 1 + (past[seen - 1].isTombstone ? 1 : 0)
+  }
+}

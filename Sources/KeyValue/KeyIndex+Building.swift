@@ -1,0 +1,119 @@
+/// Builds an index from many rows at once: one sort, then full blocks.
+struct KeyIndexBuilder: ~Copyable {
+  private struct Item {
+    var start: Int
+    var length: Int
+    var version: KeyVersion
+  }
+
+  /// Sorts by eight bytes of the key before it looks at the key itself.
+  private struct Order {
+    var prefix: UInt64
+    var item: Int
+  }
+
+  private var bytes: [UInt8] = []
+  private var items: [Item] = []
+
+  init() {}
+
+  /// *Precondition*: row numbers ascend.
+  mutating func add(_ version: KeyVersion, to key: UnsafeRawBufferPointer) {
+    items.append(Item(start: bytes.count, length: key.count, version: version))
+    bytes.append(contentsOf: key)
+  }
+
+  consuming func build() -> KeyIndex {
+    let order = sorted()
+    var blocks: [(bound: [UInt8], node: IndexNode)] = []
+    var leaf = IndexNode()
+    leaf.keys.reserve(keys: IndexNode.limitEntries, bytes: 0)
+    leaf.newest.reserveCapacity(IndexNode.limitEntries)
+    var lastKey = 0..<0
+    bytes.withUnsafeBytes { bytes in
+      for next in order {
+        let item = items[next.item]
+        let range = item.start..<item.start + item.length
+        let key = UnsafeRawBufferPointer(rebasing: bytes[range])
+        let last = UnsafeRawBufferPointer(rebasing: bytes[lastKey])
+        let slot = leaf.newest.count
+        if slot > 0 && ByteOrder.compare(last, key) == 0 {
+          if leaf.pasts.isEmpty { leaf.pasts = [Past](repeating: Past(), count: slot) }
+          leaf.pasts[slot - 1].append(leaf.newest[slot - 1])
+          leaf.newest[slot - 1] = item.version
+          continue
+        }
+        let isFull =
+          slot == IndexNode.limitEntries
+          || slot > 0 && leaf.keys.byteCount + key.count > IndexNode.limitBytes
+        if isFull {
+          leaf.recount()
+          blocks.append((blocks.isEmpty ? [] : leaf.keys.key(at: 0), leaf))
+          leaf = IndexNode()
+          leaf.keys.reserve(
+            keys: IndexNode.limitEntries, bytes: blocks[blocks.count - 1].node.keys.byteCount)
+          leaf.newest.reserveCapacity(IndexNode.limitEntries)
+        }
+        leaf.keys.insert(key, at: leaf.newest.count)
+        leaf.newest.append(item.version)
+        if !leaf.pasts.isEmpty { leaf.pasts.append(Past()) }
+        lastKey = range
+      }
+    }
+    leaf.recount()
+    blocks.append((blocks.isEmpty || leaf.newest.isEmpty ? [] : leaf.keys.key(at: 0), leaf))
+    return KeyIndexBuilder.raise(blocks)
+  }
+
+  /// Branches above branches until one block is left.
+  private static func raise(_ leaves: [(bound: [UInt8], node: IndexNode)]) -> KeyIndex {
+    var level = leaves
+    while level.count > 1 {
+      var above: [(bound: [UInt8], node: IndexNode)] = []
+      var start = 0
+      while start < level.count {
+        let end = min(start + IndexNode.limitEntries, level.count)
+        above.append((level[start].bound, IndexNode.branch(of: Array(level[start..<end]))))
+        start = end
+      }
+      level = above
+    }
+    var index = KeyIndex()
+    index.root = level[0].node
+    return index
+  }
+
+  /// By key, then by row number.
+  private func sorted() -> [Order] {
+    bytes.withUnsafeBytes { bytes in
+      items.withUnsafeBufferPointer { items in
+        let key = { (item: Item) in
+          UnsafeRawBufferPointer(rebasing: bytes[item.start..<item.start + item.length])
+        }
+        var common = items.isEmpty ? 0 : items[0].length
+        for item in items where common > 0 {
+          common = min(common, ByteOrder.commonPrefix(key(items[0]), key(item)))
+        }
+        var order = items.indices.map {
+          Order(prefix: KeyIndexBuilder.prefix(of: key(items[$0]), from: common), item: $0)
+        }
+        order.sort { left, right in
+          if left.prefix != right.prefix { return left.prefix < right.prefix }
+          let keys = ByteOrder.compare(key(items[left.item]), key(items[right.item]))
+          return keys == 0 ? left.item < right.item : keys < 0
+        }
+        return order
+      }
+    }
+  }
+
+  /// Up to eight bytes from `offset` on, so that comparing the numbers compares the bytes, except
+  /// that a key's end looks like zeroes.
+  private static func prefix(of key: UnsafeRawBufferPointer, from offset: Int) -> UInt64 {
+    var prefix: UInt64 = 0
+    for index in offset..<offset + 8 {
+      prefix = prefix << 8 | (index < key.count ? UInt64(key[index]) : 0)
+    }
+    return prefix
+  }
+}

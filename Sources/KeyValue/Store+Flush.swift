@@ -1,0 +1,46 @@
+extension Store {
+  /// What to write next, about `limitBytes` of rows but at least one entry's; `nil`: nothing to
+  /// write, or the last batch was not reported yet.
+  public mutating func takeFlushBatch(limitBytes: Int) -> FlushBatch? {
+    precondition(isWhole, "entry \(state.meta.appliedIndex + 1) is half applied")
+    guard inFlight == nil else { return nil }
+    var end = nextEnd(limitBytes)
+    guard
+      end.meta.appliedIndex > flushedEnd.meta.appliedIndex || !scrubbed.isEmpty
+        || state.meta.scrubbedRevision != flushedEnd.meta.scrubbedRevision
+    else { return nil }
+    // Scrubbed rows were flushed long ago: what is true of them now was true at this end too.
+    end.meta.scrubbedRevision = state.meta.scrubbedRevision
+    end.meta.presentDigest = end.meta.digest - scrubbedDigest
+    end.meta.rowCount = end.meta.lastRow - scrubbedCount
+    let first = flushedEnd.meta.lastRow + 1
+    let batch = FlushBatch(
+      rows: first > end.meta.lastRow ? [] : state.window.rows(first...end.meta.lastRow),
+      removed: scrubbed.sorted(), meta: end.meta)
+    scrubbed = []
+    inFlight = end
+    return batch
+  }
+
+  /// The batch taken last is in the table: readable by everybody, not necessarily durable.
+  ///
+  /// *Precondition*: `appliedIndex` is that batch's.
+  public mutating func flushed(through appliedIndex: UInt64) {
+    guard let end = inFlight, end.meta.appliedIndex == appliedIndex else {
+      preconditionFailure(
+        "flushed \(appliedIndex) instead of \(String(describing: inFlight?.meta.appliedIndex))")
+    }
+    flushedEnd = end
+    inFlight = nil
+    boundaries.removeAll { $0.meta.appliedIndex <= appliedIndex }
+    state.window.drop(through: end.meta.lastRow, keepingBytes: settings.recentLimitBytes)
+  }
+
+  /// The furthest end of an entry that is within the limit, else the nearest.
+  private func nextEnd(_ limitBytes: Int) -> Boundary {
+    let now = Boundary(meta: state.meta, appliedBytes: appliedBytes)
+    let limit = flushedEnd.appliedBytes + max(0, limitBytes)
+    guard appliedBytes > limit, !boundaries.isEmpty else { return now }
+    return boundaries.last { $0.appliedBytes <= limit } ?? boundaries[0]
+  }
+}

@@ -1,0 +1,74 @@
+/// What a root shows and a store changes.
+struct StoreState: Sendable {
+  var index = KeyIndex()
+  var window: RowWindow
+  var meta: StateMeta
+  let generation: UInt64
+  /// Kept alive by the roots taken since the last compaction.
+  var hold = RootHold()
+}
+
+/// Lives as long as a root of one compaction revision does.
+final class RootHold: Sendable {}
+
+/// Why a read of the state gives no answer.
+enum ReadFailure: Error {
+  /// The answer is this refusal.
+  case refused(CommandError)
+  /// These rows are not in memory, and only memory was allowed.
+  case misses([RowNumber])
+  /// The table could not be read.
+  case world(any Error)
+}
+
+/// Where a read finds the rows that the window has let go.
+struct RowSource {
+  /// More rows than this are a scan; they would drive out what single reads need.
+  private static let scanLength = 256
+
+  var cache: RowCache
+  /// `nil`: memory only.
+  let table: (any RowReading)?
+
+  /// Takes the cache over, so that nobody shares it while it changes; give it back afterwards.
+  init(taking cache: inout RowCache, table: (any RowReading)?) {
+    self.cache = cache
+    self.table = table
+    cache = RowCache(limitBytes: 0)
+  }
+
+  /// The rows with these numbers, in the same order.
+  mutating func rows(
+    _ numbers: [RowNumber], window: RowWindow
+  ) throws(ReadFailure) -> [Row] {
+    var found: [Row?] = []
+    found.reserveCapacity(numbers.count)
+    var missing: [RowNumber] = []
+    for number in numbers {
+      let row = window.row(number) ?? cache.row(number)
+      if row == nil { missing.append(number) }
+      found.append(row)
+    }
+    guard !missing.isEmpty else { return found.compactMap { $0 } }
+    guard let table else { throw .misses(missing) }
+    let fetched = try RowSource.read(missing, from: table)
+    if fetched.count <= RowSource.scanLength { for row in fetched { cache.insert(row) } }
+    var next = fetched.makeIterator()
+    return found.compactMap { $0 ?? next.next() }
+  }
+
+  private static func read(
+    _ numbers: [RowNumber], from table: any RowReading
+  ) throws(ReadFailure) -> [Row] {
+    let rows: [Row]
+    do {
+      rows = try table.rows(numbered: numbers)
+    } catch {
+      throw .world(error)
+    }
+    guard rows.count == numbers.count, zip(rows, numbers).allSatisfy({ $0.number == $1 }) else {
+      throw .world(StoreDamage(reason: "the table lacks rows that the index knows"))
+    }
+    return rows
+  }
+}
