@@ -1,0 +1,21 @@
+/// Rows of cells, each column as wide as its widest cell.
+struct TextGrid {
+  private var rows: [[String]] = []
+
+  mutating func add(_ cells: [String]) { rows.append(cells) }
+
+  var lines: [String] {
+    let columns = rows.map(\.count).max() ?? 0
+    let widths = (0..<columns).map { column in
+      rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+    }
+    return rows.map { row in
+      var line = ""
+      for (cell, width) in zip(row, widths) {
+        line += cell + String(repeating: " ", count: width - cell.count + 2)
+      }
+      while line.last == " " { line.removeLast() }
+      return line
+    }
+  }
+}
