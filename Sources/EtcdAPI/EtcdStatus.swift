@@ -75,3 +75,20 @@ extension EtcdStatus {
   public static let notSupportedForLearner = Self(
     .failedPrecondition, "etcdserver: rpc not supported for learner")
 }
+
+/// What speaks against a change of the members, or of who leads them.
+extension EtcdStatus {
+  public static let memberExists = Self(
+    .failedPrecondition, "etcdserver: member ID already exist")
+  public static let memberNotFound = Self(.notFound, "etcdserver: member not found")
+  public static let memberNotLearner = Self(
+    .failedPrecondition, "etcdserver: can only promote a learner member")
+  public static let learnerNotReady = Self(
+    .failedPrecondition,
+    "etcdserver: can only promote a learner member which is in sync with leader")
+  public static let notEnoughStarted = Self(
+    .failedPrecondition,
+    "etcdserver: re-configuration failed due to not enough started members")
+  public static let badLeaderTransferee = Self(
+    .failedPrecondition, "etcdserver: bad leader transferee")
+}

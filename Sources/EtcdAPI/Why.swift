@@ -24,8 +24,16 @@ public struct Why: Hashable, Sendable {
     case stopping = 7
     /// The members of a new store have not all met yet.
     case forming = 8
-    /// The leader changed before the request was appended.
+    /// The leader changed, and the request fell between the two.
     case leaderChanged = 9
+    /// A leader is known, but did not answer in time.
+    case leaderUnreachable = 10
+    /// The request is larger than one may be.
+    case tooLarge = 11
+    /// Only the leader does this.
+    case notLeader = 12
+    /// The change asked for does not fit the present members.
+    case membership = 13
   }
 
   public var rule: Rule

@@ -1,12 +1,14 @@
 public import SwiftProtobuf
 
+/// Any message of the API: all that other modules need to know of what makes them.
+public typealias EtcdMessage = SwiftProtobuf.Message
+
 /// The bytes are no message of the kind that the method takes.
 public struct MalformedMessage: Error, Hashable, Sendable {
   /// The message's name, as `etcdserverpb.PutRequest`.
   public var name: String
 }
 
-/// Bytes in and out, so that only this module has to know what makes them.
 extension Message {
   public init(decoding bytes: [UInt8]) throws(MalformedMessage) {
     do {
@@ -23,5 +25,19 @@ extension Message {
     } catch {
       preconditionFailure("\(Self.protoMessageName) cannot be encoded: \(error)")
     }
+  }
+
+  /// A message with some fields set.
+  public static func make(_ fill: (inout Self) -> Void) -> Self {
+    var message = Self()
+    fill(&message)
+    return message
+  }
+}
+
+extension EtcdStatus {
+  /// A body that is no such message is refused with grpc-go's code.
+  public init(_ malformed: MalformedMessage) {
+    self.init(.internal, "quorate: the body is no \(malformed.name)")
   }
 }

@@ -1,0 +1,214 @@
+public import EtcdAPI
+import Raft
+public import Replica
+
+/// How a call ends that has no message to answer with: etcd's code and text, and beside them the
+/// reason for the trailer `quorate-why-bin`.
+public struct FailedAnswer: Error, Hashable, Sendable {
+  public var status: EtcdStatus
+  /// `nil`: the text says it all.
+  public var why: Why?
+
+  public init(_ status: EtcdStatus, why: Why? = nil) {
+    self.status = status
+    self.why = why
+  }
+}
+
+extension FailedAnswer {
+  /// The command had a slot in the log, and another leader's entry was committed there.
+  public static let lost = FailedAnswer(
+    .timedOutLeaderFailed,
+    why: Why(
+      rule: .leaderChanged, hasNoEffect: true,
+      evidence: "a new leader's entry was committed in this command's place",
+      stillWorks: "everything", nextStep: "send it again"))
+
+  /// The deadline came after the append and before the result.
+  public static let outcomeUnknown = FailedAnswer(
+    .timedOut,
+    why: Why(
+      rule: .outcomeUnknown, hasNoEffect: false,
+      evidence: "the command was appended, and no majority confirmed it in time",
+      stillWorks: "reading: a linearizable read that succeeds shows what became of it",
+      nextStep: "read the key before sending the command again"))
+
+  /// A refusal, told with the names and addresses of `members`.
+  public init(_ refusal: Refusal, members: MemberDirectory) {
+    let account = Account(members: members)
+    let (evidence, stillWorks) = account.evidence(refusal.rule)
+    self.init(
+      Self.status(refusal.rule),
+      why: Why(
+        rule: Self.rule(refusal.rule), hasNoEffect: refusal.nothingWasAppended,
+        evidence: evidence, stillWorks: stillWorks, nextStep: account.advice(refusal)))
+  }
+
+  private static func status(_ rule: Refusal.Rule) -> EtcdStatus {
+    switch rule {
+    case .inquorate, .noLeader: .noLeader
+    case .leaderUnreachable: .timedOutConnectionLost
+    case .notLeader: .notLeader
+    case .leaderChanging: .leaderChanged
+    case .tooManyRequests, .overlayFull: .tooManyRequests
+    case .noSpace: .noSpace
+    case .requestTooLarge: .requestTooLarge
+    case .tooStale:
+      EtcdStatus(.unavailable, "quorate: the state here is older than the request accepts")
+    case .shuttingDown: .stopped
+    case .notFormed: .unhealthy
+    case .transferTarget: .badLeaderTransferee
+    case .configuration(let refusal):
+      switch refusal {
+      case .changeInProgress, .termNotCommitted: .unhealthy
+      case .memberExists: .memberExists
+      case .memberNotFound: .memberNotFound
+      case .notALearner: .memberNotLearner
+      case .learnerBehind: .learnerNotReady
+      case .noVoters: .notEnoughStarted
+      }
+    }
+  }
+
+  private static func rule(_ rule: Refusal.Rule) -> Why.Rule {
+    switch rule {
+    case .inquorate: .inquorate
+    case .noLeader: .noLeader
+    case .leaderUnreachable: .leaderUnreachable
+    case .notLeader: .notLeader
+    case .leaderChanging: .leaderChanged
+    case .tooManyRequests, .overlayFull: .overloaded
+    case .noSpace: .noSpace
+    case .requestTooLarge: .tooLarge
+    case .tooStale: .tooStale
+    case .shuttingDown: .stopping
+    case .notFormed: .forming
+    case .configuration, .transferTarget: .membership
+    }
+  }
+}
+
+/// Puts a refusal into sentences.
+private struct Account {
+  let members: MemberDirectory
+
+  func evidence(_ rule: Refusal.Rule) -> (evidence: String, stillWorks: String) {
+    switch rule {
+    case .inquorate(let view, let policy):
+      (describe(view), Self.served(whenInquorate: policy))
+    case .noLeader(let view):
+      ("no leader was found in time; " + describe(view), "serializable reads")
+    case .leaderUnreachable(let leader):
+      ("the leader, \(members.name(of: leader)), did not confirm in time", "serializable reads")
+    case .notLeader(let leader):
+      (
+        "only the leader does this"
+          + (leader.map { ", which is \(members.name(of: $0))" } ?? ", and none is known"),
+        "reads and writes"
+      )
+    case .leaderChanging:
+      ("the leader is handing over", "serializable reads")
+    case .tooManyRequests(let inFlight, let limit):
+      ("\(inFlight) requests are under way, and \(limit) may be", "everything, in a moment")
+    case .noSpace:
+      ("the disk or the quota is full", "reads, deletes and compaction")
+    case .overlayFull:
+      ("writes to the disk lag behind", "reads; writes in a moment")
+    case .requestTooLarge(let bytes, let limit):
+      ("the request has \(bytes) bytes, and \(limit) are allowed", "smaller requests")
+    case .tooStale(let age, let limit):
+      (
+        "the state here is "
+          + (age.map { "\(Self.text($0)) old" } ?? "of unknown age")
+          + ", and the request accepts \(Self.text(limit))",
+        "serializable reads that accept an older state"
+      )
+    case .shuttingDown:
+      ("the member is shutting down", "the other members")
+    case .notFormed(let missing):
+      ("the members have not all met: \(list(missing)) missing", "nothing yet")
+    case .configuration(let refusal):
+      (Self.sentence(refusal), "reads and writes")
+    case .transferTarget(let target):
+      (
+        target.map { "\(members.name(of: $0)) cannot lead" } ?? "no other voter can lead",
+        "reads and writes"
+      )
+    }
+  }
+
+  func advice(_ refusal: Refusal) -> String {
+    switch refusal.nextStep {
+    case .askLeader(let leader): "ask the leader\(address(of: leader))"
+    case .askAnotherMember: "ask another member"
+    case .retryLater: "send it again in a moment"
+    case .reachMissingMembers: "restore the links to \(missing(refusal.rule)), or restart them"
+    case .freeSpace: "delete and compact, or give the member more space"
+    case .sendLess: "split the request"
+    case .acceptOlder: "accept an older state, or ask another member"
+    case .correctRequest: "quorate member list shows who is who"
+    }
+  }
+
+  /// R of N, as the quorum rule counts (Docs/Consistency.md).
+  private func describe(_ view: QuorumView) -> String {
+    var text = "\(view.current.heard) of \(view.current.voters) voters heard"
+    if let old = view.outgoing {
+      text += ", and \(old.heard) of \(old.voters) of the old configuration"
+    }
+    let needed = view.current.voters / 2 + 1
+    text += ", \(needed) needed"
+    return view.missing.isEmpty ? text : text + "; missing: \(list(view.missing))"
+  }
+
+  private func missing(_ rule: Refusal.Rule) -> String {
+    switch rule {
+    case .inquorate(let view, _), .noLeader(let view):
+      view.missing.isEmpty ? "the other members" : list(view.missing)
+    case .notFormed(let missing): list(missing)
+    case .leaderUnreachable, .notLeader, .leaderChanging, .tooManyRequests, .noSpace,
+      .overlayFull, .requestTooLarge, .tooStale, .shuttingDown, .configuration, .transferTarget:
+      "the other members"
+    }
+  }
+
+  private func address(of member: MemberID) -> String {
+    let name = members.name(of: member)
+    guard let url = members.clientURLs(of: member).first else { return ", \(name)" }
+    return ", \(name): --endpoints \(url)"
+  }
+
+  private func list(_ ids: [MemberID]) -> String {
+    ids.map { members.name(of: $0) }.joined(separator: ", ")
+  }
+
+  private static func served(whenInquorate policy: QuorumPolicy) -> String {
+    switch policy {
+    case .readOnly, .wait: "serializable reads (--consistency serializable), with their age"
+    case .halt: "status and health only (--on-quorum-loss halt)"
+    }
+  }
+
+  private static func sentence(_ refusal: ConfigurationRefusal) -> String {
+    switch refusal {
+    case .changeInProgress: "the last change of the members is not committed yet"
+    case .termNotCommitted: "the new leader has not committed an entry yet"
+    case .memberExists: "the member is there already"
+    case .memberNotFound: "there is no such member"
+    case .notALearner: "the member is no learner"
+    case .learnerBehind: "the learner's log is too far behind"
+    case .noVoters: "no voter would be left"
+    }
+  }
+
+  /// Whole milliseconds, rounded up: an age is never told smaller than it is.
+  private static func text(_ duration: Duration) -> String { "\(duration.milliseconds) ms" }
+}
+
+extension Duration {
+  /// Whole milliseconds, rounded up. *Precondition*: not negative.
+  public var milliseconds: Int64 {
+    precondition(self >= .zero, "a negative duration \(self)")
+    return (nanoseconds + 999_999) / 1_000_000
+  }
+}

@@ -1,0 +1,52 @@
+public import Raft
+
+/// The members as clients know them: names and addresses for answers and for advice.
+public struct MemberDirectory: Hashable, Sendable {
+  public struct Entry: Hashable, Sendable {
+    public var id: MemberID
+    /// Empty: added, but never started.
+    public var name: String
+    public var peerURLs: [String]
+    /// Empty while the member has not said where it listens.
+    public var clientURLs: [String]
+    public var isLearner: Bool
+
+    public init(
+      id: MemberID, name: String, peerURLs: [String], clientURLs: [String], isLearner: Bool
+    ) {
+      self.id = id
+      self.name = name
+      self.peerURLs = peerURLs
+      self.clientURLs = clientURLs
+      self.isLearner = isLearner
+    }
+  }
+
+  /// Sorted by id.
+  public let entries: [Entry]
+
+  public init(_ entries: [Entry]) { self.entries = entries.sorted { $0.id < $1.id } }
+
+  /// The members of a configuration, with the client URLs that are known of each.
+  public init(_ configuration: Configuration, clientURLs: [MemberID: [String]]) {
+    self.init(
+      configuration.members.map { member in
+        Entry(
+          id: member.id, name: member.name, peerURLs: member.peerURLs,
+          clientURLs: clientURLs[member.id] ?? [], isLearner: member.role == .learner)
+      })
+  }
+
+  /// A name for people: the member's own, or else its id.
+  func name(of id: MemberID) -> String {
+    guard let name = entry(id)?.name, !name.isEmpty else { return hexadecimal(id.number) }
+    return name
+  }
+
+  func clientURLs(of id: MemberID) -> [String] { entry(id)?.clientURLs ?? [] }
+
+  private func entry(_ id: MemberID) -> Entry? { entries.first { $0.id == id } }
+}
+
+/// As etcd prints ids: lower-case hexadecimal digits.
+func hexadecimal(_ number: UInt64) -> String { String(number, radix: 16) }
