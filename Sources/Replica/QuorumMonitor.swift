@@ -58,7 +58,7 @@ public struct QuorumMonitor: Hashable, Sendable {
   /// Notes that `member` answered the ping that was sent at `pingedAt`. An instant that has not
   /// come yet is of no ping of ours and is ignored.
   public mutating func heard(_ member: MemberID, pingedAt: Instant, now: Instant) {
-    guard pingedAt <= now, member != me else { return }
+    guard pingedAt >= .zero, pingedAt <= now, member != me else { return }
     let position = contacts.firstIndex { $0.member >= member } ?? contacts.count
     guard position < contacts.count, contacts[position].member == member else {
       return contacts.insert(Contact(member: member, pingedAt: pingedAt), at: position)

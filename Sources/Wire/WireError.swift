@@ -1,4 +1,6 @@
-/// Why bytes from a peer are refused. The connection is closed; no state was changed by them.
+public import Raft
+
+/// Why bytes from a peer are refused. The connection is over; no state was changed by them.
 public enum WireError: Error, Hashable, Sendable {
   /// Not a frame of ours at all.
   case badMagic(UInt16)
@@ -9,15 +11,10 @@ public enum WireError: Error, Hashable, Sendable {
   /// The header's or the payload's checksum does not match.
   case damaged
   /// A frame that passed its checksum does not hold what its kind says.
-  case malformed(Part)
+  case malformed(RaftCoding.Failure)
   /// The pieces of a long message do not follow each other, or are more than was announced.
   case piecesDisagree
   case messageTooLong(bytes: Int, limitBytes: Int)
   /// An InstallSnapshot as a message: it may only be concluded from a verified stream.
   case snapshotWithoutStream
-
-  /// Where a well-sealed frame stopped making sense.
-  public enum Part: UInt8, Hashable, Sendable {
-    case hello, message, entry, configuration, base, snapshot, text, trailingBytes
-  }
 }

@@ -1,0 +1,67 @@
+import Raft
+import Replica
+
+extension Hello {
+  func encoded() -> [UInt8] {
+    var writer = RaftCoding.Writer(reserving: 256)
+    writer.write(newestProtocol)
+    writer.write(purpose.rawValue)
+    writer.write(greeting.clusterID.number)
+    writer.write(greeting.from.number)
+    writer.write(greeting.name)
+    writer.write(greeting.incarnation.number)
+    writer.write(greeting.boot.number)
+    writer.write(greeting.to.number)
+    writer.write(greeting.receiverBoot?.number)
+    writer.write(greeting.initialDigest)
+    writer.write(greeting.isFormed)
+    writer.write(count: greeting.known.count)
+    for member in greeting.known {
+      writer.write(member.id.number)
+      writer.write(member.incarnation.number)
+    }
+    return writer.bytes
+  }
+
+  init(decoding payload: [UInt8]) throws(WireError) {
+    do throws(RaftCoding.Failure) {
+      var reader = RaftCoding.Reader(payload)
+      let newestProtocol = try reader.readUInt32()
+      guard newestProtocol > 0 else { throw .malformed(field: "hello.protocol") }
+      guard let purpose = Purpose(rawValue: try reader.readUInt8()) else {
+        throw .malformed(field: "hello.purpose")
+      }
+      let greeting = try Greeting(from: &reader)
+      // A later protocol may say more after this.
+      if newestProtocol == Hello.newestProtocol { try reader.finish() }
+      self.init(newestProtocol: newestProtocol, purpose: purpose, greeting: greeting)
+    } catch {
+      throw .malformed(error)
+    }
+  }
+}
+
+extension Greeting {
+  fileprivate init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+    let clusterID = ClusterID(try reader.readUInt64())
+    let from = try reader.readMemberID()
+    let name = try reader.readString(field: "hello.name")
+    let incarnation = Incarnation(try reader.readUInt64())
+    let boot = Boot(try reader.readUInt64())
+    let to = try reader.readMemberID()
+    let receiverBoot = try reader.readOptional().map(Boot.init)
+    let initialDigest = try reader.readUInt64()
+    let isFormed = try reader.readFlag()
+    let count = try reader.readCount(each: 16)
+    var known: [KnownMember] = []
+    known.reserveCapacity(count)
+    for _ in 0..<count {
+      let id = try reader.readMemberID()
+      guard known.last.map({ $0.id < id }) ?? true else { throw .malformed(field: "hello.known") }
+      known.append(KnownMember(id: id, incarnation: Incarnation(try reader.readUInt64())))
+    }
+    self.init(
+      clusterID: clusterID, from: from, name: name, incarnation: incarnation, boot: boot, to: to,
+      receiverBoot: receiverBoot, initialDigest: initialDigest, isFormed: isFormed, known: known)
+  }
+}
