@@ -1,0 +1,75 @@
+import Synchronization
+
+/// A bounded queue between two threads that is emptied in batches, with one wake-up a batch.
+///
+/// Whatever piles up while the consumer works is its next batch.
+public final class Inbox<Element: Sendable>: Sendable {
+  private struct State {
+    var waiting: [Element] = []
+    var isClosed = false
+  }
+
+  private let state = Mutex(State())
+  private let limit: Int
+  private let wake: @Sendable () -> Void
+
+  /// `limit`: how many elements may wait. `wake` is called by the producer, outside the lock,
+  /// whenever the inbox stops being empty.
+  ///
+  /// *Precondition*: `limit > 0`.
+  public init(limit: Int, wake: @escaping @Sendable () -> Void) {
+    precondition(limit > 0, "an inbox of \(limit) elements holds nothing")
+    self.limit = limit
+    self.wake = wake
+  }
+
+  /// Adds one element at the end; `false`: the inbox is full or closed, and nothing was added.
+  @discardableResult
+  public func offer(_ element: Element) -> Bool {
+    let (isAccepted, mustWake) = state.withLock { state in
+      guard !state.isClosed && state.waiting.count < limit else { return (false, false) }
+      state.waiting.append(element)
+      return (true, state.waiting.count == 1)
+    }
+    if mustWake { wake() }
+    return isAccepted
+  }
+
+  /// Adds a batch in order, whole or not at all; `false`: it does not fit or the inbox is closed.
+  @discardableResult
+  public func offer(contentsOf batch: [Element]) -> Bool {
+    guard !batch.isEmpty else { return true }
+    let (isAccepted, mustWake) = state.withLock { state in
+      let count = state.waiting.count
+      guard !state.isClosed && count + batch.count <= limit else { return (false, false) }
+      state.waiting.append(contentsOf: batch)
+      return (true, count == 0)
+    }
+    if mustWake { wake() }
+    return isAccepted
+  }
+
+  /// Takes everything that waits, in order.
+  public func drain() -> [Element] {
+    state.withLock { state in
+      var batch: [Element] = []
+      swap(&batch, &state.waiting)
+      return batch
+    }
+  }
+
+  /// Takes nothing more. What waits can still be drained. Wakes the consumer.
+  public func close() {
+    let wasOpen = state.withLock { state in
+      let wasOpen = !state.isClosed
+      state.isClosed = true
+      return wasOpen
+    }
+    if wasOpen { wake() }
+  }
+
+  public var isClosed: Bool { state.withLock { $0.isClosed } }
+
+  /// How many elements wait.
+  public var count: Int { state.withLock { $0.waiting.count } }
+}

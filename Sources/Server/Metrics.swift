@@ -1,0 +1,135 @@
+import Synchronization
+
+/// A number that only grows.
+final class Counter: Sendable {
+  private let value = Atomic<UInt64>(0)
+
+  func add(_ count: UInt64 = 1) { value.wrappingAdd(count, ordering: .relaxed) }
+
+  var count: UInt64 { value.load(ordering: .relaxed) }
+}
+
+/// How long something took, counted in buckets that double from 0.1 ms to 6.5 s.
+final class DurationHistogram: Sendable {
+  private struct Counts {
+    var buckets = [UInt64](repeating: 0, count: DurationHistogram.bounds.count + 1)
+    var totalNanoseconds: Int64 = 0
+  }
+
+  /// Upper ends of the buckets in nanoseconds, inclusive; what is longer falls in the last.
+  static let bounds: [Int64] = (0..<17).map { 100_000 << Int64($0) }
+
+  private let counts = Mutex(Counts())
+
+  /// *Precondition*: a duration is not negative.
+  func record(_ duration: Duration) {
+    let (seconds, attoseconds) = duration.components
+    let nanoseconds = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+    precondition(nanoseconds >= 0, "something took \(nanoseconds) ns")
+    let bucket = Self.bounds.firstIndex { nanoseconds <= $0 } ?? Self.bounds.count
+    counts.withLock {
+      $0.buckets[bucket] += 1
+      $0.totalNanoseconds += nanoseconds
+    }
+  }
+
+  /// The series in Prometheus's text form, without `# TYPE`.
+  func text(_ name: String) -> String {
+    let (buckets, total) = counts.withLock { ($0.buckets, $0.totalNanoseconds) }
+    var text = ""
+    var running: UInt64 = 0
+    for (bound, count) in zip(Self.bounds, buckets) {
+      running += count
+      text += "\(name)_bucket{le=\"\(Double(bound) / 1e9)\"} \(running)\n"
+    }
+    running += buckets[Self.bounds.count]
+    text += "\(name)_bucket{le=\"+Inf\"} \(running)\n"
+    text += "\(name)_sum \(Double(total) / 1e9)\n"
+    return text + "\(name)_count \(running)\n"
+  }
+}
+
+/// Everything that a member counts; `/metrics` prints it with the gauges of the moment.
+final class Metrics: Sendable {
+  /// Why a request was turned away before it had any effect.
+  enum Refusal: String, CaseIterable, Sendable {
+    case quorum
+    case noLeader
+    case overloaded
+    case tooLarge
+    case invalid
+  }
+
+  let puts = Counter()
+  let ranges = Counter()
+  let transactions = Counter()
+  let deletions = Counter()
+  let compactions = Counter()
+  let proposalsCommitted = Counter()
+  let proposalsUnknown = Counter()
+  let leaderChanges = Counter()
+  let droppedPeerMessages = Counter()
+  /// From the arrival of a request that changes the store to its answer.
+  let commitDuration = DurationHistogram()
+  /// One transaction of raft.db with its sync.
+  let syncDuration = DurationHistogram()
+  private let refusals = Refusal.allCases.map { _ in Counter() }
+
+  func refused(_ reason: Refusal) {
+    refusals[Refusal.allCases.firstIndex(of: reason)!].add()
+  }
+
+  /// What stands now rather than adds up.
+  struct Gauges: Sendable {
+    var role = ""
+    var isLeader = false
+    var hasLeader = false
+    var term: UInt64 = 0
+    var commit: UInt64 = 0
+    var applied: UInt64 = 0
+    var revision: Int64 = 0
+    var heard = 0
+    var voters = 0
+    var pending = 0
+    var overlayBytes = 0
+  }
+
+  /// Prometheus's text form, version 0.0.4; etcd's names where they mean the same.
+  func text(_ now: Gauges) -> String {
+    var text = ""
+    func gauge(_ name: String, _ value: some BinaryInteger) {
+      text += "# TYPE \(name) gauge\n\(name) \(value)\n"
+    }
+    func counter(_ name: String, _ counter: Counter) {
+      text += "# TYPE \(name) counter\n\(name) \(counter.count)\n"
+    }
+    gauge("etcd_server_has_leader", now.hasLeader ? 1 : 0)
+    gauge("etcd_server_is_leader", now.isLeader ? 1 : 0)
+    counter("etcd_server_leader_changes_seen_total", leaderChanges)
+    gauge("etcd_server_proposals_committed_total", now.commit)
+    gauge("etcd_server_proposals_applied_total", now.applied)
+    gauge("etcd_server_proposals_pending", now.pending)
+    counter("etcd_mvcc_put_total", puts)
+    counter("etcd_mvcc_range_total", ranges)
+    counter("etcd_mvcc_txn_total", transactions)
+    counter("etcd_mvcc_delete_total", deletions)
+    counter("quorate_compactions_total", compactions)
+    gauge("etcd_debugging_mvcc_current_revision", now.revision)
+    gauge("quorate_raft_term", now.term)
+    text += "# TYPE quorate_raft_role gauge\nquorate_raft_role{role=\"\(now.role)\"} 1\n"
+    gauge("quorate_quorum_heard", now.heard)
+    gauge("quorate_quorum_voters", now.voters)
+    gauge("quorate_overlay_bytes", now.overlayBytes)
+    counter("quorate_outcomes_unknown_total", proposalsUnknown)
+    counter("quorate_peer_messages_dropped_total", droppedPeerMessages)
+    text += "# TYPE quorate_refusals_total counter\n"
+    for (reason, counter) in zip(Refusal.allCases, refusals) {
+      text += "quorate_refusals_total{rule=\"\(reason.rawValue)\"} \(counter.count)\n"
+    }
+    text += "# TYPE quorate_commit_duration_seconds histogram\n"
+    text += commitDuration.text("quorate_commit_duration_seconds")
+    text += "# TYPE etcd_disk_wal_fsync_duration_seconds histogram\n"
+    text += syncDuration.text("etcd_disk_wal_fsync_duration_seconds")
+    return text
+  }
+}

@@ -1,0 +1,78 @@
+/// Why a member's process ended; the code is what the shell sees. Docs/Operations.md has the table.
+///
+/// Every case carries what its one sentence needs.
+public enum ServerExit: Error, Equatable, Sendable {
+  /// A flag is missing, unknown to `server`, or has a value it cannot have.
+  case badFlags(String)
+  /// `--initial-cluster` does not name this member, or not as the other members or the data
+  /// directory have it.
+  case wrongInitialCluster(String)
+  /// Another process holds the `LOCK` file.
+  case directoryInUse(directory: String)
+  /// The data directory was formed with other members or another `--initial-cluster-token`.
+  case anotherCluster(directory: String, found: String, expected: String)
+  /// The cluster knows this member by another incarnation: its data directory was lost.
+  case wiped(name: String, member: String, peerURL: String)
+  /// Somebody else listens where this member should.
+  case addressInUse(flag: String, address: String)
+  case unwritableDirectory(directory: String, reason: String)
+  /// A file holds other bytes than were written.
+  case damagedFile(file: String, place: String)
+  /// A write or sync failed; nothing was acknowledged after it.
+  case diskFailed(file: String, reason: String)
+  /// A file, log entry or snapshot is of a format this version does not know.
+  case unknownFormat(what: String)
+  /// A peer URL leads to a member that is not the one `--initial-cluster` names there.
+  case refusedByPeer(String)
+
+  /// The process's exit code: from 20, one a case.
+  public var code: Int32 {
+    switch self {
+    case .badFlags: 20
+    case .wrongInitialCluster: 21
+    case .directoryInUse: 22
+    case .anotherCluster: 23
+    case .wiped: 24
+    case .addressInUse: 25
+    case .unwritableDirectory: 26
+    case .damagedFile: 27
+    case .diskFailed: 28
+    case .unknownFormat: 29
+    case .refusedByPeer: 31
+    }
+  }
+
+  /// One sentence: what is wrong, where, and what to do.
+  public var sentence: String {
+    switch self {
+    case .badFlags(let problem):
+      "\(problem); see quorate server --help."
+    case .wrongInitialCluster(let problem):
+      "--initial-cluster does not fit: \(problem)."
+    case .directoryInUse(let directory):
+      "Another process works on the data directory \(directory); "
+        + "stop it or choose another --data-dir."
+    case .anotherCluster(let directory, let found, let expected):
+      "The data directory \(directory) belongs to cluster \(found), but --initial-cluster and "
+        + "--initial-cluster-token name cluster \(expected); choose another --data-dir."
+    case .wiped(let name, let member, let peerURL):
+      "This data directory is new, but the cluster knows member \(name) (\(member)) by an older "
+        + "one whose promises are lost; replace the member: quorate member remove \(member) && "
+        + "quorate member add \(name) --peer-urls=\(peerURL)"
+    case .addressInUse(let flag, let address):
+      "\(flag): somebody already listens on \(address)."
+    case .unwritableDirectory(let directory, let reason):
+      "The data directory \(directory) cannot be written: \(reason)."
+    case .damagedFile(let file, let place):
+      "\(file) is damaged at \(place); this member has stopped before using it: replace the "
+        + "member, or bring back the whole data directory from a backup."
+    case .diskFailed(let file, let reason):
+      "Writing \(file) failed (\(reason)); nothing was acknowledged after that and the member "
+        + "has stopped."
+    case .unknownFormat(let what):
+      "\(what) is of a format that this version does not know; use a newer quorate."
+    case .refusedByPeer(let problem):
+      "\(problem)."
+    }
+  }
+}
