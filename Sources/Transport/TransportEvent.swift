@@ -1,0 +1,39 @@
+public import Raft
+public import Replica
+public import Wire
+
+/// What a transport tells its owner, on its event loop.
+public enum TransportEvent: Sendable {
+  /// Both sides have admitted each other. May follow another `opened` of the same boot: the
+  /// connection was replaced.
+  case opened(MemberID, Boot)
+  /// The session broke; the peer may be gone.
+  case lost(MemberID)
+  case message(PeerMessage, from: MemberID)
+  /// A handshake failed; the connection is closed and will be tried again.
+  case refused(GreetingRefusal, peer: MemberID)
+  /// A snapshot connection that `openSnapshot` asked for stands and may be written to.
+  case snapshotWritable(SnapshotStreamID)
+  case snapshotFrame(SnapshotFrame, SnapshotStreamID, from: MemberID)
+  /// The snapshot connection is closed, by whomever.
+  case snapshotClosed(SnapshotStreamID)
+}
+
+/// One snapshot connection in one run of a transport; never used twice.
+public struct SnapshotStreamID: Hashable, Sendable {
+  public let number: UInt64
+
+  init(_ number: UInt64) { self.number = number }
+}
+
+/// The one that a transport works for: it decides whom to talk to and takes what they say.
+/// Everything is called on the transport's event loop.
+public protocol TransportOwner: AnyObject {
+  /// What this member says of itself to `peer` now.
+  func greeting(to peer: MemberID, receiverBoot: Boot?) -> Greeting
+  /// Judges a peer's greeting; `nil`: admitted.
+  func refusal(of greeting: Greeting) -> GreetingRefusal?
+  func receive(_ event: TransportEvent)
+  /// Everything that had arrived was handed over: the time to act on it and to flush.
+  func receivedAll()
+}
