@@ -31,6 +31,16 @@ struct ConfigurationHistory: Hashable, Sendable {
     return item.configuration
   }
 
+  /// Whether the member votes in any configuration that may be the committed one, if everything up
+  /// to `commitIndex` is.
+  func mayVote(_ member: MemberID, committed commitIndex: LogIndex) -> Bool {
+    for item in items.reversed() {
+      if item.configuration.isVoter(member) { return true }
+      if item.index <= commitIndex { return false }
+    }
+    return false
+  }
+
   /// Notes the entry if it carries a configuration; says whether it does.
   @discardableResult
   mutating func append(_ entry: Entry) -> Bool {

@@ -11,6 +11,13 @@ extension RaftCore {
     }
   }
 
+  /// Whether this member may lead: as a voter, or while the end of its vote is not known to be
+  /// committed. Until then the others may need its log, and it counts their votes only
+  /// (Thesis §4.2.2).
+  var mayCampaign: Bool {
+    quorum.contains(id) || configurations.mayVote(id, committed: commitIndex)
+  }
+
   /// Whether the votes in hand are a quorum of this member's own configuration.
   var isElected: Bool {
     switch role {
@@ -24,7 +31,7 @@ extension RaftCore {
   var wakeAt: Instant {
     switch role {
     case .follower(let follower):
-      let electionAt = quorum.contains(id) ? follower.electionAt : .distantFuture
+      let electionAt = mayCampaign ? follower.electionAt : .distantFuture
       return min(electionAt, follower.reads.first?.deadline ?? .distantFuture)
     case .preCandidate(let candidate): return candidate.electionAt
     case .candidate(let candidate): return candidate.electionAt
@@ -54,7 +61,7 @@ extension RaftCore {
 
   /// Asks around, if this member votes at all; others wait on.
   private mutating func campaign(quickTries: Int, _ output: inout Output) {
-    if quorum.contains(id) {
+    if mayCampaign {
       becomePreCandidate(quickTries: quickTries, &output)
     } else if case .follower = role {
       let electionAt = drawElectionInstant()
@@ -66,7 +73,7 @@ extension RaftCore {
 
   /// The leader wants this member to take over, now (Thesis §3.10).
   mutating func receiveTimeoutNow(from sender: MemberID, _ output: inout Output) {
-    guard case .follower(let follower) = role, follower.leader == sender, quorum.contains(id)
+    guard case .follower(let follower) = role, follower.leader == sender, mayCampaign
     else { return }
     becomeCandidate(quickTries: 0, isTransfer: true, &output)
   }

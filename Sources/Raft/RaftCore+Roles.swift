@@ -25,7 +25,7 @@ extension RaftCore {
   /// From any role but leader. Changes nothing that others could see or that must be kept.
   mutating func becomePreCandidate(quickTries: Int, _ output: inout Output) {
     precondition(!isLeader, "a leader of term \(currentTerm.number) does not campaign")
-    precondition(quorum.contains(id), "m\(id.number) is no voter")
+    precondition(mayCampaign, "m\(id.number) is no voter")
     leaveRole(&output)
     let delay = settings.connectionLossDelay
     let electionAt =
@@ -47,7 +47,7 @@ extension RaftCore {
     quickTries: Int, isTransfer: Bool, _ output: inout Output
   ) {
     precondition(!isLeader, "a leader of term \(currentTerm.number) does not campaign")
-    precondition(quorum.contains(id), "m\(id.number) is no voter")
+    precondition(mayCampaign, "m\(id.number) is no voter")
     leaveRole(&output)
     hardState = HardState(currentTerm: currentTerm.next, votedFor: id)
     role = .candidate(Candidate(electionAt: drawElectionInstant(), quickTries: quickTries))

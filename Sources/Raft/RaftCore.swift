@@ -106,6 +106,11 @@ public struct RaftCore: Hashable, Sendable {
     if case .leader(let leader) = role { commitIndex >= leader.firstIndex } else { false }
   }
 
+  /// Whether a leader refuses proposals because it hands over (Thesis §3.10).
+  public var isHandingOver: Bool {
+    if case .leader(let leader) = role { leader.transfer != nil } else { false }
+  }
+
   // MARK: The door
 
   /// Moves by one event. *Precondition*: instants never go back; an earlier one counts as now.
