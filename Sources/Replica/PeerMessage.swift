@@ -17,8 +17,8 @@ public struct Forward: Hashable, Sendable {
   public var term: Term
   /// The sender's boot, to which the requests belong.
   public var boot: Boot
-  /// Counted from one in each boot of the sender. The receiver takes each number once, and none
-  /// below one it has taken: a repeated delivery must not append twice.
+  /// Counted from one in each boot of the sender. The receiver takes each number once, because a
+  /// repeated delivery must not append twice, and none that comes 64 numbers late.
   public var number: UInt64
   public var proposals: [ForwardedProposal]
 

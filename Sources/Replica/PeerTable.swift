@@ -2,11 +2,13 @@ import Raft
 
 /// The sessions of this boot, and which forwards of each peer's boot have been taken.
 struct PeerTable: Sendable {
-  private struct Peer: Sendable {
+  fileprivate struct Peer: Sendable {
     var member: MemberID
     var boot: Boot
     var isOpen: Bool
     /// The highest number of a forward that was taken in that boot.
+    var highestForward: UInt64 = 0
+    /// Bit n: the forward n below the highest was taken. What is further below counts as taken.
     var forwardsTaken: UInt64 = 0
   }
 
@@ -37,10 +39,23 @@ struct PeerTable: Sendable {
   /// Whether the forward is of the open session's boot and new; if so it is taken now.
   mutating func take(_ forward: Forward, from member: MemberID) -> Bool {
     guard let position = peers.firstIndex(where: { $0.member == member }),
-      peers[position].isOpen, peers[position].boot == forward.boot,
-      forward.number > peers[position].forwardsTaken
+      peers[position].isOpen, peers[position].boot == forward.boot
     else { return false }
-    peers[position].forwardsTaken = forward.number
+    return peers[position].take(forward.number)
+  }
+}
+
+extension PeerTable.Peer {
+  fileprivate mutating func take(_ number: UInt64) -> Bool {
+    if number > highestForward {
+      // A shift by 64 or more leaves nothing, as it should.
+      forwardsTaken = forwardsTaken << (number - highestForward) | 1
+      highestForward = number
+      return true
+    }
+    let distance = highestForward - number
+    guard distance < 64, forwardsTaken & (1 << distance) == 0 else { return false }
+    forwardsTaken |= 1 << distance
     return true
   }
 }
