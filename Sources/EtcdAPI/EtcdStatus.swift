@@ -65,6 +65,11 @@ extension EtcdStatus {
     .unavailable, "etcdserver: request timed out, possibly due to previous leader failure")
   public static let timedOutConnectionLost = Self(
     .unavailable, "etcdserver: request timed out, possibly due to connection lost")
+  public static let timedOutWaitingForApply = Self(
+    .unavailable,
+    "etcdserver: request timed out, waiting for the applied index took too long")
+  public static let timedOutLeaderTransfer = Self(
+    .unavailable, "etcdserver: request timed out, leader transfer took too long")
   public static let unhealthy = Self(.unavailable, "etcdserver: unhealthy cluster")
   public static let tooManyRequests = Self(
     .resourceExhausted, "etcdserver: too many requests")

@@ -34,6 +34,8 @@ public struct Why: Hashable, Sendable {
     case notLeader = 12
     /// The change asked for does not fit the present members.
     case membership = 13
+    /// The member has not yet applied what the request must see.
+    case applyBehind = 14
   }
 
   public var rule: Rule

@@ -46,8 +46,10 @@ extension FailedAnswer {
 
   private static func status(_ rule: Refusal.Rule) -> EtcdStatus {
     switch rule {
-    case .inquorate, .noLeader: .noLeader
+    case .inquorate, .noLeader, .leaderInquorate: .noLeader
     case .leaderUnreachable: .timedOutConnectionLost
+    case .applyBehind: .timedOutWaitingForApply
+    case .transferFailed: .timedOutLeaderTransfer
     case .notLeader: .notLeader
     case .leaderChanging: .leaderChanged
     case .tooManyRequests, .overlayFull: .tooManyRequests
@@ -72,9 +74,10 @@ extension FailedAnswer {
 
   private static func rule(_ rule: Refusal.Rule) -> Why.Rule {
     switch rule {
-    case .inquorate: .inquorate
+    case .inquorate, .leaderInquorate: .inquorate
     case .noLeader: .noLeader
-    case .leaderUnreachable: .leaderUnreachable
+    case .leaderUnreachable, .transferFailed: .leaderUnreachable
+    case .applyBehind: .applyBehind
     case .notLeader: .notLeader
     case .leaderChanging: .leaderChanged
     case .tooManyRequests, .overlayFull: .overloaded
@@ -100,6 +103,22 @@ private struct Account {
       ("no leader was found in time; " + describe(view), "serializable reads")
     case .leaderUnreachable(let leader):
       ("the leader, \(members.name(of: leader)), did not confirm in time", "serializable reads")
+    case .leaderInquorate(let leader):
+      (
+        "the leader, \(members.name(of: leader)), hears no majority of the voters",
+        "serializable reads"
+      )
+    case .applyBehind(let applied, let needed):
+      (
+        "this member has applied the log up to \(applied.number), and \(needed.number) is needed",
+        "serializable reads"
+      )
+    case .transferFailed(let target):
+      (
+        target.map { "\(members.name(of: $0)) did not take over in time" }
+          ?? "nobody could take over",
+        "reads and writes"
+      )
     case .notLeader(let leader):
       (
         "only the leader does this"
@@ -130,10 +149,7 @@ private struct Account {
     case .configuration(let refusal):
       (Self.sentence(refusal), "reads and writes")
     case .transferTarget(let target):
-      (
-        target.map { "\(members.name(of: $0)) cannot lead" } ?? "no other voter can lead",
-        "reads and writes"
-      )
+      ("\(members.name(of: target)) cannot lead", "reads and writes")
     }
   }
 
@@ -166,8 +182,9 @@ private struct Account {
     case .inquorate(let view, _), .noLeader(let view):
       view.missing.isEmpty ? "the other members" : list(view.missing)
     case .notFormed(let missing): list(missing)
-    case .leaderUnreachable, .notLeader, .leaderChanging, .tooManyRequests, .noSpace,
-      .overlayFull, .requestTooLarge, .tooStale, .shuttingDown, .configuration, .transferTarget:
+    case .leaderUnreachable, .leaderInquorate, .applyBehind, .notLeader, .leaderChanging,
+      .tooManyRequests, .noSpace, .overlayFull, .requestTooLarge, .tooStale, .shuttingDown,
+      .configuration, .transferTarget, .transferFailed:
       "the other members"
     }
   }
