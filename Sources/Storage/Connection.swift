@@ -49,13 +49,17 @@ final class Connection {
 
   deinit { close() }
 
+  /// Statements that are still alive are of no use afterwards.
   func close() {
     guard let handle else { return }
     sqlite3_wal_hook(handle, nil, nil)
-    // Statements that are still alive keep SQLite's own end of it alive until they go.
-    sqlite3_close_v2(handle)
+    while let statement = sqlite3_next_stmt(handle, nil) { sqlite3_finalize(statement) }
+    let code = sqlite3_close(handle)
+    precondition(code == SQLITE_OK, "a connection to \(file) cannot be closed: \(code)")
     self.handle = nil
   }
+
+  var isOpen: Bool { handle != nil }
 
   func execute(_ sql: String) throws(StorageError) {
     let code = sqlite3_exec(handle, sql, nil, nil, nil)

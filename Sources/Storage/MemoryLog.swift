@@ -79,8 +79,10 @@ extension RecoveredLog {
     precondition(
       base.last.index >= self.base.last.index,
       "the log begins after \(self.base.last.index.number), not \(base.last.index.number)")
-    let covered = base.last.index.number - self.base.last.index.number
-    entries.removeSubrange(..<min(Int(covered), entries.count))
+    if let first = entries.first?.index, first <= base.last.index {
+      let covered = Int(base.last.index.number - first.number) + 1
+      entries.removeSubrange(..<min(covered, entries.count))
+    }
     self.base = base
   }
 }

@@ -10,9 +10,13 @@ final class Statement {
     self.connection = connection
   }
 
-  deinit { sqlite3_finalize(handle) }
+  deinit {
+    // The connection has finalized its statements when it was closed.
+    if connection.isOpen { sqlite3_finalize(handle) }
+  }
 
   func bind(_ number: Int64, at position: Int32) {
+    precondition(connection.isOpen, "\(connection.file) is used after it was closed")
     let code = sqlite3_bind_int64(handle, position, number)
     precondition(code == SQLITE_OK, "parameter \(position) does not exist: \(code)")
   }
@@ -29,6 +33,7 @@ final class Statement {
 
   /// Whether there is a (further) row.
   func step() throws(StorageError) -> Bool {
+    precondition(connection.isOpen, "\(connection.file) is used after it was closed")
     let code = sqlite3_step(handle)
     switch code {
     case SQLITE_ROW: return true
@@ -46,7 +51,9 @@ final class Statement {
   }
 
   /// Ends the statement's read transaction.
-  func reset() { sqlite3_reset(handle) }
+  func reset() {
+    if connection.isOpen { sqlite3_reset(handle) }
+  }
 
   func number(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
 

@@ -27,12 +27,13 @@ final class TemporaryDirectory {
 /// The same member's store, started again and again.
 final class StoreUnderTest {
   enum Kind: CaseIterable, CustomTestStringConvertible {
-    case memory, files
+    case memory, files, disk
 
     var testDescription: String {
       switch self {
       case .memory: "in memory"
       case .files: "on SQLite"
+      case .disk: "on SQLite in memory"
       }
     }
   }
@@ -40,6 +41,7 @@ final class StoreUnderTest {
   private let kind: Kind
   private let directory = TemporaryDirectory()
   private let memory: MemoryStore
+  private let disk = MemoryDisk()
   private(set) var store: any MemberStore
 
   init(_ kind: Kind) throws {
@@ -49,11 +51,14 @@ final class StoreUnderTest {
         cluster: Sample.claim.cluster, member: Sample.claim.member, name: Sample.claim.name,
         incarnation: Incarnation(7)))
     store = memory
-    if kind == .files { store = try openFiles() }
+    if kind != .memory { store = try openFiles() }
   }
 
   private func openFiles() throws -> DataDirectory {
-    try DataDirectory(at: directory.path, as: Sample.claim) { Incarnation(7) }
+    let fileSystem: any FileSystem = kind == .disk ? disk : POSIXFileSystem()
+    return try DataDirectory(at: directory.path, as: Sample.claim, on: fileSystem) {
+      Incarnation(7)
+    }
   }
 
   /// Stops and starts the member without a crash.
@@ -61,7 +66,7 @@ final class StoreUnderTest {
     switch kind {
     case .memory:
       memory.crash(keepingFlushes: memory.unsyncedFlushes)
-    case .files:
+    case .files, .disk:
       try (store as? DataDirectory)?.close()
       store = memory
       store = try openFiles()
