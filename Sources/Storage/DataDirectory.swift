@@ -80,8 +80,17 @@ public final class DataDirectory: MemberStore {
     at path: String, for identity: Identity, on fileSystem: any FileSystem
   ) throws(StorageError) {
     precondition(identity.incarnation != .unknown, "an incarnation is never zero")
+    let landmark = path + "/landmark"
+    if fileSystem.exists(landmark) {
+      // A making that was cut short leaves a fresh landmark or half of one; a raft.db that is
+      // gone leaves one that speaks of it.
+      let left = try? Landmark(opening: landmark, on: fileSystem)
+      guard left?.isFresh ?? true else {
+        throw .damaged(file: path + "/raft.db", place: "it is missing")
+      }
+    }
     try StateFile.create(at: statePath(in: path, generation: 1), on: fileSystem)
-    try Landmark.create(at: path + "/landmark", on: fileSystem)
+    try Landmark.create(at: landmark, on: fileSystem)
     try fileSystem.syncDirectory(path)
     try RaftLog.create(at: path + "/raft.db", for: identity, on: fileSystem)
     try fileSystem.syncDirectory(path)

@@ -5,15 +5,20 @@ import Raft
 struct LandmarkRecord: Hashable {
   var hardState = HardState()
   var last = EntryID.zero
+  /// Where the log begins; `nil`: not formed.
+  var base: LogIndex?
 
-  /// A log with this state and this end contains everything that the landmark speaks of.
-  func isReached(by state: HardState, last: EntryID) -> Bool {
-    guard last >= self.last else { return false }
-    if state.currentTerm == hardState.currentTerm {
-      return hardState.votedFor == nil || hardState.votedFor == state.votedFor
+  /// A log that stands here contains everything that the landmark speaks of.
+  func isReached(by log: LandmarkRecord) -> Bool {
+    guard log.last >= last, log.baseNumber >= baseNumber else { return false }
+    if log.hardState.currentTerm == hardState.currentTerm {
+      return hardState.votedFor == nil || hardState.votedFor == log.hardState.votedFor
     }
-    return state.currentTerm > hardState.currentTerm
+    return log.hardState.currentTerm > hardState.currentTerm
   }
+
+  /// Zero: not formed.
+  fileprivate var baseNumber: UInt64 { base.map { $0.number + 1 } ?? 0 }
 }
 
 /// The landmark's file: two slots, written in turn, each with a sequence and a checksum.
@@ -22,10 +27,12 @@ struct LandmarkRecord: Hashable {
 /// log's end goes back (a conflict, Raft §5.3) is a lower landmark written and synced first.
 final class Landmark {
   private static let slotStride = 4096
-  private static let slotLength = 49
+  private static let slotLength = 57
   private static let format: UInt8 = 1
 
   private(set) var record: LandmarkRecord
+  /// Nothing was ever committed beside it.
+  var isFresh: Bool { sequence <= 1 }
   private var sequence: UInt64
   private let file: any DiskFile
   let path: String
@@ -84,6 +91,7 @@ final class Landmark {
     bytes.append(number: record.hardState.votedFor?.number ?? 0)
     bytes.append(number: record.last.term.number)
     bytes.append(number: record.last.index.number)
+    bytes.append(number: record.baseNumber)
     bytes.append(number: bytes.checksum)
     return bytes
   }
@@ -94,11 +102,16 @@ final class Landmark {
       let sequence = cursor.number(UInt64.self), let term = cursor.number(UInt64.self),
       let hasVoted = cursor.number(UInt32.self), let vote = cursor.number(UInt64.self),
       let lastTerm = cursor.number(UInt64.self), let lastIndex = cursor.number(UInt64.self),
+      let base = cursor.number(UInt64.self),
       cursor.number(UInt32.self) == bytes.dropLast(4).checksum
     else { return nil }
     let state = HardState(
       currentTerm: Term(term), votedFor: hasVoted == 0 ? nil : MemberID(vote))
     let last = EntryID(term: Term(lastTerm), index: LogIndex(lastIndex))
-    return (sequence, LandmarkRecord(hardState: state, last: last))
+    return (
+      sequence,
+      LandmarkRecord(
+        hardState: state, last: last, base: base == 0 ? nil : LogIndex(base - 1))
+    )
   }
 }

@@ -81,14 +81,22 @@ public final class RaftLog: LogStore {
     let entries = try rows.all(after: base?.last)
     last = entries.last?.id ?? base?.last ?? .zero
     opened = entries
-    guard landmark.record.isReached(by: hardState, last: last) else {
-      let mark = landmark.record
-      throw .damaged(
-        file: path,
-        place: "it ends at entry \(last.index.number) of term \(last.term.number) in term "
-          + "\(hardState.currentTerm.number); it had reached entry \(mark.last.index.number) of "
-          + "term \(mark.last.term.number) in term \(mark.hardState.currentTerm.number)")
+    guard landmark.record.isReached(by: position) else {
+      throw .damaged(file: path, place: shortfall(of: landmark.record))
     }
+  }
+
+  /// Where the log stands, for the landmark.
+  private var position: LandmarkRecord {
+    LandmarkRecord(hardState: hardState, last: last, base: base?.last.index)
+  }
+
+  private func shortfall(of mark: LandmarkRecord) -> String {
+    "it begins after entry \(base?.last.index.number ?? 0) and ends at entry "
+      + "\(last.index.number) of term \(last.term.number) in term "
+      + "\(hardState.currentTerm.number); it had begun after \(mark.base?.number ?? 0) and "
+      + "reached entry \(mark.last.index.number) of term \(mark.last.term.number) in term "
+      + "\(mark.hardState.currentTerm.number)"
   }
 
   public func form(_ base: LogBase) throws(StorageError) {
@@ -99,6 +107,7 @@ public final class RaftLog: LogStore {
       }
       self.base = base
       last = base.last
+      try landmark.advance(to: position)
     }
   }
 
@@ -132,7 +141,7 @@ public final class RaftLog: LogStore {
         generation += 1
         arrival.forget()
       }
-      try landmark.advance(to: LandmarkRecord(hardState: hardState, last: last))
+      try landmark.advance(to: position)
     }
   }
 

@@ -1,0 +1,181 @@
+import Foundation
+import KeyValue
+import Raft
+import Testing
+
+@testable import Storage
+
+/// A small store as its files, and what is in it.
+private struct Stopped {
+  var files: [String: [UInt8]] = [:]
+  var log: RecoveredLog?
+  var metas: [StateMeta] = []
+  var rows: [Row] = []
+
+  /// Stopped in order: everything is in the database files.
+  static func cleanly() throws -> Stopped { try Stopped(isKilled: false) }
+
+  /// Killed: the last commits are in the WALs.
+  static func byKill() throws -> Stopped { try Stopped(isKilled: true) }
+
+  private init(isKilled: Bool) throws {
+    let disk = MemoryDisk()
+    let directory = try Stopped.open(on: disk)
+    try directory.log.form(Sample.base)
+    let state = try directory.openState()
+    var batches = Batches()
+    for index in UInt64(1)...12 {
+      let term: UInt64 = index < 8 ? 1 : 2
+      try directory.log.commit([Sample.write([Sample.entry(term, index)], term: term, vote: 2)])
+      if index == 4 { try state.sync() }
+      if index < 10 {
+        try state.flush(batches.put(["key \(index)", "k"], index: index, term: term))
+        metas.append(batches.meta)
+      }
+    }
+    try directory.log.commit([Sample.write(cut: Sample.base(1, 3))])
+    try state.flush(batches.remove([1, 4]))
+    metas.append(batches.meta)
+    log = try directory.log.recover()
+    rows = batches.rows
+    if !isKilled {
+      try state.close()
+      try directory.close()
+    }
+    for path in disk.paths { files[path] = disk.bytes(of: path) }
+  }
+
+  static func open(on disk: MemoryDisk) throws -> DataDirectory {
+    var settings = StorageSettings()
+    settings.reserveBytes = 4096
+    return try DataDirectory(at: "/m", as: Sample.claim, settings: settings, on: disk) {
+      Incarnation(9)
+    }
+  }
+
+  enum Finding {
+    case refused(StorageError)
+    /// What is there after the log's replay is what was there before.
+    case identical
+    case different(String)
+  }
+
+  /// Starts a member on the files.
+  func start() -> Finding {
+    let disk = MemoryDisk()
+    for (path, bytes) in files { disk.place(bytes, at: path) }
+    do {
+      let directory = try Stopped.open(on: disk)
+      guard !directory.isNew, directory.identity.incarnation == Incarnation(9),
+        directory.identity.name == "n1"
+      else { return .different("another identity") }
+      let state = try directory.openState()
+      guard try directory.recover(with: state) != nil else { return .different("not formed") }
+      guard try directory.log.recover() == log else { return .different("another log") }
+      guard metas.contains(state.meta) else { return .different("another meta") }
+      let found = try state.scannedRows()
+      guard state.meta != metas.last || found == rows else { return .different("other rows") }
+      for row in found {
+        guard try state.rows(numbered: [row.number]) == [row] else {
+          return .different("row \(row.number) is found by the scan only")
+        }
+      }
+      return .identical
+    } catch let error as StorageError {
+      return .refused(error)
+    } catch {
+      return .different("\(error)")
+    }
+  }
+}
+
+/// Failures S6: a flipped bit is noticed, or it changes nothing that is ever used.
+@Suite struct `damage` {
+  /// `QUORATE_EVERY_BYTE=1` tries all of them.
+  private var step: Int {
+    ProcessInfo.processInfo.environment["QUORATE_EVERY_BYTE"] == "1" ? 1 : 151
+  }
+
+  private func flipEveryByte(of stopped: Stopped) {
+    var refusals = 0
+    for (path, bytes) in stopped.files.sorted(by: { $0.key < $1.key }) {
+      for offset in stride(from: 0, to: bytes.count, by: step) where !path.hasSuffix("reserve") {
+        var bent = stopped
+        bent.files[path]?[offset] ^= 1 << UInt8((offset / step) % 8)
+        switch bent.start() {
+        case .identical:
+          break
+        case .different(let what):
+          Issue.record("byte \(offset) of \(path): \(what)")
+        case .refused(let error):
+          refusals += 1
+          #expect(error.description.contains("/m/"), "no file is named: \(error)")
+        }
+      }
+    }
+    #expect(refusals > 5)
+  }
+
+  @Test func `of any byte of a store that was stopped is noticed or harmless`() throws {
+    let stopped = try Stopped.cleanly()
+    guard case .identical = stopped.start() else { Issue.record("it does not start"); return }
+    flipEveryByte(of: stopped)
+  }
+
+  @Test func `of any byte of a store that was killed is noticed or harmless`() throws {
+    let stopped = try Stopped.byKill()
+    guard case .identical = stopped.start() else { Issue.record("it does not start"); return }
+    #expect(stopped.files["/m/raft.db-wal"]?.count ?? 0 > 10_000)
+    flipEveryByte(of: stopped)
+  }
+
+  @Test func `of the end of raft.db's WAL is told from a torn tail`() throws {
+    let stopped = try Stopped.byKill()
+    let wal = try #require(stopped.files["/m/raft.db-wal"])
+    // A tail that never was whole: half a frame of the next commit.
+    var torn = stopped
+    torn.files["/m/raft.db-wal"] = wal + wal.suffix(2_000)
+    guard case .identical = torn.start() else { Issue.record("torn tail refused"); return }
+    // The last commit, which was promised: the landmark remembers.
+    var short = stopped
+    short.files["/m/raft.db-wal"] = Array(wal.dropLast(4_200))
+    guard case .refused(let error) = short.start() else { Issue.record("taken"); return }
+    #expect(error.description.contains("begins after entry 0 and ends at entry 12"))
+    // A frame in the middle, with whole commits behind it.
+    var bent = stopped
+    bent.files["/m/raft.db-wal"]?[32 + 2 * 4_120 + 700] ^= 1
+    guard case .refused(let damage) = bent.start() else { Issue.record("taken"); return }
+    #expect(damage.description.contains("raft.db-wal is damaged: byte 8272"))
+  }
+
+  @Test(arguments: ["raft.db", "state-1.db", "landmark"])
+  func `of a file as a whole is named`(name: String) throws {
+    for bytes in [nil, [], [UInt8](repeating: 0, count: 9_000)] {
+      var bent = try Stopped.cleanly()
+      bent.files["/m/" + name] = bytes
+      // Without raft.db there is no member; what is beside it proves that there was one.
+      guard case .refused(let error) = bent.start() else {
+        Issue.record("\(name) with \(bytes?.count ?? -1) bytes was taken")
+        continue
+      }
+      #expect(error.description.contains("/m/\(name)"), "\(error)")
+    }
+  }
+
+  @Test func `of the log below its landmark is refused, and says both places`() throws {
+    let early = try Stopped.byKill()
+    var bent = try Stopped.cleanly()
+    bent.files["/m/landmark"] = early.files["/m/landmark"]
+    guard case .identical = bent.start() else { Issue.record("equal landmarks refused"); return }
+    let disk = MemoryDisk()
+    for (path, bytes) in bent.files { disk.place(bytes, at: path) }
+    let directory = try Stopped.open(on: disk)
+    try directory.log.commit([Sample.write(term: 8, vote: 3)])
+    try directory.close()
+    bent.files["/m/landmark"] = disk.bytes(of: "/m/landmark")
+    guard case .refused(let error) = bent.start() else { Issue.record("taken"); return }
+    #expect(
+      error.description.contains(
+        "in term 2; it had begun after 3 and reached entry 12 of term 2 in term 8"))
+  }
+}
