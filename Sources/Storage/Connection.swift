@@ -34,6 +34,8 @@ final class Connection {
     quorate_sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     quorate_sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1)
     quorate_sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+    // It takes the place of SQLite's own automatic checkpoint; a pragma about that would take
+    // it away again.
     let context = Unmanaged.passUnretained(self).toOpaque()
     sqlite3_wal_hook(
       handle,

@@ -69,7 +69,6 @@ public final class RaftLog: LogStore {
     connection = try Connection(path, .write, on: fileSystem)
     try connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     try connection.execute("PRAGMA synchronous = FULL")
-    try connection.execute("PRAGMA wal_autocheckpoint = 0")
     try connection.execute("PRAGMA cache_size = -1024")
     try DatabaseFormat.log.checkStructure(of: connection)
     rows = try LogTable(connection)

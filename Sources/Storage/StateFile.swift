@@ -40,7 +40,6 @@ public final class StateFile: StateStore {
     let connection = try Connection(path, .create, on: fileSystem)
     try connection.execute("PRAGMA synchronous = NORMAL")
     try DatabaseFormat.state.create(on: connection) {}
-    try connection.execute("PRAGMA wal_autocheckpoint = 0")
     return connection
   }
 
@@ -72,7 +71,6 @@ public final class StateFile: StateStore {
     try DatabaseFormat.state.checkHeader(of: path, on: shared.fileSystem)
     connection = try Connection(path, .write, on: shared.fileSystem)
     try connection.execute("PRAGMA synchronous = NORMAL")
-    try connection.execute("PRAGMA wal_autocheckpoint = 0")
     try connection.execute("PRAGMA cache_size = -2048")
     try DatabaseFormat.state.checkStructure(of: connection)
     insertRow = try connection.prepare(RowTable.insert)
