@@ -20,16 +20,15 @@ extension IndexNode {
       precondition(
         previous.number < version.number, "row \(version.number) after row \(previous.number)")
       if !previous.isTombstone { live -= 1 }
-      if pasts.isEmpty { pasts = [Past](repeating: Past(), count: newest.count) }
-      pasts[slot].append(previous)
+      histories.append(previous, at: slot, of: newest.count)
       newest[slot] = version
       return nil
     }
     keys.insert(key, at: slot)
     newest.insert(version, at: slot)
-    if !pasts.isEmpty { pasts.insert(Past(), at: slot) }
+    histories.insertSlot(slot)
     guard
-      newest.count > IndexNode.limitEntries
+      newest.count > IndexNode.limitKeys
         || keys.byteCount > IndexNode.limitBytes && newest.count > 1
     else { return nil }
     // Keys that come in ascending order leave full blocks behind.
@@ -47,7 +46,7 @@ extension IndexNode {
     children.insert(split.node, at: slot + 1)
     lives.insert(split.node.live, at: slot + 1)
     split.separator.withUnsafeBytes { keys.insert($0, at: slot + 1) }
-    guard children.count > IndexNode.limitEntries else { return nil }
+    guard children.count > IndexNode.limitChildren else { return nil }
     return self.split(at: slot == children.count - 2 ? slot + 1 : children.count / 2)
   }
 
@@ -58,10 +57,7 @@ extension IndexNode {
       separator = shortestSeparator(before: slot)
       right.newest = Array(newest[slot...])
       newest = Array(newest[..<slot])
-      if !pasts.isEmpty {
-        right.pasts = Array(pasts[slot...])
-        pasts = Array(pasts[..<slot])
-      }
+      right.histories = histories.splitOff(at: slot)
       right.keys = keys.splitOff(at: slot)
     } else {
       separator = keys.key(at: slot)
@@ -91,8 +87,7 @@ extension IndexNode {
     if isLeaf {
       live = 0
       for version in newest where !version.isTombstone { live += 1 }
-      versions = newest.count
-      for past in pasts { versions += past.count }
+      versions = newest.count + histories.count
     } else {
       live = lives.reduce(0, +)
       versions = children.reduce(0) { $0 + $1.versions }
@@ -127,26 +122,26 @@ extension IndexNode {
     let (slot, isFound) = keys.find(key)
     guard isFound else { return }
     let length = min(limit, trimmable(at: slot, asOf: revision))
-    let ofPast = min(length, pasts.isEmpty ? 0 : pasts[slot].count)
-    for position in 0..<ofPast { removed.append(pasts[slot][position].number) }
-    if ofPast > 0 { pasts[slot].removeFirst(ofPast) }
-    if length > ofPast {
+    let older = min(length, histories.count(at: slot))
+    for position in 0..<older { removed.append(histories.version(at: slot, position).number) }
+    if older > 0 { histories.removeFirst(older, at: slot) }
+    if length > older {
       removed.append(newest[slot].number)
       keys.remove(at: slot)
       newest.remove(at: slot)
-      if !pasts.isEmpty { pasts.remove(at: slot) }
+      histories.removeSlot(slot)
     }
-    if pasts.allSatisfy(\.isEmpty) { pasts = [] }
   }
 
   /// Drops a child that became empty, and joins one that became small to its neighbour.
   private func tidy(_ slot: Int) {
     if children[slot].entryCount == 0 { return removeChild(slot) }
-    guard children[slot].entryCount < IndexNode.limitEntries / 4, children.count > 1 else { return }
+    let limit = children[slot].limitEntries
+    guard children[slot].entryCount < limit / 4, children.count > 1 else { return }
     let left = slot == 0 ? 0 : slot - 1
     let entries = children[left].entryCount + children[left + 1].entryCount
     let bytes = children[left].keys.byteCount + children[left + 1].keys.byteCount
-    guard entries <= IndexNode.limitEntries * 3 / 4, bytes <= IndexNode.limitBytes else { return }
+    guard entries <= limit * 3 / 4, bytes <= IndexNode.limitBytes else { return }
     own(left)
     let separator = keys.key(at: left + 1)
     children[left].absorb(children[left + 1], from: separator)
@@ -163,11 +158,8 @@ extension IndexNode {
   /// Takes over what a right neighbour holds; `separator` is the neighbour's lower bound.
   private func absorb(_ right: IndexNode, from separator: [UInt8]) {
     if isLeaf {
-      if !pasts.isEmpty || !right.pasts.isEmpty {
-        let none = { (count: Int) in [Past](repeating: Past(), count: count) }
-        if pasts.isEmpty { pasts = none(newest.count) }
-        pasts += right.pasts.isEmpty ? none(right.newest.count) : right.pasts
-      }
+      histories.append(
+        contentsOf: right.histories, slots: newest.count, otherSlots: right.newest.count)
       newest += right.newest
       keys.append(contentsOf: right.keys)
     } else {

@@ -5,16 +5,19 @@
 /// `@unchecked Sendable`: a block is changed only by the index that owns it, and only while
 /// `isKnownUniquelyReferenced` says that nobody else can reach it; a shared block is copied first.
 final class IndexNode: @unchecked Sendable {
-  static let limitEntries = 64
-  /// Beyond it a leaf splits before it has `limitEntries` keys.
+  /// Keys of a leaf.
+  static let limitKeys = 64
+  /// Children of a branch: fewer, for copying a branch touches each of them.
+  static let limitChildren = 16
+  /// Beyond it a leaf splits before it has `limitKeys` keys.
   static let limitBytes = 8 << 10
 
   /// Of a leaf: its keys. Of a branch: a lower bound for each child; the first counts as −∞.
   var keys = PackedKeys()
   /// Of a leaf: the newest version of each key.
   var newest: [KeyVersion] = []
-  /// Of a leaf: the older versions of each key; empty: no key here has any.
-  var pasts: [Past] = []
+  /// Of a leaf: the older versions of each key.
+  var histories = Histories()
   /// Of a branch; all of one height. Empty in a leaf.
   var children: [IndexNode] = []
   /// Of a branch: how many live keys each child holds.
@@ -33,12 +36,14 @@ final class IndexNode: @unchecked Sendable {
 
   var entryCount: Int { isLeaf ? newest.count : children.count }
 
+  var limitEntries: Int { isLeaf ? IndexNode.limitKeys : IndexNode.limitChildren }
+
   /// One level deep: the arrays are copied by the first change to each.
   func copy() -> IndexNode {
     let copy = IndexNode()
     copy.keys = keys
     copy.newest = newest
-    copy.pasts = pasts
+    copy.histories = histories
     copy.children = children
     copy.lives = lives
     copy.live = live
@@ -76,20 +81,18 @@ final class IndexNode: @unchecked Sendable {
   /// Of a leaf: the version of a slot that a revision sees, tombstones included; `nil`: none yet.
   func version(at slot: Int, asOf revision: Int64) -> KeyVersion? {
     if newest[slot].modRevision <= revision { return newest[slot] }
-    guard !pasts.isEmpty else { return nil }
-    let seen = pasts[slot].count(atOrBefore: revision)
-    return seen == 0 ? nil : pasts[slot][seen - 1]
+    let seen = histories.count(at: slot, atOrBefore: revision)
+    return seen == 0 ? nil : histories.version(at: slot, seen - 1)
   }
 
   /// Of a leaf: how many of a slot's oldest versions compaction at `revision` removes: what was
   /// superseded by then, and the tombstone that superseded it.
   func trimmable(at slot: Int, asOf revision: Int64) -> Int {
-    let past = pasts.isEmpty ? Past() : pasts[slot]
     if newest[slot].modRevision <= revision {
-      return past.count + (newest[slot].isTombstone ? 1 : 0)
+      return histories.count(at: slot) + (newest[slot].isTombstone ? 1 : 0)
     }
-    let seen = past.count(atOrBefore: revision)
+    let seen = histories.count(at: slot, atOrBefore: revision)
     guard seen > 0 else { return 0 }
-    return seen - 1 + (past[seen - 1].isTombstone ? 1 : 0)
+    return seen - 1 + (histories.version(at: slot, seen - 1).isTombstone ? 1 : 0)
   }
 }

@@ -27,8 +27,8 @@ struct KeyIndexBuilder: ~Copyable {
     let order = sorted()
     var blocks: [(bound: [UInt8], node: IndexNode)] = []
     var leaf = IndexNode()
-    leaf.keys.reserve(keys: IndexNode.limitEntries, bytes: 0)
-    leaf.newest.reserveCapacity(IndexNode.limitEntries)
+    leaf.keys.reserve(keys: IndexNode.limitKeys, bytes: 0)
+    leaf.newest.reserveCapacity(IndexNode.limitKeys)
     var lastKey = 0..<0
     bytes.withUnsafeBytes { bytes in
       for next in order {
@@ -36,27 +36,27 @@ struct KeyIndexBuilder: ~Copyable {
         let range = item.start..<item.start + item.length
         let key = UnsafeRawBufferPointer(rebasing: bytes[range])
         let last = UnsafeRawBufferPointer(rebasing: bytes[lastKey])
-        let slot = leaf.newest.count
+        var slot = leaf.newest.count
         if slot > 0 && ByteOrder.compare(last, key) == 0 {
-          if leaf.pasts.isEmpty { leaf.pasts = [Past](repeating: Past(), count: slot) }
-          leaf.pasts[slot - 1].append(leaf.newest[slot - 1])
+          leaf.histories.append(leaf.newest[slot - 1], at: slot - 1, of: slot)
           leaf.newest[slot - 1] = item.version
           continue
         }
         let isFull =
-          slot == IndexNode.limitEntries
+          slot == IndexNode.limitKeys
           || slot > 0 && leaf.keys.byteCount + key.count > IndexNode.limitBytes
         if isFull {
           leaf.recount()
           blocks.append((blocks.isEmpty ? [] : leaf.keys.key(at: 0), leaf))
           leaf = IndexNode()
+          slot = 0
           leaf.keys.reserve(
-            keys: IndexNode.limitEntries, bytes: blocks[blocks.count - 1].node.keys.byteCount)
-          leaf.newest.reserveCapacity(IndexNode.limitEntries)
+            keys: IndexNode.limitKeys, bytes: blocks[blocks.count - 1].node.keys.byteCount)
+          leaf.newest.reserveCapacity(IndexNode.limitKeys)
         }
-        leaf.keys.insert(key, at: leaf.newest.count)
+        leaf.keys.insert(key, at: slot)
         leaf.newest.append(item.version)
-        if !leaf.pasts.isEmpty { leaf.pasts.append(Past()) }
+        leaf.histories.insertSlot(slot)
         lastKey = range
       }
     }
@@ -72,7 +72,7 @@ struct KeyIndexBuilder: ~Copyable {
       var above: [(bound: [UInt8], node: IndexNode)] = []
       var start = 0
       while start < level.count {
-        let end = min(start + IndexNode.limitEntries, level.count)
+        let end = min(start + IndexNode.limitChildren, level.count)
         above.append((level[start].bound, IndexNode.branch(of: Array(level[start..<end]))))
         start = end
       }

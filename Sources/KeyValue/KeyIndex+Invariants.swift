@@ -26,14 +26,15 @@ extension IndexNode {
   }
 
   private func leafViolation() -> String? {
-    guard keys.count == newest.count, pasts.isEmpty || pasts.count == newest.count else {
-      return "\(keys.count) keys, \(newest.count) versions, \(pasts.count) histories"
+    guard keys.count == newest.count else {
+      return "\(keys.count) keys of \(newest.count) versions"
     }
-    for slot in pasts.indices {
+    for slot in newest.indices {
       var last: RowNumber = 0
-      for position in 0..<pasts[slot].count {
-        guard pasts[slot][position].number > last else { return "a history is out of order" }
-        last = pasts[slot][position].number
+      for position in 0..<histories.count(at: slot) {
+        let number = histories.version(at: slot, position).number
+        guard number > last else { return "a history is out of order" }
+        last = number
       }
       guard newest[slot].number > last else { return "the newest version is not the newest" }
     }
@@ -47,7 +48,7 @@ extension IndexNode {
     lower: [UInt8]?, upper: [UInt8]?
   ) -> (height: Int, sentence: String?) {
     guard keys.count == children.count, lives.count == children.count,
-      children.count <= IndexNode.limitEntries
+      children.count <= IndexNode.limitChildren
     else { return (0, "\(keys.count) bounds and \(lives.count) counts of \(children.count)") }
     var height: Int?
     for slot in children.indices {

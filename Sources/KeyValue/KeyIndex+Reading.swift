@@ -135,7 +135,7 @@ extension IndexNode {
     guard spare > 0, search.next == nil else { return }
     if isLeaf {
       for slot in (start.map { keys.find($0).slot } ?? 0)..<newest.count {
-        guard newest[slot].isTombstone || !pasts.isEmpty && !pasts[slot].isEmpty else { continue }
+        guard newest[slot].isTombstone || histories.count(at: slot) > 0 else { continue }
         guard search.limit > 0 else {
           search.next = keys.key(at: slot)
           return

@@ -41,21 +41,29 @@ struct RowSource {
   mutating func rows(
     _ numbers: [RowNumber], window: RowWindow
   ) throws(ReadFailure) -> [Row] {
-    var found: [Row?] = []
-    found.reserveCapacity(numbers.count)
-    var missing: [RowNumber] = []
-    for number in numbers {
-      let row = window.row(number) ?? cache.row(number)
-      if row == nil { missing.append(number) }
-      found.append(row)
+    var rows: [Row] = []
+    rows.reserveCapacity(numbers.count)
+    var missing: [(slot: Int, number: RowNumber)] = []
+    for (slot, number) in numbers.enumerated() {
+      if let row = window.row(number) ?? cache.row(number) {
+        rows.append(row)
+      } else {
+        missing.append((slot, number))
+        rows.append(RowSource.hole)
+      }
     }
-    guard !missing.isEmpty else { return found.compactMap { $0 } }
-    guard let table else { throw .misses(missing) }
-    let fetched = try RowSource.read(missing, from: table)
+    guard !missing.isEmpty else { return rows }
+    guard let table else { throw .misses(missing.map(\.number)) }
+    let fetched = try RowSource.read(missing.map(\.number), from: table)
+    for (hole, row) in zip(missing, fetched) { rows[hole.slot] = row }
     if fetched.count <= RowSource.scanLength { for row in fetched { cache.insert(row) } }
-    var next = fetched.makeIterator()
-    return found.compactMap { $0 ?? next.next() }
+    return rows
   }
+
+  /// Stands for a row that is still to be read.
+  private static let hole = Row(
+    number: 0, modRevision: 0, subRevision: 0, key: [], value: [], createRevision: 0, version: 0,
+    lease: 0)
 
   private static func read(
     _ numbers: [RowNumber], from table: any RowReading
