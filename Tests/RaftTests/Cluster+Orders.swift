@@ -122,3 +122,44 @@ extension RaftCore {
     if case .follower = role { following.heardAt = nil }
   }
 }
+
+// MARK: Beginnings
+
+extension Cluster {
+  /// Starts this member over with this log on its disk: one command for each term.
+  mutating func load(_ number: UInt64, terms: [UInt64], currentTerm: UInt64) {
+    let position = Int(number) - 1
+    nodes[position].disk.hardState = HardState(currentTerm: Term(currentTerm))
+    nodes[position].disk.entries = .terms(terms)
+    nodes[position].boot += 1
+    start(number)
+    _ = takeTrace()
+  }
+
+  /// Makes this member lead the next term by votes that the others are said to have given.
+  mutating func makeLeader(_ number: UInt64) {
+    let position = Int(number) - 1
+    let isStopped = stoppedDisks
+    let isCut = cuts
+    stoppedDisks = []
+    for other in nodes.indices { cuts.insert(Link(from: position, to: other)) }
+    campaign(number)
+    let next = nodes[position].core.currentTerm.next
+    for other in nodes.indices where other != position {
+      let id = MemberID(UInt64(other + 1))
+      if case .preCandidate = nodes[position].core.role {
+        let reply = Message.Body.preVoteReply(VoteReply(granted: true))
+        step(position, .message(Message(term: next, body: reply), from: id))
+      }
+    }
+    settle()
+    for other in nodes.indices where other != position && !nodes[position].core.isLeader {
+      let reply = Message.Body.voteReply(VoteReply(granted: true))
+      step(position, .message(Message(term: next, body: reply), from: MemberID(UInt64(other + 1))))
+    }
+    stoppedDisks = isStopped
+    cuts = isCut
+    advance(by: settings.heartbeatInterval)
+    precondition(nodes[position].core.isLeader, "m\(number) was not made the leader")
+  }
+}

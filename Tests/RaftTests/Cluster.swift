@@ -117,6 +117,11 @@ struct Cluster {
   /// Lets everything happen that takes no time.
   mutating func settle() { run(until: now) }
 
+  /// Lets what takes no time happen one by one, and stops as soon as the condition holds.
+  mutating func settle(until isMet: (Cluster) -> Bool) {
+    while !isMet(self), let at = agenda.nextAt, at <= now { perform(agenda.takeNext()) }
+  }
+
   mutating func advance(by duration: Duration) { run(until: now + duration) }
 
   mutating func run(until end: Instant) {
