@@ -2,6 +2,29 @@
 ///
 /// Everything that happens is an `Input`; everything it asks of the world is in the `Output`. It
 /// owns no clock, disk, socket or hidden dice, so equal inputs give equal outputs.
+///
+/// # Reading order
+///
+/// 1. `Quantities`, `Entry`, `Configuration`, `Message`: the words. `EntryID` compares by term, then
+///    index, and that is all there is to "at least as up-to-date".
+/// 2. `Input` and `Output`: the contract. What rests on a write lies inside that write.
+/// 3. This file: a step is one event, then what follows from any event (due timers, sends,
+///    deliveries, the one write), then the invariants.
+/// 4. `Role` and `RaftCore+Roles`: the four roles, and the only ways into them.
+/// 5. `RaftCore+Messages`: the term gate, and the two verbs `send` and `promise`.
+/// 6. `+Election`, `+Votes`: who leads (Raft §5.2, §5.4.1, Thesis §9.6).
+/// 7. `Log`, `Progress`, `+Replication`: one log everywhere (Raft §5.3).
+/// 8. `Durability`, `+Storage`: what is on disk, and what only looks as if it were.
+/// 9. `Quorum`, `+Commit`: what stays (Raft §5.4.2, Thesis §6.2).
+/// 10. `ReadQueue`, `+Reads`: answers without a log entry (Thesis §6.4).
+/// 11. `ConfigurationHistory`, `+Membership`, `+Transfer`, `+Snapshots`, `+Sessions`: the rest.
+/// 12. `+Invariants`: what must hold for any of it to be believed.
+///
+/// # Left out
+///
+/// Leases for reads (Thesis §6.4.1) rest on clocks that run alike, and a paused process has none.
+/// Flexible quorums (Howard, Malkhi, Spiegelman 2016) and witnesses would change `Quorum` alone.
+/// Byzantine members are not tolerated: a broken invariant stops a member instead.
 public struct RaftCore: Hashable, Sendable {
   public let id: MemberID
   public let settings: RaftSettings
