@@ -78,7 +78,7 @@ let package = Package(
     .executableTarget(
       name: "quorate",
       dependencies: [
-        "Server", "Client", "Lab", "Simulation",
+        "Server", "Client", "EtcdAPI", "Lab", "Simulation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -93,10 +93,11 @@ let package = Package(
     suite("StorageTests", ["Storage", "Raft", "KeyValue", "Checksum", "CSQLite"]),
     suite("SimulationTests", ["Simulation", "Raft", "KeyValue", "Replica", "Linearizability"]),
     suite("TransportTests", ["Transport", "Wire", "Raft"] + nio),
-    suite("ServicesTests", ["Services", "EtcdAPI", "KeyValue", "Replica"]),
+    suite("ServicesTests", ["Services", "EtcdAPI", "KeyValue", "Replica", "Raft"]),
     suite("RPCTests", ["RPC"] + nio),
     suite("ServerTests", ["Server", "Client", "EtcdAPI"]),
-    suite("ClientTests", ["Client", "EtcdAPI", "RPC"]),
+    suite("ClientTests", ["Client", "EtcdAPI", "RPC"] + nio),
+    suite("quorateTests", ["quorate", "Client", "EtcdAPI"]),
     suite("LabTests", ["Lab", "Client"]),
     suite("TidyTests", []),
   ]

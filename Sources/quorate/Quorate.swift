@@ -1,10 +1,60 @@
 import ArgumentParser
+import Foundation
 
 /// The one executable.
 @main
-struct Quorate: ParsableCommand {
+struct Quorate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "quorate",
     abstract: "A strongly consistent, replicated key-value store that can be taken apart.",
-    subcommands: [LabCommand.self])
+    subcommands: [
+      GetCommand.self, PutCommand.self, DelCommand.self, TxnCommand.self, CompactionCommand.self,
+      EndpointCommand.self, MemberCommand.self, LabCommand.self, VersionCommand.self,
+      CompletionCommand.self,
+    ])
+
+  static func main() async {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    do {
+      let form = CommandLineForm(root: Self.self)
+      var command = try parseAsRoot(form.normalized(arguments))
+      if var waiting = command as? any AsyncParsableCommand {
+        try await waiting.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      end(with: error)
+    }
+  }
+
+  /// Bad arguments get one sentence and etcdctl's 128, instead of a page and 64.
+  private static func end(with error: any Error) -> Never {
+    if let failure = error as? CommandFailure {
+      let lines = ["Error: \(failure.text)"] + failure.details.map { "  \($0)" }
+      StandardStreams.writeError(lines.map { $0 + "\n" }.joined())
+      Foundation.exit(failure.exit.rawValue)
+    }
+    let code = exitCode(for: error)
+    if code == .validationFailure {
+      StandardStreams.writeError("Error: \(message(for: error))\n")
+      Foundation.exit(ClientExit.badArguments.rawValue)
+    }
+    let text = fullMessage(for: error)
+    if code.isSuccess {
+      StandardStreams.write(text + "\n")
+    } else if !(error is ExitCode) {
+      StandardStreams.writeError("Error: \(message(for: error))\n")
+    }
+    Foundation.exit(code.rawValue)
+  }
+}
+
+/// The process's own output, unbuffered.
+enum StandardStreams {
+  static func write(_ bytes: [UInt8]) { FileHandle.standardOutput.write(Data(bytes)) }
+
+  static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+
+  static func writeError(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }

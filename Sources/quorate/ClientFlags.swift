@@ -1,0 +1,101 @@
+import ArgumentParser
+import Client
+import EtcdAPI
+import Foundation
+
+/// The flags of every command that talks to members, under etcdctl's names.
+struct ClientFlags: ParsableArguments {
+  @Option(
+    name: .long,
+    help: """
+      Where members listen, with commas. Else QUORATE_ENDPOINTS, ETCDCTL_ENDPOINTS, the running \
+      lab of this directory, or 127.0.0.1:2379.
+      """)
+  var endpoints: [String] = []
+
+  @Option(name: .long, help: "How long one connection may take.")
+  var dialTimeout = GoDuration(.seconds(2))
+
+  @Option(name: .long, help: "How long the command may take.")
+  var commandTimeout = GoDuration(.seconds(5))
+
+  @Option(name: [.customShort("w"), .long], help: "simple, json, fields or table.")
+  var writeOut = "simple"
+
+  @Flag(name: .long, help: "Print keys and values in hexadecimal (simple only).")
+  var hex = false
+
+  func chosenEndpoints() throws(CommandFailure) -> [Endpoint] {
+    do {
+      return try EndpointDiscovery.endpoints(
+        given: endpoints, environment: ProcessInfo.processInfo.environment,
+        directory: FileManager.default.currentDirectoryPath)
+    } catch {
+      throw CommandFailure(.badArguments, error.description)
+    }
+  }
+
+  func printer(valuesOnly: Bool = false) throws(CommandFailure) -> Printer {
+    guard let format = OutputFormat(rawValue: writeOut) else {
+      throw CommandFailure(.badFeature, "unsupported output format")
+    }
+    return Printer(format: format, isHexadecimal: hex, valuesOnly: valuesOnly)
+  }
+
+  /// Runs one exchange with the members, and closes the connections after it.
+  func withClient<Answer>(
+    at endpoints: [Endpoint]? = nil,
+    _ body: (EtcdClient) async throws(ClientError) -> Answer
+  ) async throws(CommandFailure) -> Answer {
+    var options = ClientOptions()
+    options.dialTimeout = dialTimeout.duration
+    options.callTimeout = commandTimeout.duration
+    let chosen = if let endpoints { endpoints } else { try chosenEndpoints() }
+    let client = EtcdClient(endpoints: chosen, options: options)
+    do throws(ClientError) {
+      let answer = try await body(client)
+      await client.close()
+      return answer
+    } catch {
+      await client.close()
+      throw CommandFailure(error)
+    }
+  }
+}
+
+/// Says on the standard error how old a serializable answer may be, where the member told it.
+func reportAge<Message>(of reply: Reply<Message>) {
+  guard let age = reply.age else { return }
+  let behind = reply.revisionsBehind.map { ", \($0) revisions behind" } ?? ""
+  StandardStreams.writeError(
+    "serializable: at most \(GoText.duration(age)) old\(behind) (\(reply.endpoint))\n")
+}
+
+/// A duration as Go's flags take it: `2s`, `500ms`, `1m30s`.
+struct GoDuration: ExpressibleByArgument, Equatable {
+  var duration: Duration
+
+  init(_ duration: Duration) { self.duration = duration }
+
+  init?(argument: String) {
+    let units: [(String, Duration)] = [
+      ("ns", .nanoseconds(1)), ("us", .microseconds(1)), ("µs", .microseconds(1)),
+      ("ms", .milliseconds(1)), ("s", .seconds(1)), ("m", .seconds(60)), ("h", .seconds(3600)),
+    ]
+    var rest = argument[...]
+    var total = Duration.zero
+    guard !rest.isEmpty else { return nil }
+    while !rest.isEmpty {
+      let digits = rest.prefix { $0.isNumber || $0 == "." }
+      let name = rest[digits.endIndex...].prefix { !$0.isNumber && $0 != "." }
+      guard let number = Double(digits), number < 1e9,
+        let unit = units.first(where: { $0.0 == name })
+      else { return nil }
+      total += unit.1 * number
+      rest = rest[name.endIndex...]
+    }
+    duration = total
+  }
+
+  var defaultValueDescription: String { GoText.duration(duration) }
+}

@@ -1,0 +1,35 @@
+import ArgumentParser
+import Client
+import EtcdAPI
+
+struct MemberCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "member", abstract: "The members of the cluster.",
+    subcommands: [MemberListCommand.self])
+}
+
+struct MemberListCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "Id, status, name, addresses and role of each member.")
+
+  @OptionGroup var flags: ClientFlags
+
+  @Option(name: .long, help: "linearizable (l) or serializable (s).")
+  var consistency = "l"
+
+  func run() async throws {
+    let printer = try flags.printer()
+    let isLinearizable: Bool
+    switch consistency {
+    case "l", "linearizable": isLinearizable = true
+    case "s", "serializable": isLinearizable = false
+    default:
+      let value = GoText.quoted(consistency.utf8)
+      throw CommandFailure(.badFeature, "unknown consistency flag \(value)")
+    }
+    let reply = try await flags.withClient { client throws(ClientError) in
+      try await client.memberList(linearizable: isLinearizable)
+    }
+    StandardStreams.write(printer.memberList(reply.message))
+  }
+}

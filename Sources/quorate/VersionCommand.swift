@@ -1,0 +1,14 @@
+import ArgumentParser
+
+struct VersionCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "version", abstract: "Print the version.")
+
+  /// Of Quorate, and of the etcd API that it speaks.
+  static let version = "0.1.0"
+  static let api = "3.5"
+
+  func run() throws {
+    StandardStreams.write("quorate version: \(Self.version)\nAPI version: \(Self.api)\n")
+  }
+}
