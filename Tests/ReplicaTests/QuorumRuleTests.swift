@@ -100,6 +100,17 @@ struct QuorumRuleTests {
     #expect(cluster.answers[leader].allSatisfy { isInquorate($0) })
   }
 
+  @Test func `a pong that comes after the window says nothing of now`() {
+    var cluster = Cluster(3)
+    let (leader, follower) = cluster.elect()
+    let pingedAt = cluster.now
+    cluster.isolate([follower])
+    cluster.run(.seconds(2))
+    let pong = ReplicaEvent.message(.pong(pingedAt), from: cluster.id(leader))
+    cluster.step(follower, pong)
+    #expect(cluster.members[follower].status(at: cluster.now).quorum.current.heard == 1)
+  }
+
   @Test func `a member that was stopped for long believes nobody until they answer`() {
     var cluster = Cluster(3)
     let (_, follower) = cluster.elect()
