@@ -30,6 +30,7 @@ struct KeyIndexBuilder: ~Copyable {
     leaf.keys.reserve(keys: IndexNode.limitKeys, bytes: 0)
     leaf.newest.reserveCapacity(IndexNode.limitKeys)
     var lastKey = 0..<0
+    var lastPrefix: UInt64 = 0
     bytes.withUnsafeBytes { bytes in
       for next in order {
         let item = items[next.item]
@@ -37,7 +38,7 @@ struct KeyIndexBuilder: ~Copyable {
         let key = UnsafeRawBufferPointer(rebasing: bytes[range])
         let last = UnsafeRawBufferPointer(rebasing: bytes[lastKey])
         var slot = leaf.newest.count
-        if slot > 0 && ByteOrder.compare(last, key) == 0 {
+        if slot > 0, next.prefix == lastPrefix, ByteOrder.compare(last, key) == 0 {
           leaf.histories.append(leaf.newest[slot - 1], at: slot - 1, of: slot)
           leaf.newest[slot - 1] = item.version
           continue
@@ -58,6 +59,7 @@ struct KeyIndexBuilder: ~Copyable {
         leaf.newest.append(item.version)
         leaf.histories.insertSlot(slot)
         lastKey = range
+        lastPrefix = next.prefix
       }
     }
     leaf.recount()

@@ -33,6 +33,18 @@ import Testing
     }
   }
 
+  /// A table that lacks rows must say itself that they were compacted.
+  @Test func `rows wait for the compaction to be in the table`() throws {
+    var store = try store([put("a", "1"), put("a", "2")])
+    _ = try store.run(.compaction(revision: 3), table)
+    #expect(try !store.scrub(limitRows: 9, reading: table))
+    store.flush(to: table)
+    #expect(table.rows.count == 2)
+    _ = try store.scrub(limitRows: 9, reading: table)
+    store.flush(to: table)
+    #expect(table.rows.count == 1)
+  }
+
   @Test func `rows wait for the roots that were taken before`() throws {
     var store = try store([put("a", "1"), put("a", "2"), put("b", "1"), delete("b")])
     let old = store.root

@@ -120,6 +120,39 @@ import Testing
     #expect(before.versionCount == 2500)
   }
 
+  @Test(arguments: 0..<6) func `it shrinks and grows again without losing a key`(seed: UInt64) {
+    var dice = Dice(seed: seed)
+    var index = KeyIndex()
+    var alive: Set<Int> = []
+    var number: Int64 = 0
+    let bytes = { (key: Int) in [UInt8(key >> 8), UInt8(key & 0xFF)] }
+    func write(_ key: Int, isTombstone: Bool) {
+      number += 1
+      index.append(
+        KeyVersion(
+          number: number, modRevision: number, createRevision: isTombstone ? 0 : 1,
+          version: isTombstone ? 0 : 1),
+        to: bytes(key))
+    }
+    for _ in 0..<24 {
+      for _ in 0..<400 {
+        let key = dice.below(1 << 16)
+        if alive.insert(key).inserted { write(key, isTombstone: false) }
+      }
+      let lower = dice.below(1 << 16)
+      let doomed = lower..<lower + dice.below(1 << 16)
+      for key in alive.filter(doomed.contains).sorted() {
+        alive.remove(key)
+        write(key, isTombstone: true)
+        _ = index.trim(bytes(key), asOf: number, limit: .max)
+      }
+      #expect(index.violation() == nil)
+      #expect(index.liveCount == alive.count)
+      #expect(index.versionCount == alive.count)
+      #expect(alive.allSatisfy { index.newest(of: bytes($0)) != nil })
+    }
+  }
+
   @Test func `an index built at once equals one that grew`() {
     for count in [0, 1, 2, 64, 65, 130, 1500] {
       var dice = Dice(seed: UInt64(count))
