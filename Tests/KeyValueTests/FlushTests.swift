@@ -60,6 +60,25 @@ import Testing
     #expect(!store.isFull)
   }
 
+  @Test func `rows applied while the flusher writes stay until they are written`() throws {
+    let table = Table()
+    var settings = StoreSettings()
+    settings.recentLimitBytes = 0
+    var store = Store(generation: 1, settings: settings)
+    for round in 0..<5 {
+      for number in 0..<50 { _ = try store.run(put("\(round)/\(number)", 10), table) }
+      let batch = store.takeFlushBatch(limitBytes: .max / 2)
+      for number in 50..<200 { _ = try store.run(put("\(round)/\(number)", 10), table) }
+      let taken = try #require(batch)
+      table.write(taken)
+      store.flushed(through: taken.meta.appliedIndex)
+      #expect(store.state.window.first <= table.meta.lastRow + 1)
+    }
+    store.flush(to: table)
+    #expect(table.meta == store.meta)
+    #expect(table.rows.count == 1000)
+  }
+
   @Test func `memory lets flushed rows go, and a reader still finds its own`() throws {
     let table = Table()
     var settings = StoreSettings()
