@@ -18,6 +18,8 @@ final class Connection {
   /// Frames in the WAL after the last commit on this connection.
   private(set) var walFrames = 0
   private var handle: OpaquePointer?
+  /// Begin and commit, once a transaction was asked for.
+  private var transactionStatements: (Statement, Statement)?
   /// Keeps the VFS alive as long as SQLite may call it.
   private let fileSystem: any FileSystem
 
@@ -51,7 +53,7 @@ final class Connection {
 
   deinit { close() }
 
-  /// Statements that are still alive are of no use afterwards.
+  /// Finalizes its statements too: they are of no use afterwards.
   func close() {
     guard let handle else { return }
     sqlite3_wal_hook(handle, nil, nil)
@@ -78,10 +80,11 @@ final class Connection {
 
   /// Everything in `body`, or nothing.
   func transaction(_ body: () throws(StorageError) -> Void) throws(StorageError) {
-    try execute("BEGIN IMMEDIATE")
+    let (begin, commit) = try boundaries()
+    try begin.run()
     do {
       try body()
-      try execute("COMMIT")
+      try commit.run()
     } catch {
       // Some errors have rolled back already; a failing rollback changes nothing more.
       if sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") }
@@ -89,7 +92,14 @@ final class Connection {
     }
   }
 
-  /// The first row's columns as text; `nil`: no row.
+  private func boundaries() throws(StorageError) -> (Statement, Statement) {
+    if let transactionStatements { return transactionStatements }
+    let statements = (try prepare("BEGIN IMMEDIATE"), try prepare("COMMIT"))
+    transactionStatements = statements
+    return statements
+  }
+
+  /// The first row's first column as text; `nil`: no row.
   func text(_ sql: String) throws(StorageError) -> String? {
     let statement = try prepare(sql)
     defer { statement.reset() }

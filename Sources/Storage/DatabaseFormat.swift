@@ -75,13 +75,17 @@ struct DatabaseFormat {
     }
   }
 
-  /// Checks that the schema is ours to the letter, and the structure of every page in use.
-  func checkStructure(of connection: Connection) throws(StorageError) {
+  /// Checks that the schema is ours to the letter.
+  func checkSchema(of connection: Connection) throws(StorageError) {
     let found = try connection.text(
       "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY rowid)")
     guard found == schema.joined(separator: ";") else {
       throw .damaged(file: connection.file, place: "its schema")
     }
+  }
+
+  /// Checks every page in use, and that no free page is one of them.
+  func checkStructure(of connection: Connection) throws(StorageError) {
     let verdict = try connection.text("PRAGMA quick_check(1)")
     guard verdict == "ok" else {
       throw .damaged(file: connection.file, place: verdict ?? "its structure")

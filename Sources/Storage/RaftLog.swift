@@ -70,6 +70,7 @@ public final class RaftLog: LogStore {
     try connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     try connection.execute("PRAGMA synchronous = FULL")
     try connection.execute("PRAGMA cache_size = -1024")
+    try DatabaseFormat.log.checkSchema(of: connection)
     try DatabaseFormat.log.checkStructure(of: connection)
     rows = try LogTable(connection)
     identity = try Identity(decoding: rows.records.read(.identity), in: path)

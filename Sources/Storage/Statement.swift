@@ -1,18 +1,15 @@
 import CSQLite
 
 /// A prepared statement; positions of parameters count from one, of columns from zero.
+///
+/// It is finalized with its connection, which prepares a handful of them in its life.
 final class Statement {
   private let handle: OpaquePointer
-  private let connection: Connection
+  private unowned let connection: Connection
 
   init(_ handle: OpaquePointer, of connection: Connection) {
     self.handle = handle
     self.connection = connection
-  }
-
-  deinit {
-    // The connection has finalized its statements when it was closed.
-    if connection.isOpen { sqlite3_finalize(handle) }
   }
 
   func bind(_ number: Int64, at position: Int32) {
@@ -52,7 +49,8 @@ final class Statement {
 
   /// Ends the statement's read transaction.
   func reset() {
-    if connection.isOpen { sqlite3_reset(handle) }
+    precondition(connection.isOpen, "\(connection.file) is used after it was closed")
+    sqlite3_reset(handle)
   }
 
   func number(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
@@ -65,15 +63,5 @@ final class Statement {
 
   func text(_ column: Int32) -> String {
     sqlite3_column_text(handle, column).map { String(cString: $0) } ?? ""
-  }
-
-  /// The columns from the first one on hold numbers (`n`) and blobs (`b`), as the pattern says.
-  func hasTypes(_ pattern: StaticString) -> Bool {
-    pattern.withUTF8Buffer { letters in
-      letters.indices.allSatisfy { column in
-        sqlite3_column_type(handle, Int32(column))
-          == (letters[column] == UInt8(ascii: "n") ? SQLITE_INTEGER : SQLITE_BLOB)
-      }
-    }
   }
 }
