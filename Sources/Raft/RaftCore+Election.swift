@@ -27,8 +27,8 @@ extension RaftCore {
     }
   }
 
-  /// When time alone will move this member.
-  var wakeAt: Instant {
+  /// When time alone will move this member; every `Output` repeats it.
+  public var wakeAt: Instant {
     switch role {
     case .follower(let follower):
       let electionAt = mayCampaign ? follower.electionAt : .distantFuture

@@ -14,8 +14,8 @@ extension RaftCore {
     output.sends.append(Envelope(to: candidate, message: reply))
   }
 
-  /// The refusal carries this member's term: an asker that is behind catches up with it, or two
-  /// members, one with the longer log and one with the later term, would refuse each other for ever.
+  /// The refusal carries this member's term: an asker that is behind catches up with it. Else two
+  /// members, one with the longer log, one with the later term, would refuse each other for ever.
   mutating func refusePreVote(of candidate: MemberID, _ output: inout Output) {
     let reply = Message(term: currentTerm, body: .preVoteReply(VoteReply(granted: false)))
     output.sends.append(Envelope(to: candidate, message: reply))

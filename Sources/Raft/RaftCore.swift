@@ -5,8 +5,8 @@
 ///
 /// # Reading order
 ///
-/// 1. `Quantities`, `Entry`, `Configuration`, `Message`: the words. `EntryID` compares by term, then
-///    index, and that is all there is to "at least as up-to-date".
+/// 1. `Quantities`, `Entry`, `Configuration`, `Message`: the words. `EntryID` compares by term,
+///    then index, and that is all there is to "at least as up-to-date".
 /// 2. `Input` and `Output`: the contract. What rests on a write lies inside that write.
 /// 3. This file: a step is one event, then what follows from any event (due timers, sends,
 ///    deliveries, the one write), then the invariants.
