@@ -66,7 +66,9 @@ private final class Story {
       try flush(state, batches.put(["a\(index)", "b"], index: index, valueBytes: 900))
     }
     try commit(log, [Sample.write(Sample.entries(1, 4...9, bytes: 700))])
-    try commit(log, [Sample.write(term: 2, vote: 3)])
+    // An end of a higher term gives way to one of a lower: the landmark must go back first.
+    try commit(log, [Sample.write([Sample.entry(2, 10)], term: 2, vote: 3)])
+    try commit(log, [Sample.write([Sample.entry(1, 10)])])
     try commit(log, [Sample.write(Sample.entries(2, 6...8, bytes: 700))])
     for index in UInt64(4)...6 {
       let term: UInt64 = index < 6 ? 1 : 2
