@@ -95,6 +95,12 @@ public struct RaftCore: Hashable, Sendable {
   /// The configuration in force: the last one appended, committed or not (Raft §6).
   public var configuration: Configuration { configurations.current }
 
+  /// The configuration in force at an entry of the log; `nil`: it lies outside the log.
+  public func configuration(at index: LogIndex) -> Configuration? {
+    guard log.base.index <= index, index <= lastEntry.index else { return nil }
+    return configurations.configuration(at: index)
+  }
+
   /// The slot of the configuration in force; zero or the base's index: it came with the base.
   public var configurationIndex: LogIndex { configurations.currentIndex }
 

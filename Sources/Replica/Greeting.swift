@@ -29,11 +29,13 @@ public struct Greeting: Hashable, Sendable {
   /// The incarnations that the sender goes by, sorted by member: of its configuration, or, before
   /// it has one, of the greetings it has admitted and its own.
   public var known: [KnownMember]
+  /// Where clients reach the sender, for member lists and advice.
+  public var clientURLs: [String]
 
   public init(
     clusterID: ClusterID, from: MemberID, name: String, incarnation: Incarnation, boot: Boot,
     to: MemberID, receiverBoot: Boot? = nil, initialDigest: UInt64, isFormed: Bool,
-    known: [KnownMember]
+    known: [KnownMember], clientURLs: [String] = []
   ) {
     self.clusterID = clusterID
     self.from = from
@@ -45,6 +47,7 @@ public struct Greeting: Hashable, Sendable {
     self.initialDigest = initialDigest
     self.isFormed = isFormed
     self.known = known
+    self.clientURLs = clientURLs
   }
 }
 

@@ -4,6 +4,10 @@ extension ReplicaCore {
   /// The configuration in force.
   public var configuration: Configuration { core.configuration }
 
+  /// The configuration in force at an entry of the log, for a snapshot that ends there. `nil`: the
+  /// log begins after it, or ends before it.
+  public func configuration(at index: LogIndex) -> Configuration? { core.configuration(at: index) }
+
   /// The members and their data directories, for `GreetingRule.admit`.
   public var knownMembers: [KnownMember] {
     core.configuration.members.map { KnownMember(id: $0.id, incarnation: $0.incarnation) }

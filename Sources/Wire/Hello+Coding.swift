@@ -20,6 +20,8 @@ extension Hello {
       writer.write(member.id.number)
       writer.write(member.incarnation.number)
     }
+    writer.write(count: greeting.clientURLs.count)
+    for url in greeting.clientURLs { writer.write(url) }
     return writer.bytes
   }
 
@@ -60,8 +62,13 @@ extension Greeting {
       guard known.last.map({ $0.id < id }) ?? true else { throw .malformed(field: "hello.known") }
       known.append(KnownMember(id: id, incarnation: Incarnation(try reader.readUInt64())))
     }
+    var clientURLs: [String] = []
+    for _ in 0..<(try reader.readCount(each: 4)) {
+      clientURLs.append(try reader.readString(field: "hello.clientURLs"))
+    }
     self.init(
       clusterID: clusterID, from: from, name: name, incarnation: incarnation, boot: boot, to: to,
-      receiverBoot: receiverBoot, initialDigest: initialDigest, isFormed: isFormed, known: known)
+      receiverBoot: receiverBoot, initialDigest: initialDigest, isFormed: isFormed, known: known,
+      clientURLs: clientURLs)
   }
 }
