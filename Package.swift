@@ -71,7 +71,7 @@ let package = Package(
       "Server",
       [
         "Services", "Storage", "Transport", "RPC", "Replica", "Raft", "KeyValue", "Wire",
-        "EtcdAPI", .product(name: "Logging", package: "swift-log"),
+        "Checksum", "EtcdAPI", .product(name: "Logging", package: "swift-log"),
       ] + nio),
     module("Client", ["EtcdAPI", "RPC"] + nio),
     module("Lab", ["Client", "Linearizability", "Simulation"]),

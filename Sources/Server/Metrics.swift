@@ -52,11 +52,13 @@ final class DurationHistogram: Sendable {
 /// Everything that a member counts; `/metrics` prints it with the gauges of the moment.
 final class Metrics: Sendable {
   /// Why a request was turned away before it had any effect.
-  enum Refusal: String, CaseIterable, Sendable {
+  enum Reason: String, CaseIterable, Sendable {
     case quorum
     case noLeader
     case overloaded
     case tooLarge
+    case stale
+    case notServing
     case invalid
   }
 
@@ -73,10 +75,10 @@ final class Metrics: Sendable {
   let commitDuration = DurationHistogram()
   /// One transaction of raft.db with its sync.
   let syncDuration = DurationHistogram()
-  private let refusals = Refusal.allCases.map { _ in Counter() }
+  private let refusals = Reason.allCases.map { _ in Counter() }
 
-  func refused(_ reason: Refusal) {
-    refusals[Refusal.allCases.firstIndex(of: reason)!].add()
+  func refused(_ reason: Reason) {
+    refusals[Reason.allCases.firstIndex(of: reason)!].add()
   }
 
   /// What stands now rather than adds up.
@@ -123,7 +125,7 @@ final class Metrics: Sendable {
     counter("quorate_outcomes_unknown_total", proposalsUnknown)
     counter("quorate_peer_messages_dropped_total", droppedPeerMessages)
     text += "# TYPE quorate_refusals_total counter\n"
-    for (reason, counter) in zip(Refusal.allCases, refusals) {
+    for (reason, counter) in zip(Reason.allCases, refusals) {
       text += "quorate_refusals_total{rule=\"\(reason.rawValue)\"} \(counter.count)\n"
     }
     text += "# TYPE quorate_commit_duration_seconds histogram\n"

@@ -4,24 +4,37 @@ import Synchronization
 
 /// A thread of its own that works through an inbox, batch after batch.
 ///
-/// Disks block; event loops and the shared pool must not. So each file has a thread.
-final class Worker<Element: Sendable>: Sendable {
-  let inbox: Inbox<Element>
+/// Disks block; event loops and the shared pool must not. So each file has a thread. The inbox is
+/// there before the thread, so that threads which hand work to each other can be started in turn.
+final class Worker<Job: Sendable>: Sendable {
+  private let name: String
+  private let inbox: Inbox<Job>
+  private let wakeUps: DispatchSemaphore
   private let ended = DispatchSemaphore(value: 0)
 
-  /// Starts the thread. `work` gets every batch, in order, never two at a time; what `start`
-  /// makes lives on the thread and nowhere else.
-  init<Resource>(
-    name: String, limit: Int,
-    start: @escaping @Sendable () -> Resource,
-    work: @escaping @Sendable (inout Resource, [Element]) -> Void,
-    end: @escaping @Sendable (inout Resource) -> Void = { _ in }
-  ) {
+  /// `limit`: how many jobs may wait. What bounds them lies elsewhere; a full inbox is a bound that
+  /// was broken.
+  init(name: String, limit: Int = 1 << 20) {
+    self.name = name
     let wakeUps = DispatchSemaphore(value: 0)
-    let inbox = Inbox<Element>(limit: limit) { wakeUps.signal() }
-    self.inbox = inbox
-    let ended = self.ended
-    let thread = Thread {
+    self.wakeUps = wakeUps
+    inbox = Inbox(limit: limit) { wakeUps.signal() }
+  }
+
+  /// Hands a job over; after `finish` it is dropped.
+  func post(_ job: Job) {
+    let isTaken = inbox.offer(job)
+    precondition(isTaken || inbox.isClosed, "\(inbox.count) jobs wait for the thread \(name)")
+  }
+
+  /// Starts the thread. `work` gets every batch, in order, never two at a time; what `start` makes
+  /// lives on the thread and nowhere else; `end` is its last act.
+  func run<Resource>(
+    start: @escaping @Sendable () -> Resource,
+    work: @escaping @Sendable (inout Resource, [Job]) -> Void,
+    end: @escaping @Sendable (inout Resource) -> Void
+  ) {
+    let thread = Thread { [inbox, wakeUps, ended] in
       var resource = start()
       while true {
         wakeUps.wait()

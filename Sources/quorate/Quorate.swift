@@ -9,12 +9,15 @@ struct Quorate: AsyncParsableCommand {
     abstract: "A strongly consistent, replicated key-value store that can be taken apart.",
     subcommands: [
       GetCommand.self, PutCommand.self, DelCommand.self, TxnCommand.self, CompactionCommand.self,
-      EndpointCommand.self, MemberCommand.self, LabCommand.self, VersionCommand.self,
+      EndpointCommand.self, MemberCommand.self, ServerCommand.self, LabCommand.self,
+      VersionCommand.self,
       CompletionCommand.self,
     ])
 
   static func main() async {
     let arguments = Array(CommandLine.arguments.dropFirst())
+    // A member has exit codes of its own, for bad flags too.
+    if arguments.first == "server" { await ServerCommand.start(Array(arguments.dropFirst())) }
     do {
       let form = CommandLineForm(root: Self.self)
       var command = try parseAsRoot(form.normalized(arguments))

@@ -1,0 +1,266 @@
+import KeyValue
+import Logging
+import RPC
+import Raft
+import Replica
+import Services
+import Storage
+
+/// The thread that applies: the one owner of the store in memory.
+///
+/// For each batch: apply, publish the root, answer who waits, tell the replica; in this order, so
+/// that whoever was answered finds the answer in every later read of this member.
+struct Applier {
+  enum Job: Sendable {
+    case apply([Entry])
+    /// The flusher has written the batch that ends here.
+    case flushed(UInt64)
+    /// Move to the installed snapshot; nothing applied before counts any more.
+    case restore(LogBase)
+    case adopted(Flusher.Adopted, LogBase)
+    case openSnapshot(SnapshotRequest)
+    case snapshotClosed
+  }
+
+  /// Where the applier's work goes.
+  struct Outlets: Sendable {
+    var board: Board
+    var door: ReplicaDoor
+    var waiters: WaiterTable
+    var metrics: Metrics
+    var fate: Fate
+    var log: @Sendable (LogThread.Job) -> Void
+    var flush: @Sendable (Flusher.Job) -> Void
+    var snapshots: @Sendable (SnapshotThread.Job) -> Void
+    var reads: @Sendable (RowReaderThread.Job) -> Void
+    /// Hands a job to this very thread.
+    var back: @Sendable (Job) -> Void
+  }
+
+  /// A snapshot that waits until the state file has come far enough.
+  private struct Opening {
+    var request: SnapshotRequest
+  }
+
+  private let me: MemberID
+  private let boot: Boot
+  private let out: Outlets
+  private var store: Store
+  private var reader: any StateReader
+  private var pending = Queue<Entry>()
+  private var isFlushing = false
+  private var isRestoring = false
+  private var wasFull = false
+  private var openSnapshots = 0
+  private var openings: [Opening] = []
+  /// Compactions whose callers wait for the rows to be gone.
+  private var scrubWaiters: [(revision: Int64, waiter: Waiter, result: CommandResult)] = []
+
+  /// Entries between two publications of the root.
+  private static let stride = 256
+  private static let flushLimitBytes = 4 << 20
+  private static let scrubLimitRows = 1_000
+
+  init(me: MemberID, boot: Boot, start: Flusher.Adopted, out: Outlets) {
+    self.me = me
+    self.boot = boot
+    self.out = out
+    store = start.store.value
+    reader = start.applierReader.value
+  }
+
+  mutating func work(_ jobs: [Job]) {
+    do {
+      for job in jobs { try take(job) }
+      try applyPending()
+      try flushIfDue()
+    } catch let error as StorageError {
+      out.fate.seal(ServerExit(error))
+    } catch let error as ServerExit {
+      out.fate.seal(error)
+    } catch {
+      out.fate.seal(.diskFailed(file: "the state file", reason: "\(error)"))
+    }
+  }
+
+  private mutating func take(_ job: Job) throws {
+    switch job {
+    case .apply(let entries):
+      for entry in entries { pending.append(entry) }
+    case .flushed(let index):
+      isFlushing = false
+      // A batch of a generation that is gone has nothing to tell.
+      guard !isRestoring, index > store.flushedMeta.appliedIndex else { return }
+      store.flushed(through: index)
+      answerScrubbed()
+      openReadySnapshots()
+    case .restore(let base): restore(base)
+    case .adopted(let adopted, let base): adopt(adopted, base)
+    case .openSnapshot(let request):
+      openSnapshots += 1
+      openings.append(Opening(request: request))
+      openReadySnapshots()
+    case .snapshotClosed:
+      openSnapshots -= 1
+      precondition(openSnapshots >= 0, "a snapshot was closed twice")
+    }
+  }
+
+  // MARK: Apply
+
+  private mutating func applyPending() throws {
+    guard !isRestoring else { return }
+    while !pending.isEmpty && !store.isFull {
+      var completed: [RequestID] = []
+      var answers: [(Waiter, CommandResult)] = []
+      var last = LogIndex.zero
+      for _ in 0..<Self.stride {
+        guard !store.isFull, let entry = pending.popFirst() else { break }
+        if let (id, result) = try apply(entry) {
+          completed.append(id)
+          if let waiter = out.waiters.take(id) { answers.append((waiter, result)) }
+        }
+        last = entry.index
+      }
+      out.board.root = store.root
+      for (waiter, result) in answers { answer(waiter, result) }
+      out.door.complete(.applied(through: last, completed: completed))
+      try flushIfDue()
+    }
+    if store.isFull != wasFull {
+      wasFull = store.isFull
+      out.door.complete(.overlayFull(wasFull))
+    }
+  }
+
+  /// The request of this boot that the entry carries, and its result; `nil`: of somebody else.
+  private mutating func apply(_ entry: Entry) throws -> (RequestID, CommandResult)? {
+    switch entry.content {
+    case .noop, .configuration:
+      store.skip(index: entry.index.number, term: entry.term.number)
+      return nil
+    case .command(let bytes):
+      let envelope = try decode(bytes, entry.index)
+      let applied = try store.apply(
+        index: entry.index.number, term: entry.term.number, envelope.command, reading: reader)
+      let origin = envelope.origin
+      guard origin.member == me.number, origin.boot == boot.number else { return nil }
+      return (RequestID(origin.sequence), applied.result)
+    }
+  }
+
+  private func decode(_ bytes: [UInt8], _ index: LogIndex) throws(ServerExit) -> CommandEnvelope {
+    do throws(EnvelopeError) {
+      return try CommandEnvelope(decoding: bytes)
+    } catch {
+      switch error {
+      case .unknownVersion(let version):
+        throw .unknownFormat(what: "Entry \(index.number) of raft.db (command version \(version))")
+      case .malformed:
+        throw .damagedFile(file: "raft.db", place: "the command of entry \(index.number)")
+      }
+    }
+  }
+
+  private mutating func answer(_ waiter: Waiter, _ result: CommandResult) {
+    if case .command(waitsForScrub: true) = waiter.kind, result.answer == .compaction,
+      store.flushedMeta.scrubbedRevision < store.meta.compactRevision
+    {
+      return scrubWaiters.append((store.meta.compactRevision, waiter, result))
+    }
+    reply(waiter, result)
+  }
+
+  private func reply(_ waiter: Waiter, _ result: CommandResult) {
+    out.metrics.count(result.answer)
+    out.metrics.commitDuration.record(MonotonicClock.now() - waiter.arrived)
+    do {
+      waiter.call.answer(try KVService.body(result, out.board.header))
+    } catch {
+      waiter.call.fail(RPCStatus(error))
+    }
+  }
+
+  private mutating func answerScrubbed() {
+    let done = store.flushedMeta.scrubbedRevision
+    for (revision, waiter, result) in scrubWaiters where revision <= done { reply(waiter, result) }
+    scrubWaiters.removeAll { $0.revision <= done }
+  }
+
+  // MARK: Flush
+
+  private mutating func flushIfDue() throws {
+    guard !isFlushing, !isRestoring else { return }
+    // Physical compaction waits while a snapshot of the table is being read.
+    if openSnapshots == 0 {
+      _ = try store.scrub(limitRows: Self.scrubLimitRows, reading: reader)
+    }
+    guard let batch = store.takeFlushBatch(limitBytes: Self.flushLimitBytes) else { return }
+    isFlushing = true
+    out.flush(.flush(batch))
+  }
+
+  // MARK: Snapshots
+
+  /// Opens the snapshots whose follower gets what it needs from the table as it is.
+  private mutating func openReadySnapshots() {
+    let flushed = store.flushedMeta.appliedIndex
+    for opening in openings where opening.request.atLeast.number <= flushed {
+      let (snapshots, request) = (out.snapshots, opening.request)
+      out.flush(.openSnapshot { source in snapshots(.open(request, source)) })
+    }
+    openings.removeAll { $0.request.atLeast.number <= flushed }
+  }
+
+  private mutating func restore(_ base: LogBase) {
+    isRestoring = true
+    pending = Queue()
+    let (flush, back) = (out.flush, out.back)
+    out.log(
+      .openState { state in
+        flush(.adopt(state) { adopted in back(.adopted(adopted, base)) })
+      })
+  }
+
+  private mutating func adopt(_ adopted: Flusher.Adopted, _ base: LogBase) {
+    isRestoring = false
+    isFlushing = false
+    let old = reader
+    store = adopted.store.value
+    reader = adopted.applierReader.value
+    old.close()
+    let index = store.meta.appliedIndex
+    precondition(
+      index == base.last.index.number,
+      "the snapshot ends at \(base.last.index.number), and its state at \(index)")
+    out.board.root = store.root
+    out.reads(.adopt(adopted.reader))
+    for opening in openings {
+      openSnapshots -= 1
+      out.door.complete(.snapshot(.opened(opening.request, nil)))
+    }
+    openings = []
+    out.door.complete(.restored(base))
+  }
+
+  /// The last job: everything that was applied goes to the flusher.
+  mutating func close() {
+    if let batch = isFlushing ? nil : store.takeFlushBatch(limitBytes: .max) {
+      out.flush(.flush(batch))
+    }
+    reader.close()
+  }
+}
+
+extension Metrics {
+  fileprivate func count(_ answer: CommandResult.Answer) {
+    proposalsCommitted.add()
+    switch answer {
+    case .put: puts.add()
+    case .deleteRange: deletions.add()
+    case .txn: transactions.add()
+    case .compaction: compactions.add()
+    case .failed: break
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import KeyValue
+import NIOCore
+import EtcdAPI
+import RPC
+import Raft
+import Replica
+import Services
+
+extension ClientFace {
+  /// `Cluster.MemberList`: as of now, or as this member knows it.
+  func memberList(_ call: UnaryCall) {
+    do throws(EtcdStatus) {
+      let body = Array(call.message.readableBytesView)
+      if try ClusterService.isLinearizable(body: body) {
+        read(.memberList, .linearizable, call)
+      } else {
+        answerMemberList(call)
+      }
+    } catch {
+      call.fail(RPCStatus(error))
+    }
+  }
+
+  /// `Maintenance.Status`: asks nobody, so a member that is cut off answers as well.
+  func status(_ call: UnaryCall) {
+    let isTaken = door.clients.offer(
+      .visit { [board] home in
+        guard let status = home.replica?.status(at: MonotonicClock.now()) else {
+          let refusal = Refusal(.notFormed(missing: home.missing))
+          return call.fail(FailedAnswer(refusal, members: board.view.members))
+        }
+        let size = home.fileBytes()
+        let facts = MaintenanceService.StoreFacts(
+          revision: board.root.revision, sizeBytes: size, usedBytes: size)
+        let answer = MaintenanceService.status(
+          status, facts, version: Version.etcd, board.header)
+        call.answer(answer.encodedBytes)
+      })
+    if !isTaken { call.fail(RPCStatus(.tooManyRequests)) }
+  }
+
+  /// `Maintenance.Hash`: of the whole state at the applied index, whatever its revision.
+  func hash(_ call: UnaryCall) {
+    let root = board.root
+    let hash = LiveHasher.fold(root.meta.digest)
+    call.answer(
+      MaintenanceService.hash(hash, revision: root.revision, board.header).encodedBytes)
+  }
+
+  /// `Maintenance.HashKV`: of what is alive at a revision; read from the files, piece by piece.
+  func hashKV(_ call: UnaryCall) {
+    do throws(EtcdStatus) {
+      let revision = try MaintenanceService.hashRevision(
+        body: Array(call.message.readableBytesView))
+      let waiter = Waiter(
+        call: call, kind: .hashKV(revision: revision), arrived: MonotonicClock.now())
+      readRows(.hashKV(waiter, revision: revision))
+    } catch {
+      call.fail(RPCStatus(error))
+    }
+  }
+}
+
+/// What this program is, and which etcd it behaves like.
+public enum Version {
+  public static let quorate = "0.1.0"
+  /// Clients that ask for a version are told the etcd whose API this is.
+  public static let etcd = "3.5.0"
+  public static let cluster = "3.5.0"
+}

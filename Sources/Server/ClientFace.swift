@@ -1,0 +1,167 @@
+import EtcdAPI
+import KeyValue
+import NIOCore
+import NIOPosix
+import RPC
+import Raft
+import Replica
+import Services
+import Storage
+
+/// What clients see: calls become requests to the replica, and ready reads become answers. Its
+/// functions run on the loop of the client's connection and never wait.
+final class ClientFace: Sendable {
+  let identity: Identity
+  let boot: Boot
+  let service: KVService
+  let requestTimeout: Duration
+  let board: Board
+  let door: ReplicaDoor
+  let waiters: WaiterTable
+  let metrics: Metrics
+  let answers: ReadAnswers
+  let readRows: @Sendable (RowReaderThread.Job) -> Void
+  private let shards: [ObjectIdentifier: Int]
+
+  /// `loops`: the client loops; the shard of a request is its loop's place among them.
+  init(
+    identity: Identity, boot: Boot, settings: MemberSettings, loops: [any EventLoop],
+    board: Board, door: ReplicaDoor, waiters: WaiterTable, metrics: Metrics,
+    readRows: @escaping @Sendable (RowReaderThread.Job) -> Void
+  ) {
+    self.identity = identity
+    self.boot = boot
+    service = KVService(limits: settings.requests)
+    requestTimeout = settings.requestTimeout
+    self.board = board
+    self.door = door
+    self.waiters = waiters
+    self.metrics = metrics
+    answers = ReadAnswers(board: board, metrics: metrics)
+    self.readRows = readRows
+    shards = Dictionary(
+      uniqueKeysWithValues: loops.enumerated().map { (ObjectIdentifier($1), $0) })
+  }
+
+  var methods: MethodTable {
+    var table = MethodTable()
+    for method in KVService.Method.allCases {
+      table.unary(method.path) { [self] call in handle(method, call) }
+    }
+    table.unary(EtcdMethod.Cluster.memberList) { [self] call in memberList(call) }
+    table.unary(EtcdMethod.Maintenance.status) { [self] call in status(call) }
+    table.unary(EtcdMethod.Maintenance.hash) { [self] call in hash(call) }
+    table.unary(EtcdMethod.Maintenance.hashKV) { [self] call in hashKV(call) }
+    return table
+  }
+
+  // MARK: Requests
+
+  private func handle(_ method: KVService.Method, _ call: UnaryCall) {
+    let plan = service.plan(
+      method, body: Array(call.message.readableBytesView),
+      maxStaleness: call.context.metadata.first(QuorateMetadata.maxStaleness))
+    switch plan {
+    case .refused(let status):
+      metrics.refused(.invalid)
+      call.fail(RPCStatus(status))
+    case .read(let read): self.read(.read(read), read.consistency, call)
+    case .proposal(let proposal): propose(proposal, call)
+    }
+  }
+
+  private func propose(_ plan: ProposalPlan, _ call: UnaryCall) {
+    let now = MonotonicClock.now()
+    let waiter = Waiter(
+      call: call, kind: .command(waitsForScrub: plan.waitsForScrub), arrived: now)
+    guard let id = waiters.insert(waiter, shard: shard) else { return tooMany(call) }
+    let origin = CommandOrigin(
+      member: identity.member.number, boot: boot.number, sequence: id.number)
+    let request = ProposalRequest(
+      id: id, command: CommandEnvelope(origin: origin, command: plan.command).encoded(),
+      deadline: deadline(of: call, now), isGrowing: plan.isGrowing)
+    if !door.clients.offer(.propose(request)), let waiter = waiters.take(id) {
+      tooMany(waiter.call)
+    }
+  }
+
+  func read(_ kind: Waiter.Kind, _ consistency: ReadConsistency, _ call: UnaryCall) {
+    let now = MonotonicClock.now()
+    let waiter = Waiter(call: call, kind: kind, arrived: now)
+    guard let id = waiters.insert(waiter, shard: shard) else { return tooMany(call) }
+    let request = ReadRequest(
+      id: id, consistency: consistency, deadline: deadline(of: call, now))
+    if !door.clients.offer(.read(request)), let waiter = waiters.take(id) {
+      tooMany(waiter.call)
+    }
+  }
+
+  private func tooMany(_ call: UnaryCall) {
+    metrics.refused(.overloaded)
+    call.fail(RPCStatus(.tooManyRequests))
+  }
+
+  /// When the client gives up, or when etcd would.
+  private func deadline(of call: UnaryCall, _ now: Instant) -> Instant {
+    let latest = now + requestTimeout
+    guard let deadline = call.context.deadline else { return latest }
+    let rest = deadline - NIODeadline.now()
+    return min(latest, now + .nanoseconds(rest.nanoseconds))
+  }
+
+  /// The place of the loop that this runs on.
+  private var shard: Int {
+    guard let loop = MultiThreadedEventLoopGroup.currentEventLoop,
+      let shard = shards[ObjectIdentifier(loop)]
+    else { preconditionFailure("a client's call is handled outside the client loops") }
+    return shard
+  }
+
+  // MARK: Ready reads
+
+  /// Answers from memory, or hands the read to the thread that may wait for the disk.
+  func serve(_ ready: ReadReady, _ cache: inout RowCache) {
+    guard let waiter = waiters.take(ready.id) else { return }
+    switch waiter.kind {
+    case .command: preconditionFailure("command \(ready.id.number) came back as a read")
+    case .memberList: answerMemberList(waiter.call)
+    case .hashKV(let revision): readRows(.hashKV(waiter, revision: revision))
+    case .read(let plan):
+      let root = board.root
+      precondition(
+        root.meta.appliedIndex >= ready.index.number,
+        "a read at \(ready.index.number) meets a state at \(root.meta.appliedIndex)")
+      switch plan.kind {
+      case .range(let request):
+        switch root.range(request, cache: &cache) {
+        case .answer(let response): answers.range(waiter, response, ready)
+        case .refused(let error): answers.fail(waiter, error)
+        case .misses: readRows(.read(waiter, plan, ready))
+        }
+      case .txn(let request):
+        switch root.transact(request, cache: &cache) {
+        case .answer(let response): answers.txn(waiter, response, root.revision, ready)
+        case .refused(let error): answers.fail(waiter, error)
+        case .misses: readRows(.read(waiter, plan, ready))
+        }
+      }
+    }
+  }
+
+  func answerMemberList(_ call: UnaryCall) {
+    let view = board.view
+    call.answer(ClusterService.memberList(view.members, view.header).encodedBytes)
+  }
+}
+
+extension KVService.Method {
+  var path: String {
+    switch self {
+    case .range: EtcdMethod.KV.range
+    case .put: EtcdMethod.KV.put
+    case .deleteRange: EtcdMethod.KV.deleteRange
+    case .txn: EtcdMethod.KV.txn
+    case .compact: EtcdMethod.KV.compact
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import Raft
+import Replica
+import Services
+import Storage
+import Transport
+
+/// What other threads bring to the loop of the replica.
+enum Completion: Sendable {
+  case stored(WriteTicket)
+  case fetched(LogFetch, [Entry])
+  /// The first base is on disk.
+  case formed(LogBase)
+  case applied(through: LogIndex, completed: [RequestID])
+  case durableApplied(LogIndex)
+  /// The rows that wait for the flusher are as many as may be.
+  case overlayFull(Bool)
+  /// Little is left on the disk.
+  case spaceShort(Bool)
+  case restored(LogBase)
+  case snapshot(SnapshotProgress)
+}
+
+/// What clients, and whoever runs the member, bring to it.
+enum ClientEvent: Sendable {
+  case propose(ProposalRequest)
+  case read(ReadRequest)
+  /// Something that looks at the replica, or throws a switch, on its loop.
+  case visit(@Sendable (ReplicaLoop) -> Void)
+  case shutdown
+}
+
+/// How far the snapshots have come, out and in.
+enum SnapshotProgress: Sendable {
+  /// The state to be sent to a follower is open; `nil`: not now.
+  case opened(SnapshotRequest, SnapshotHead?)
+  case chunk(SnapshotStreamID, [UInt8])
+  /// Every chunk has been handed over.
+  case exhausted(SnapshotStreamID)
+  /// The chunk handed over last was taken.
+  case taken(SnapshotStreamID)
+  /// What arrived is whole and on disk.
+  case arrived(SnapshotStreamID, applied: EntryID)
+  case refused(SnapshotStreamID)
+}
+
+/// Which state a snapshot is of, and where it is kept until it is sent.
+struct SnapshotHead: Sendable {
+  var applied: EntryID
+  /// Names the source on the snapshot thread.
+  var source: UInt64
+}
+
+/// The door to the replica's loop: two bounded inboxes and one way to wake it.
+final class ReplicaDoor: Sendable {
+  let completions: Inbox<Completion>
+  let clients: Inbox<ClientEvent>
+
+  init(wake: @escaping @Sendable () -> Void) {
+    // Bounded by what the core lets be under way; a full one is a broken bound.
+    completions = Inbox(limit: 1 << 20, wake: wake)
+    clients = Inbox(limit: 1 << 16, wake: wake)
+  }
+
+  func complete(_ completion: Completion) {
+    let isTaken = completions.offer(completion)
+    precondition(
+      isTaken || completions.isClosed, "\(completions.count) completions wait for the replica")
+  }
+}

@@ -1,0 +1,109 @@
+import Glibc
+import KeyValue
+import Raft
+import Storage
+
+/// The thread that writes the state file: one batch is one transaction, with its applied index.
+struct Flusher {
+  enum Job: Sendable {
+    case flush(FlushBatch)
+    /// Opens a snapshot of the state as of the last flush.
+    case openSnapshot(@Sendable (Handover<any SnapshotSource>) -> Void)
+    /// Takes another generation over; what was open before is closed.
+    case adopt(Handover<any StateStore>, @Sendable (Adopted) -> Void)
+  }
+
+  /// A generation that was opened, and everything that its users need.
+  struct Adopted: Sendable {
+    var store: Handover<Store>
+    var applierReader: Handover<any StateReader>
+    var reader: Handover<any StateReader>
+  }
+
+  private var state: any StateStore
+  private let door: ReplicaDoor
+  private let fate: Fate
+  private let flushed: @Sendable (UInt64) -> Void
+  private var durableApplied = LogIndex.zero
+  private var lastFlush = Instant.zero
+
+  /// Small batches are held up so that there is one in this time.
+  static let interval: Duration = .milliseconds(4)
+  /// A batch of so many rows does not wait.
+  static let largeBatch = 1000
+
+  init(
+    state: Handover<any StateStore>, door: ReplicaDoor, fate: Fate,
+    flushed: @escaping @Sendable (UInt64) -> Void
+  ) {
+    self.state = state.value
+    self.door = door
+    self.fate = fate
+    self.flushed = flushed
+  }
+
+  mutating func work(_ jobs: [Job]) {
+    do throws(StorageError) {
+      for job in jobs {
+        switch job {
+        case .flush(let batch): try flush(batch)
+        case .openSnapshot(let reply): reply(Handover(try state.openSnapshot()))
+        case .adopt(let new, let reply): try adopt(new.value, reply)
+        }
+      }
+    } catch {
+      fate.seal(ServerExit(state.failure.cause ?? error))
+    }
+  }
+
+  private mutating func flush(_ batch: FlushBatch) throws(StorageError) {
+    if batch.rows.count < Self.largeBatch { waitForInterval() }
+    lastFlush = MonotonicClock.now()
+    try state.flush(batch)
+    flushed(batch.meta.appliedIndex)
+    try state.tend()
+    tellDurable()
+  }
+
+  /// Lets the next rows pile up: a transaction for each would cost more than it brings.
+  private func waitForInterval() {
+    let rest = Self.interval - (MonotonicClock.now() - lastFlush)
+    if rest > .zero { usleep(UInt32(rest.nanoseconds / 1000)) }
+  }
+
+  private mutating func tellDurable() {
+    guard state.durableApplied > durableApplied else { return }
+    durableApplied = state.durableApplied
+    door.complete(.durableApplied(durableApplied))
+  }
+
+  private mutating func adopt(
+    _ new: any StateStore, _ reply: @Sendable (Adopted) -> Void
+  ) throws(StorageError) {
+    try state.close()
+    state = new
+    durableApplied = .zero
+    reply(try Self.load(new))
+    tellDurable()
+  }
+
+  /// Builds the store from every row and opens the readers.
+  static func load(
+    _ state: any StateStore, settings: StoreSettings = StoreSettings()
+  ) throws(StorageError) -> Adopted {
+    Adopted(
+      store: Handover(try state.load(settings: settings)),
+      applierReader: Handover(try state.openReader()),
+      reader: Handover(try state.openReader()))
+  }
+
+  /// The last job: makes everything flushed durable and closes the file.
+  mutating func close() {
+    do throws(StorageError) {
+      try state.sync()
+      try state.close()
+    } catch {
+      fate.seal(ServerExit(error))
+    }
+  }
+}

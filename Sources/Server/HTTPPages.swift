@@ -1,0 +1,80 @@
+import Foundation
+import NIOCore
+import RPC
+
+/// The pages on the client port: `/health`, `/version`, `/metrics` as etcd has them, and the lab's.
+struct HTTPPages: Sendable {
+  let door: ReplicaDoor
+  let metrics: Metrics
+  /// The lab's pages are there.
+  let isLab: Bool
+
+  func handle(_ call: HTTPCall) {
+    switch (call.request.method, call.request.path) {
+    case ("GET", "/health"):
+      visit(call) { home in
+        let isHealthy = home.isHealthy
+        let text =
+          "{\"health\":\"\(isHealthy)\",\"reason\":\"\(isHealthy ? "" : "RAFT NO LEADER")\"}"
+        return .json(text, status: isHealthy ? 200 : 503)
+      }
+    case ("GET", "/version"):
+      call.answer(
+        .json(
+          "{\"etcdserver\":\"\(Version.etcd)\",\"etcdcluster\":\"\(Version.cluster)\","
+            + "\"quorate\":\"\(Version.quorate)\"}"))
+    case ("GET", "/metrics"):
+      visit(call) { [metrics] home in
+        HTTPResponse(
+          status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8",
+          body: Array(metrics.text(home.gauges).utf8))
+      }
+    case ("GET", "/lab/status") where isLab:
+      visit(call) { home in .json(encoding: home.labStatus) }
+    case ("POST", "/lab/links") where isLab: setLinks(call)
+    default:
+      call.answer(HTTPResponse(status: 404, "404 page not found\n"))
+    }
+  }
+
+  private func setLinks(_ call: HTTPCall) {
+    let body = Data(call.request.body.readableBytesView)
+    guard let order = try? JSONDecoder().decode(LinkOrder.self, from: body) else {
+      return call.answer(.failure("the body is not {\"links\": [{\"peer\": …}]}"))
+    }
+    visit(call) { home in
+      do throws(LinkOrderError) {
+        try home.carryOut(order)
+        return .json(encoding: ["links": home.labLinks])
+      } catch {
+        return .failure(error.sentence)
+      }
+    }
+  }
+
+  /// Answers with what a look at the replica, on its loop, gives.
+  private func visit(
+    _ call: HTTPCall, _ answer: @escaping @Sendable (ReplicaLoop) -> HTTPResponse
+  ) {
+    let isTaken = door.clients.offer(.visit { home in call.answer(answer(home)) })
+    if !isTaken { call.answer(HTTPResponse(status: 503, "Too many requests wait.\n")) }
+  }
+}
+
+extension HTTPResponse {
+  fileprivate static func json(_ text: String, status: Int = 200) -> HTTPResponse {
+    HTTPResponse(status: status, contentType: "application/json", body: Array(text.utf8))
+  }
+
+  fileprivate static func json(encoding value: some Encodable) -> HTTPResponse {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    // What is encoded here holds no number that JSON lacks, so it cannot fail.
+    let body = (try? encoder.encode(value)) ?? Data()
+    return HTTPResponse(status: 200, contentType: "application/json", body: Array(body))
+  }
+
+  fileprivate static func failure(_ sentence: String) -> HTTPResponse {
+    json("{\"error\":\(JSONText.quoted(sentence))}", status: 400)
+  }
+}

@@ -1,0 +1,98 @@
+import Logging
+import Raft
+import Replica
+import Storage
+
+/// The thread that writes raft.db: everything that waits goes into one transaction, and one
+/// wake-up tells the replica.
+struct LogThread {
+  enum Job: Sendable {
+    case write(StorageWrite)
+    case fetch(LogFetch)
+    case form(LogBase)
+    /// Opens the state of the generation that the log names, for the thread that asks.
+    case openState(@Sendable (Handover<any StateStore>) -> Void)
+    case receiveSnapshot(@Sendable (Handover<any SnapshotSink>?) -> Void)
+    case removeOldGenerations
+    /// Looks how much space is left.
+    case lookAtSpace
+  }
+
+  private let store: any MemberStore
+  private let door: ReplicaDoor
+  private let metrics: Metrics
+  private let fate: Fate
+  private var isShort = false
+
+  init(store: any MemberStore, door: ReplicaDoor, metrics: Metrics, fate: Fate) {
+    self.store = store
+    self.door = door
+    self.metrics = metrics
+    self.fate = fate
+  }
+
+  /// Carries a batch out. After a failure nothing is done, or acknowledged, any more.
+  mutating func work(_ jobs: [Job]) {
+    guard !fate.isSealed || store.failure.cause == nil else { return }
+    do throws(StorageError) {
+      try carryOut(jobs)
+      try store.log.tend()
+    } catch {
+      fate.seal(ServerExit(store.failure.cause ?? error))
+    }
+  }
+
+  private mutating func carryOut(_ jobs: [Job]) throws(StorageError) {
+    var writes: [StorageWrite] = []
+    for job in jobs {
+      if case .write(let write) = job {
+        // A transaction can install one snapshot.
+        if write.install != nil { try commit(&writes) }
+        writes.append(write)
+        continue
+      }
+      try commit(&writes)
+      switch job {
+      case .write: break
+      case .fetch(let wish): door.complete(.fetched(wish, try store.log.entries(wish)))
+      case .form(let base):
+        try store.log.form(base)
+        door.complete(.formed(base))
+      case .openState(let reply): reply(Handover(try store.openState()))
+      case .receiveSnapshot(let reply): reply(Handover(try store.receiveSnapshot()))
+      case .removeOldGenerations: try store.removeOldGenerations()
+      case .lookAtSpace: try lookAtSpace()
+      }
+    }
+    try commit(&writes)
+  }
+
+  private func commit(_ writes: inout [StorageWrite]) throws(StorageError) {
+    guard let last = writes.last else { return }
+    let start = MonotonicClock.now()
+    try store.log.commit(writes)
+    metrics.syncDuration.record(MonotonicClock.now() - start)
+    writes = []
+    door.complete(.stored(last.ticket))
+  }
+
+  private mutating func lookAtSpace() throws(StorageError) {
+    let isShort = try store.space() != .plenty
+    guard isShort != self.isShort else { return }
+    self.isShort = isShort
+    door.complete(.spaceShort(isShort))
+  }
+
+  /// The last job: closes the files and lets other processes in.
+  mutating func close() {
+    do throws(StorageError) {
+      if let directory = store as? DataDirectory {
+        try directory.close()
+      } else {
+        try store.log.close()
+      }
+    } catch {
+      fate.seal(ServerExit(error))
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import Logging
+import Raft
+import Replica
+import Services
+
+/// The flags of `quorate server` as they were written; the defaults are etcd's.
+public struct MemberFlags: Sendable {
+  public var name = "default"
+  /// `nil`: named after the member.
+  public var dataDirectory: String?
+  public var listenClientURLs = "http://localhost:2379"
+  public var advertiseClientURLs: String?
+  public var listenPeerURLs = "http://localhost:2380"
+  public var initialAdvertisePeerURLs: String?
+  /// `nil`: this member alone.
+  public var initialCluster: String?
+  public var initialClusterState = "new"
+  public var initialClusterToken = "etcd-cluster"
+  public var heartbeatMilliseconds = 100
+  public var electionMilliseconds = 1000
+  public var onQuorumLoss = "read-only"
+  public var requestLimitBytes = 1_572_864
+  public var transactionOperations = 128
+  public var retainedEntries: UInt64 = 10_000
+  public var logFormat = "text"
+  public var logLevel = "info"
+  public var isLab = false
+  /// Flags of etcd that were taken out before.
+  public var ignored: [String] = []
+
+  public init() {}
+
+  /// *Throws* the first thing that cannot be meant.
+  public func settings() throws(ServerExit) -> MemberSettings {
+    var settings = MemberSettings(initialCluster: try cluster())
+    settings.name = name
+    settings.dataDirectory = dataDirectory ?? "\(name).quorate"
+    settings.listenClientURLs = try MemberURL.list(listenClientURLs, flag: "--listen-client-urls")
+    settings.listenPeerURLs = try MemberURL.list(listenPeerURLs, flag: "--listen-peer-urls")
+    if let urls = advertiseClientURLs {
+      settings.advertiseClientURLs = try MemberURL.list(urls, flag: "--advertise-client-urls")
+    }
+    settings.mustExist = try Self.choice(
+      initialClusterState, "--initial-cluster-state", [("existing", true), ("new", false)])
+    settings.replica.raft.heartbeatInterval = .milliseconds(heartbeatMilliseconds)
+    settings.replica.raft.electionTimeout = .milliseconds(electionMilliseconds)
+    settings.replica.raft.retainedEntries = retainedEntries
+    settings.replica.quorumPolicy = try Self.choice(
+      onQuorumLoss, "--on-quorum-loss", QuorumPolicy.allCases.map { ($0.flagValue, $0) })
+    guard requestLimitBytes > 0, transactionOperations > 0 else {
+      throw .badFlags("--max-request-bytes and --max-txn-ops must be above zero")
+    }
+    settings.requests.requestBytes = requestLimitBytes
+    settings.replica.commandLimitBytes = requestLimitBytes + 512 * 1024
+    settings.requests.transactionOperations = transactionOperations
+    settings.logFormat = try Self.choice(
+      logFormat, "--log-format", MemberSettings.LogFormat.allCases.map { ($0.rawValue, $0) })
+    settings.logLevel = try Self.choice(logLevel, "--log-level", Self.levels)
+    settings.isLab = isLab
+    settings.remarks = ignored.map(IgnoredFlags.line(about:))
+    try settings.check()
+    return settings
+  }
+
+  private func cluster() throws(ServerExit) -> InitialCluster {
+    let peers = try MemberURL.list(
+      initialAdvertisePeerURLs ?? listenPeerURLs, flag: "--initial-advertise-peer-urls")
+    let list = initialCluster ?? peers.map { "\(name)=\($0)" }.joined(separator: ",")
+    let cluster = try InitialCluster.parse(list, token: initialClusterToken)
+    if initialAdvertisePeerURLs != nil, let own = cluster.member(named: name),
+      own.peerURLs != peers.map(\.description).sorted()
+    {
+      throw .wrongInitialCluster(
+        "it names \(own.peerURLs.joined(separator: ",")) for \(name), and "
+          + "--initial-advertise-peer-urls \(peers.map(\.description).joined(separator: ","))")
+    }
+    return cluster
+  }
+
+  /// etcd's names of the levels.
+  private static let levels: [(String, Logger.Level)] = [
+    ("trace", .trace), ("debug", .debug), ("info", .info), ("warn", .warning),
+    ("error", .error), ("panic", .critical), ("fatal", .critical),
+  ]
+
+  private static func choice<Value>(
+    _ text: String, _ flag: String, _ values: [(name: String, value: Value)]
+  ) throws(ServerExit) -> Value {
+    guard let match = values.first(where: { $0.name == text }) else {
+      let known = values.map(\.name).joined(separator: ", ")
+      throw .badFlags("\(flag)=\(text) is none of \(known)")
+    }
+    return match.value
+  }
+}

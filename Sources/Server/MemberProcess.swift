@@ -1,0 +1,339 @@
+import KeyValue
+import Foundation
+public import Logging
+import NIOCore
+import NIOPosix
+import RPC
+import Raft
+import Replica
+import Services
+import Storage
+import Synchronization
+import Transport
+
+/// One member, running: its files, its threads, its sockets. Several can live in one process.
+///
+/// Threads as in design §7: one event loop owns the replica and the peers' sockets; the files have
+/// a thread each; clients have loops of their own. What decides lives in `Replica`; here it is
+/// carried out.
+public final class MemberProcess: Sendable {
+  public let settings: MemberSettings
+  /// Where peers and clients reach it; of interest when port zero was asked for.
+  public let peerPorts: [Int]
+  public let clientPorts: [Int]
+  private let identity: Identity
+  private let fate: Fate
+  private let door: ReplicaDoor
+  private let threads: MemberThreads
+  private let servers: [RPCServer]
+  private let home: NIOLoopBound<ReplicaLoop>
+  private let loops: Loops
+  private let logger: Logger
+  private let hasEnded = Mutex(false)
+
+  /// The event loops: one for the replica, some for clients.
+  private struct Loops: Sendable {
+    let replica = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let clients = MultiThreadedEventLoopGroup(
+      numberOfThreads: min(max(System.coreCount / 2, 1), 4))
+
+    var all: [MultiThreadedEventLoopGroup] { [replica, clients] }
+  }
+
+  private init(
+    settings: MemberSettings, identity: Identity, fate: Fate, door: ReplicaDoor,
+    threads: MemberThreads, servers: [RPCServer], listeners: [PeerListener],
+    home: NIOLoopBound<ReplicaLoop>, loops: Loops, logger: Logger
+  ) {
+    self.settings = settings
+    self.identity = identity
+    self.fate = fate
+    self.door = door
+    self.threads = threads
+    self.servers = servers
+    peerPorts = listeners.map(\.port)
+    clientPorts = servers.map { $0.address.port ?? 0 }
+    self.home = home
+    self.loops = loops
+    self.logger = logger
+  }
+
+  // MARK: Start
+
+  /// Opens the files, recovers, listens, and begins to talk to the peers.
+  ///
+  /// *Throws* why the member cannot start; then nothing of it is left running.
+  public static func start(
+    _ settings: MemberSettings, logger: Logger
+  ) async throws(ServerExit) -> MemberProcess {
+    try settings.check()
+    for remark in settings.remarks { logger.warning("\(remark)") }
+    if let warning = settings.initialCluster.sizeWarning { logger.warning("\(warning)") }
+    logger.info(
+      "quorate \(Version.quorate)",
+      metadata: ["etcd-api": "\(Version.etcd)", "sqlite": "\(SQLiteVersion.inUse.text)"])
+    logger.info("\(SQLiteVersion.inUse.notice)")
+    let opened = try await open(settings)
+    let loops = Loops()
+    do throws(ServerExit) {
+      return try await start(settings, opened, loops, logger)
+    } catch {
+      opened.close()
+      for group in loops.all { try? await group.shutdownGracefully() }
+      throw error
+    }
+  }
+
+  private static func start(
+    _ settings: MemberSettings, _ opened: MemberThreads.Opened, _ loops: Loops, _ logger: Logger
+  ) async throws(ServerExit) -> MemberProcess {
+    let identity = opened.identity
+    let boot = Boot(UInt64.random(in: 1...UInt64.max))
+    let replicaLoop = loops.replica.next()
+    let listeners = try await listen(settings, on: replicaLoop)
+
+    let fate = Fate()
+    let metrics = Metrics()
+    let clientLoops = Array(loops.clients.makeIterator())
+    let waiters = WaiterTable(shards: clientLoops.count, limit: 100_000)
+    let board = Board(
+      root: opened.adopted.store.value.root,
+      view: Board.View(
+        header: AnswerHeader(
+          cluster: identity.cluster, member: identity.member.number,
+          raftTerm: opened.recovered?.hardState.currentTerm.number ?? 0),
+        members: MemberDirectory([])))
+    let late = LateLoop()
+    let door = ReplicaDoor { replicaLoop.execute { late.drain() } }
+    let threads = MemberThreads()
+    let face = ClientFace(
+      identity: identity, boot: boot, settings: settings, loops: clientLoops, board: board,
+      door: door, waiters: waiters, metrics: metrics, readRows: { threads.read.post($0) })
+    let pages = HTTPPages(door: door, metrics: metrics, isLab: settings.isLab)
+    let servers = try await serve(settings, face, pages, on: loops.clients, giveUp: listeners)
+
+    threads.start(
+      opened, boot: boot, board: board, door: door, waiters: waiters, metrics: metrics, fate: fate)
+    let desks = clientLoops.map { loop in
+      ClientDesk.open(on: loop) { ready, cache in face.serve(ready, &cache) }
+    }
+    let outlets = ReplicaLoop.Outlets(
+      log: { threads.log.post($0) }, apply: { threads.apply.post($0) },
+      snapshots: { threads.snapshot.post($0) },
+      serve: { ready in desks[waiters.shard(of: ready.id)].serve(ready) })
+    let home = try? await replicaLoop.submit {
+      let home = ReplicaLoop(
+        settings: settings, identity: identity, boot: boot, recovered: opened.recovered,
+        loop: replicaLoop, door: door, board: board, waiters: waiters, metrics: metrics,
+        fate: fate, logger: logger, out: outlets)
+      let transport = Transport(
+        me: identity.member, settings: settings.transport, loop: replicaLoop,
+        seed: boot.number, now: MonotonicClock.now, owner: home)
+      late.set(home)
+      home.start(transport)
+      for listener in listeners { transport.accept(from: listener) }
+      home.drain()
+      return NIOLoopBound(home, eventLoop: replicaLoop)
+    }.get()
+    guard let home else { preconditionFailure("the loop of the replica has ended at start") }
+    let process = MemberProcess(
+      settings: settings, identity: identity, fate: fate, door: door, threads: threads,
+      servers: servers, listeners: listeners, home: home, loops: loops, logger: logger)
+    process.announce(isNew: opened.recovered == nil)
+    return process
+  }
+
+  private func announce(isNew: Bool) {
+    logger.info(
+      "member \(settings.name)",
+      metadata: [
+        "member": "\(String(identity.member.number, radix: 16))",
+        "cluster": "\(String(identity.cluster, radix: 16))",
+        "data-dir": "\(settings.dataDirectory)",
+        "start": isNew ? "forming" : "recovered",
+      ])
+    logger.info(
+      "listening",
+      metadata: [
+        "clients": "\(settings.listenClientURLs.map(\.description).joined(separator: ","))",
+        "peers": "\(settings.listenPeerURLs.map(\.description).joined(separator: ","))",
+      ])
+  }
+
+  /// Opens the data directory on a thread of its own: it reads every row.
+  private static func open(
+    _ settings: MemberSettings
+  ) async throws(ServerExit) -> MemberThreads.Opened {
+    let result: Result<MemberThreads.Opened, ServerExit> = await withCheckedContinuation { done in
+      let thread = Thread { done.resume(returning: MemberThreads.Opened.open(settings)) }
+      thread.name = "open"
+      thread.start()
+    }
+    return try result.get()
+  }
+
+  private static func listen(
+    _ settings: MemberSettings, on loop: any EventLoop
+  ) async throws(ServerExit) -> [PeerListener] {
+    var listeners: [PeerListener] = []
+    for url in settings.listenPeerURLs {
+      do {
+        let address = PeerAddress(host: url.host, port: url.port)
+        listeners.append(try await Transport.listen(at: address, on: loop).get())
+      } catch {
+        for listener in listeners { try? await listener.close().get() }
+        throw ServerExit(listening: error, flag: "--listen-peer-urls", url: url)
+      }
+    }
+    return listeners
+  }
+
+  private static func serve(
+    _ settings: MemberSettings, _ face: ClientFace, _ pages: HTTPPages,
+    on group: any EventLoopGroup, giveUp listeners: [PeerListener]
+  ) async throws(ServerExit) -> [RPCServer] {
+    var limits = ServerSettings()
+    limits.messageLimitBytes = settings.requests.requestBytes + 512 * 1024
+    var servers: [RPCServer] = []
+    for url in settings.listenClientURLs {
+      do throws(ListenFailure) {
+        servers.append(
+          try await RPCServer.start(
+            host: url.host, port: url.port, settings: limits, methods: face.methods,
+            http: { pages.handle($0) }, group: group))
+      } catch {
+        for server in servers { await server.shutDown(grace: .zero) }
+        for listener in listeners { try? await listener.close().get() }
+        throw ServerExit(listening: error, flag: "--listen-client-urls", url: url)
+      }
+    }
+    return servers
+  }
+
+  // MARK: End
+
+  /// How the member ends: `nil` after `shutDown`, else what has stopped it. Waits for it.
+  public func ended() async -> ServerExit? {
+    await withCheckedContinuation { done in fate.whenSealed { done.resume(returning: $0) } }
+  }
+
+  /// Hands leadership over, finishes what is in flight, closes the files. Returns when no thread
+  /// is left.
+  public func shutDown() async {
+    let isFirst = hasEnded.withLock { hasEnded in
+      let isFirst = !hasEnded
+      hasEnded = true
+      return isFirst
+    }
+    guard isFirst else {
+      _ = await ended()
+      return
+    }
+    if !fate.isSealed {
+      await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+        door.clients.offer(.visit { home in home.whenDrained { done.resume() } })
+        door.clients.offer(.shutdown)
+      }
+    }
+    for server in servers { await server.shutDown(grace: .seconds(1)) }
+    await stop()
+    logger.info("ended")
+    fate.seal(nil)
+  }
+
+  /// Stops as a crash would, as far as a process can that goes on: nothing is handed over or
+  /// flushed beyond what is under way.
+  public func abandon() async {
+    guard
+      hasEnded.withLock({ hasEnded in
+        defer { hasEnded = true }
+        return !hasEnded
+      })
+    else { return }
+    for server in servers { await server.shutDown(grace: .zero) }
+    await stop()
+    fate.seal(nil)
+  }
+
+  private func stop() async {
+    try? await home.eventLoop.submit { [home] in home.value.stop() }.get()
+    door.completions.close()
+    door.clients.close()
+    await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+      let thread = Thread { [threads] in
+        threads.finish()
+        done.resume()
+      }
+      thread.start()
+    }
+    for group in loops.all { try? await group.shutdownGracefully() }
+  }
+}
+
+/// The replica's loop, for the door that is made before it. Belongs to the loop alone.
+private final class LateLoop: @unchecked Sendable {
+  // Protected by the event loop: both functions are called on it and nowhere else.
+  private var home: ReplicaLoop?
+
+  func set(_ home: ReplicaLoop) { self.home = home }
+
+  func drain() { home?.drain() }
+}
+
+extension MemberThreads.Opened {
+  /// Opens or makes the data directory, checks it, and builds the store in memory.
+  static func open(_ settings: MemberSettings) -> Result<MemberThreads.Opened, ServerExit> {
+    guard let own = settings.initialCluster.member(named: settings.name) else {
+      return .failure(.wrongInitialCluster("it does not name this member, \(settings.name)"))
+    }
+    if settings.mustExist,
+      !FileManager.default.fileExists(atPath: settings.dataDirectory + "/raft.db")
+    {
+      return .failure(
+        .badFlags(
+          "--initial-cluster-state=existing, but \(settings.dataDirectory) holds no member"))
+    }
+    do throws(StorageError) {
+      let claim = Claim(
+        cluster: settings.initialCluster.clusterID.number, member: own.id, name: settings.name)
+      let directory = try DataDirectory(
+        at: settings.dataDirectory, as: claim, settings: settings.storage,
+        drawIncarnation: { Incarnation(UInt64.random(in: 1...UInt64.max)) })
+      let state = try directory.openState()
+      let recovered = try directory.recover(with: state)
+      return .success(
+        MemberThreads.Opened(
+          store: Handover(directory), state: Handover(state),
+          adopted: try Flusher.load(state), identity: directory.identity, recovered: recovered))
+    } catch {
+      return .failure(ServerExit(error))
+    }
+  }
+
+  /// Lets go of everything again, because the member does not start after all.
+  func close() {
+    adopted.applierReader.value.close()
+    adopted.reader.value.close()
+    try? state.value.close()
+    try? (store.value as? DataDirectory)?.close()
+  }
+}
+
+extension ServerExit {
+  fileprivate init(listening error: any Error, flag: String, url: MemberURL) {
+    let address = "\(url.host):\(url.port)"
+    if let error = error as? ListenFailure {
+      switch error {
+      case .addressInUse: self = .addressInUse(flag: flag, address: address)
+      case .addressNotAvailable:
+        self = .badFlags("\(flag)=\(url) is no address of this machine")
+      case .notPermitted: self = .badFlags("\(flag)=\(url) needs rights that this process lacks")
+      case .other(let reason): self = .badFlags("\(flag)=\(url): \(reason)")
+      }
+    } else if let error = error as? IOError, error.errnoCode == EADDRINUSE {
+      self = .addressInUse(flag: flag, address: address)
+    } else {
+      self = .badFlags("\(flag)=\(url) is no address to listen on (\(error))")
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import Raft
+import Replica
+import Storage
+
+/// The threads of one member, and how work goes from one to another.
+///
+/// ```text
+///   client loops ──▶ replica loop ──▶ log ────▶ (stored) replica loop
+///        ▲               │ committed
+///        │               ▼
+///        ├── answers ── apply ──▶ flush ──▶ (flushed) apply
+///        └── answers ── read         │ durable ▶ replica loop
+/// ```
+final class MemberThreads: Sendable {
+  let log = Worker<LogThread.Job>(name: "log")
+  let apply = Worker<Applier.Job>(name: "apply")
+  let flush = Worker<Flusher.Job>(name: "flush")
+  let read = Worker<RowReaderThread.Job>(name: "read")
+  let snapshot = Worker<SnapshotThread.Job>(name: "snapshot")
+
+  /// What was opened and recovered, on its way to the threads.
+  struct Opened: Sendable {
+    var store: Handover<any MemberStore>
+    var state: Handover<any StateStore>
+    var adopted: Flusher.Adopted
+    var identity: Identity
+    var recovered: Recovered?
+  }
+
+  func start(
+    _ opened: Opened, boot: Boot, board: Board, door: ReplicaDoor, waiters: WaiterTable,
+    metrics: Metrics, fate: Fate
+  ) {
+    let (log, apply, flush, read, snapshot) = (log, apply, flush, read, snapshot)
+    log.run(
+      start: { LogThread(store: opened.store.value, door: door, metrics: metrics, fate: fate) },
+      work: { $0.work($1) }, end: { $0.close() })
+    flush.run(
+      start: {
+        Flusher(state: opened.state, door: door, fate: fate) { apply.post(.flushed($0)) }
+      },
+      work: { $0.work($1) }, end: { $0.close() })
+    let outlets = Applier.Outlets(
+      board: board, door: door, waiters: waiters, metrics: metrics, fate: fate,
+      log: { log.post($0) }, flush: { flush.post($0) }, snapshots: { snapshot.post($0) },
+      reads: { read.post($0) }, back: { apply.post($0) })
+    apply.run(
+      start: {
+        Applier(me: opened.identity.member, boot: boot, start: opened.adopted, out: outlets)
+      },
+      work: { $0.work($1) }, end: { $0.close() })
+    let answers = ReadAnswers(board: board, metrics: metrics)
+    read.run(
+      start: {
+        RowReaderThread(reader: opened.adopted.reader, answers: answers, fate: fate) {
+          log.post($0)
+        }
+      },
+      work: { $0.work($1) }, end: { $0.close() })
+    snapshot.run(
+      start: { SnapshotThread(door: door, fate: fate) { apply.post($0) } },
+      work: { $0.work($1) }, end: { $0.close() })
+  }
+
+  /// Ends them in the order in which work flows; blocks until the files are closed.
+  func finish() {
+    snapshot.finish()
+    apply.finish()
+    read.finish()
+    flush.finish()
+    log.finish()
+  }
+}

@@ -1,0 +1,91 @@
+import EtcdAPI
+import KeyValue
+import RPC
+import Raft
+import Replica
+import Services
+
+/// How reads are answered, from whichever thread did the reading.
+struct ReadAnswers: Sendable {
+  let board: Board
+  let metrics: Metrics
+
+  func range(_ waiter: Waiter, _ response: RangeResponse, _ ready: ReadReady) {
+    metrics.ranges.add()
+    answer(waiter, KVService.body(response, board.header), ready)
+  }
+
+  func txn(_ waiter: Waiter, _ response: TxnResponse, _ revision: Int64, _ ready: ReadReady) {
+    metrics.transactions.add()
+    answer(waiter, KVService.body(response, revision: revision, board.header), ready)
+  }
+
+  func hashKV(_ waiter: Waiter, _ hash: UInt32, _ root: Root) {
+    let message = MaintenanceService.hashKV(
+      hash: hash, compactRevision: root.meta.compactRevision, revision: root.revision,
+      board.header)
+    waiter.call.answer(message.encodedBytes)
+  }
+
+  func fail(_ waiter: Waiter, _ error: CommandError) {
+    waiter.call.fail(RPCStatus(EtcdStatus(error)))
+  }
+
+  /// The state has just jumped to a snapshot: nothing was done, and the next try succeeds.
+  func leaderChanged(_ waiter: Waiter) {
+    refuse(waiter, Refusal(.leaderChanging))
+  }
+
+  func refuse(_ waiter: Waiter, _ refusal: Refusal) {
+    metrics.refused(refusal)
+    waiter.call.fail(FailedAnswer(refusal, members: board.view.members))
+  }
+
+  /// The age counts up to now: the process may have been suspended since the read was ready.
+  private func answer(_ waiter: Waiter, _ body: [UInt8], _ ready: ReadReady) {
+    guard case .read(let plan) = waiter.kind, case .serializable = plan.consistency else {
+      return waiter.call.answer(body)
+    }
+    let age = ready.freshAsOf.map { MonotonicClock.now() - $0 }
+    if let limit = ready.maxStaleness, age.map({ $0 > limit }) ?? true {
+      return refuse(waiter, Refusal(.tooStale(age: age, limit: limit)))
+    }
+    var trailers = Metadata()
+    if let age { trailers.add(QuorateMetadata.age, "\(age.milliseconds)") }
+    waiter.call.answer(body, trailers: trailers)
+  }
+}
+
+extension Duration {
+  /// Whole milliseconds, rounded up: an age is never below the true one.
+  var milliseconds: Int64 { (nanoseconds + 999_999) / 1_000_000 }
+}
+
+extension UnaryCall {
+  func fail(_ answer: FailedAnswer) {
+    var trailers = Metadata()
+    if let why = answer.why { trailers.add(QuorateMetadata.why, bytes: why.encoded) }
+    fail(RPCStatus(answer.status), trailers: trailers)
+  }
+}
+
+extension RPCStatus {
+  init(_ status: EtcdStatus) {
+    self.init(RPCStatusCode(rawValue: status.code.rawValue) ?? .unknown, status.text)
+  }
+}
+
+extension Metrics {
+  func refused(_ refusal: Refusal) {
+    switch refusal.rule {
+    case .inquorate: refused(.quorum)
+    case .noLeader, .leaderUnreachable, .leaderInquorate, .notLeader, .leaderChanging:
+      refused(.noLeader)
+    case .tooManyRequests, .overlayFull, .applyBehind, .noSpace: refused(.overloaded)
+    case .requestTooLarge: refused(.tooLarge)
+    case .tooStale: refused(.stale)
+    case .shuttingDown, .notFormed: refused(.notServing)
+    case .configuration, .transferTarget, .transferFailed: refused(.invalid)
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import Storage
+import Logging
+import Raft
+import Replica
+import Transport
+import Wire
+
+extension ReplicaLoop: TransportOwner {
+  func greeting(to peer: MemberID, receiverBoot: Boot?) -> Greeting {
+    var greeting: Greeting
+    switch phase {
+    case .forming(let core), .storing(let core):
+      greeting = core.greeting(to: peer, receiverBoot: receiverBoot)
+      // Not before the disk holds it.
+      greeting.isFormed = false
+    case .serving:
+      greeting = rule.greeting(
+        to: peer, receiverBoot: receiverBoot, isFormed: true, known: replica?.knownMembers ?? [])
+    }
+    greeting.clientURLs = settings.advertisedClientURLs
+    return greeting
+  }
+
+  func refusal(of greeting: Greeting) -> GreetingRefusal? {
+    do throws(GreetingRefusal) {
+      switch phase {
+      case .forming(var core):
+        let known = core.known.count
+        try core.admit(greeting)
+        phase = .forming(core)
+        if core.known.count > known { transport.greetAgain() }
+        formIfComplete()
+      case .storing(var core): try core.admit(greeting)
+      case .serving:
+        try rule.admit(greeting, isFormed: true, known: replica?.knownMembers ?? [])
+      }
+    } catch {
+      return error
+    }
+    if clientURLs[greeting.from] != greeting.clientURLs {
+      clientURLs[greeting.from] = greeting.clientURLs
+      showMembers()
+    }
+    return nil
+  }
+
+  func receive(_ event: TransportEvent) {
+    switch event {
+    case .message(let message, from: let peer): step(.message(message, from: peer))
+    case .opened(let peer, let boot):
+      sessions[peer] = boot
+      refusals[peer] = nil
+      logger.debug("a session was opened", metadata: ["peer": "\(name(of: peer))"])
+      step(.sessionOpened(peer, boot))
+    case .lost(let peer):
+      sessions[peer] = nil
+      logger.info("the session was lost", metadata: ["peer": "\(name(of: peer))"])
+      step(.sessionLost(peer))
+    case .refused(let refusal, peer: let peer): refused(refusal, by: peer)
+    case .snapshotWritable(let stream): snapshotWritable(stream)
+    case .snapshotFrame(let frame, let stream, from: let peer):
+      receive(frame, on: stream, from: peer)
+    case .snapshotClosed(let stream): snapshotClosed(stream)
+    }
+  }
+
+  func receivedAll() { endBatch() }
+
+  /// A handshake failed. Most such things mend themselves; some say that this member must not run.
+  private func refused(_ refusal: GreetingRefusal, by peer: MemberID) {
+    if refusals[peer] != refusal {
+      refusals[peer] = refusal
+      logger.warning(
+        "a handshake was refused",
+        metadata: ["peer": "\(name(of: peer))", "why": "\(refusal.sentence)"])
+    }
+    switch refusal {
+    case .iWasWiped:
+      fate.seal(
+        .wiped(
+          name: settings.name, member: String(identity.member.number, radix: 16),
+          peerURL: settings.initialCluster.member(named: settings.name)?.peerURLs.first ?? ""))
+    case .otherInitialCluster, .otherCluster:
+      // Only a member that has promised nothing yet may take the others' word against its flags.
+      guard case .forming = phase else { return }
+      fate.seal(.wrongInitialCluster("\(name(of: peer)) was started with another one"))
+    case .myself, .notMe, .staleBoot, .unknownMember, .wiped, .disputed: return
+    }
+  }
+
+  /// What a step has changed, for people and for the addresses of peers.
+  func take(_ note: ReplicaNote) {
+    switch note {
+    case .raft(let note): take(note)
+    case .quorum(let view):
+      logger.notice(
+        view.isQuorate ? "quorate" : "not quorate",
+        metadata: ["R": "\(view.current.heard)", "N": "\(view.current.voters)"])
+    case .pressure(let pressure):
+      logger.warning("the store's pressure has changed", metadata: ["pressure": "\(pressure)"])
+    case .forwarded, .forwardDropped, .snapshotDropped, .shuttingDown, .drained:
+      logger.trace("\(note)")
+    }
+  }
+
+  private func take(_ note: Note) {
+    switch note {
+    case .becameFollower(let term, let leader):
+      if leader != nil { metrics.leaderChanges.add() }
+      logger.info(
+        "follower",
+        metadata: [
+          "term": "\(term.number)", "leader": "\(leader.map { name(of: $0) } ?? "none")",
+        ])
+      showMembers()
+    case .becameLeader(let term):
+      metrics.leaderChanges.add()
+      logger.notice("leader", metadata: ["term": "\(term.number)"])
+      showMembers()
+    case .becamePreCandidate(let term):
+      logger.info("asks for votes in advance", metadata: ["term": "\(term.number)"])
+    case .becameCandidate(let term):
+      logger.info("candidate", metadata: ["term": "\(term.number)"])
+    case .configurationChanged:
+      transport.setPeers(peerAddresses)
+      showMembers()
+    case .steppedDown(let reason): logger.notice("stepped down", metadata: ["why": "\(reason)"])
+    case .logTruncated(let index):
+      logger.notice("the log was truncated", metadata: ["after": "\(index.number)"])
+    case .committed, .transferStarted, .transferEnded: logger.trace("\(note)")
+    }
+  }
+
+  func name(of member: MemberID) -> String {
+    let known = replica?.configuration.members.first { $0.id == member }?.name
+    let initial = settings.initialCluster.members.first { $0.id == member }?.name
+    let name = known ?? initial ?? ""
+    return name.isEmpty ? String(member.number, radix: 16) : name
+  }
+}

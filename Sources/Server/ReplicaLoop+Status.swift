@@ -1,0 +1,156 @@
+import Storage
+import EtcdAPI
+import KeyValue
+import Foundation
+import Raft
+public import Replica
+import Services
+import Transport
+
+extension ReplicaLoop {
+  /// Bytes of the member's state files and their WAL.
+  func fileBytes() -> Int64 {
+    let manager = FileManager.default
+    let names = (try? manager.contentsOfDirectory(atPath: settings.dataDirectory)) ?? []
+    return names.filter { $0.hasPrefix("state-") }.reduce(0) { sum, name in
+      let path = settings.dataDirectory + "/" + name
+      let size = try? manager.attributesOfItem(atPath: path)[.size] as? Int64
+      return sum + (size ?? 0)
+    }
+  }
+
+  var gauges: Metrics.Gauges {
+    var gauges = Metrics.Gauges()
+    let root = board.root
+    gauges.applied = root.meta.appliedIndex
+    gauges.revision = root.revision
+    gauges.pending = waiters.count
+    guard let status = replica?.status(at: MonotonicClock.now()) else { return gauges }
+    gauges.role = "\(status.role)"
+    gauges.isLeader = status.role == .leader
+    gauges.hasLeader = status.leader != nil
+    gauges.term = status.term.number
+    gauges.commit = status.commitIndex.number
+    gauges.heard = status.quorum.current.heard
+    gauges.voters = status.quorum.current.voters
+    return gauges
+  }
+
+  /// Quorate and somebody leads (etcd `/health`: a linearizable read would be tried).
+  var isHealthy: Bool {
+    guard let status = replica?.status(at: MonotonicClock.now()) else { return false }
+    return status.quorum.isQuorate && status.leader != nil && !status.isShuttingDown
+  }
+
+  var labStatus: LabStatus {
+    let root = board.root
+    let lanes = root.meta.digest.lanes
+    let hash = [lanes.0, lanes.1, lanes.2, lanes.3].map(LabStatus.hexadecimal).joined()
+    let unformed = describe(Refusal(.notFormed(missing: missing)))
+    let unserved = LabStatus.Service(served: false, why: unformed)
+    var page = LabStatus(
+      name: settings.name, member: LabStatus.hexadecimal(identity.member.number),
+      cluster: LabStatus.hexadecimal(settings.initialCluster.clusterID.number),
+      pid: ProcessInfo.processInfo.processIdentifier,
+      phase: isShuttingDown ? "stopping" : replica == nil ? "forming" : "serving",
+      applied: root.meta.appliedIndex, revision: root.revision, hash: hash,
+      policy: settings.replica.quorumPolicy.flagValue,
+      N: settings.initialCluster.members.count,
+      missing: missing.map { LabStatus.hexadecimal($0.number) },
+      serves: LabStatus.Services(
+        write: unserved, linearizable: unserved,
+        serializable: LabStatus.AgedService(service: unserved, ageMilliseconds: nil)),
+      links: labLinks)
+    guard let status = replica?.status(at: MonotonicClock.now()) else { return page }
+    let isLearner = status.configuration.members.contains {
+      $0.id == status.id && $0.role == .learner
+    }
+    page.role = isLearner ? "learner" : "\(status.role)"
+    page.term = status.term.number
+    page.leader = status.leader.map { LabStatus.hexadecimal($0.number) }
+    page.commit = status.commitIndex.number
+    page.durableApplied = status.base.last.index.number
+    page.quorate = status.quorum.isQuorate
+    page.R = status.quorum.current.heard
+    page.N = status.quorum.current.voters
+    page.missing = status.quorum.missing.map { LabStatus.hexadecimal($0.number) }
+    page.serves = LabStatus.Services(
+      write: service(status.write), linearizable: service(status.linearizableRead),
+      serializable: LabStatus.AgedService(
+        service: service(status.serializableRead),
+        ageMilliseconds: status.age.map(\.milliseconds)))
+    return page
+  }
+
+  var labLinks: [LabStatus.Link] {
+    transport.status.map { peer in
+      let urls =
+        replica?.configuration.members.first { $0.id == peer.id }?.peerURLs
+        ?? settings.initialCluster.members.first { $0.id == peer.id }?.peerURLs
+      return LabStatus.Link(
+        peer: LabStatus.hexadecimal(peer.id.number), name: name(of: peer.id),
+        peerURLs: urls ?? [], session: peer.session != nil, send: peer.link.send.rawValue,
+        receive: peer.link.receive.rawValue)
+    }
+  }
+
+  private func service(_ service: ReplicaStatus.Service) -> LabStatus.Service {
+    switch service {
+    case .serves: LabStatus.Service(served: true, why: nil)
+    case .refuses(let refusal): LabStatus.Service(served: false, why: describe(refusal))
+    }
+  }
+
+  private func describe(_ refusal: Refusal) -> String {
+    let answer = FailedAnswer(refusal, members: board.view.members)
+    return answer.why?.evidence ?? answer.status.text
+  }
+
+  /// Throws the switch, all of the order or nothing.
+  func carryOut(_ order: LinkOrder) throws(LinkOrderError) {
+    var links: [(id: MemberID, link: Link)] = transport.status.map { ($0.id, $0.link) }
+    for wish in order.links {
+      let send = try state(wish.send)
+      let receive = try state(wish.receive)
+      var isKnown = wish.peer == "*"
+      for index in links.indices where wish.peer == "*" || isPeer(links[index].id, wish.peer) {
+        isKnown = true
+        if let send { links[index].link.send = send }
+        if let receive { links[index].link.receive = receive }
+      }
+      guard isKnown else {
+        throw LinkOrderError(sentence: "\(wish.peer) is no peer of this member")
+      }
+    }
+    for (id, link) in links { transport.setLink(link, with: id) }
+  }
+
+  private func state(_ text: String?) throws(LinkOrderError) -> Link.State? {
+    guard let text else { return nil }
+    guard let state = Link.State(rawValue: text) else {
+      throw LinkOrderError(sentence: "\(text) is not open, silent or reset")
+    }
+    return state
+  }
+
+  private func isPeer(_ id: MemberID, _ text: String) -> Bool {
+    name(of: id) == text || LabStatus.hexadecimal(id.number) == text
+  }
+}
+
+extension QuorumPolicy {
+  /// As `--on-quorum-loss` writes it.
+  public var flagValue: String {
+    switch self {
+    case .readOnly: "read-only"
+    case .halt: "halt"
+    case .wait: "wait"
+    }
+  }
+
+  /// `nil`: no such policy.
+  public init?(flagValue: String) {
+    guard let policy = Self.allCases.first(where: { $0.flagValue == flagValue }) else { return nil }
+    self = policy
+  }
+}

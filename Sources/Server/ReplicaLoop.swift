@@ -1,0 +1,295 @@
+import Logging
+import NIOCore
+import Raft
+import Replica
+import Services
+import Storage
+import Transport
+import Wire
+
+/// Where the member's replica lives: one event loop owns it, the sockets of the peers and the
+/// timer. It takes an input, steps, starts the effects; what it waits for comes back as an input.
+///
+/// In reading order: this file is the way in and out; `+Formation` is the time before the first
+/// configuration; `+Peers` what the transport brings; `+Snapshots` snapshots out and in;
+/// `+Status` what people are shown.
+final class ReplicaLoop {
+  /// The other threads, as the loop sees them.
+  struct Outlets: Sendable {
+    var log: @Sendable (LogThread.Job) -> Void
+    var apply: @Sendable (Applier.Job) -> Void
+    var snapshots: @Sendable (SnapshotThread.Job) -> Void
+    /// Serves a read that is ready on the loop of its client.
+    var serve: @Sendable (ReadReady) -> Void
+  }
+
+  enum Phase {
+    case forming(FormationCore)
+    /// The first base is on its way to the disk.
+    case storing(FormationCore)
+    case serving
+  }
+
+  /// Promises that wait for a write.
+  struct Release {
+    var ticket: WriteTicket
+    var envelopes: [PeerEnvelope]
+  }
+
+  let settings: MemberSettings
+  let identity: Identity
+  let boot: Boot
+  let loop: any EventLoop
+  let door: ReplicaDoor
+  let board: Board
+  let waiters: WaiterTable
+  let metrics: Metrics
+  let fate: Fate
+  let logger: Logger
+  let out: Outlets
+  var phase: Phase
+  var replica: ReplicaCore?
+  var transport: Transport!
+  /// Standing sessions, so that a replica that begins hears of them.
+  var sessions: [MemberID: Boot] = [:]
+  var clientURLs: [MemberID: [String]] = [:]
+  var outgoing: [SnapshotStreamID: OutgoingSnapshot] = [:]
+  var incoming: IncomingSnapshot?
+  var refusals: [MemberID: GreetingRefusal] = [:]
+  private var releases = Queue<Release>()
+  private var writes: [StorageWrite] = []
+  private var committed: [Entry] = []
+  private var isOverlayFull = false
+  private var isSpaceShort = false
+  private var timer: Scheduled<Void>?
+  private var timerAt = Instant.distantFuture
+  private var wakeAt = Instant.distantFuture
+  private var drained: [() -> Void] = []
+  private(set) var isShuttingDown = false
+  private(set) var hasDrained = false
+
+  /// *Precondition*: called on `loop`.
+  init(
+    settings: MemberSettings, identity: Identity, boot: Boot, recovered: Recovered?,
+    loop: any EventLoop, door: ReplicaDoor, board: Board, waiters: WaiterTable, metrics: Metrics,
+    fate: Fate, logger: Logger, out: Outlets
+  ) {
+    loop.preconditionInEventLoop()
+    self.settings = settings
+    self.identity = identity
+    self.boot = boot
+    self.loop = loop
+    self.door = door
+    self.board = board
+    self.waiters = waiters
+    self.metrics = metrics
+    self.fate = fate
+    self.logger = logger
+    self.out = out
+    phase = .serving
+    if let recovered {
+      replica = makeReplica(recovered)
+    } else {
+      phase = .forming(FormationCore(rule: rule, initial: settings.initialCluster))
+    }
+  }
+
+  /// Begins to talk to peers.
+  func start(_ transport: Transport) {
+    self.transport = transport
+    showMembers()
+    transport.setPeers(peerAddresses)
+    if replica != nil { step(.timer) } else { formIfComplete() }
+    endBatch()
+  }
+
+  func makeReplica(_ recovered: Recovered) -> ReplicaCore {
+    ReplicaCore(
+      id: identity.member, boot: boot, settings: settings.replica, recovered: recovered,
+      seed: boot.number ^ identity.incarnation.number, now: MonotonicClock.now())
+  }
+
+  // MARK: In
+
+  /// Takes everything that waits: completions first, for they make room.
+  func drain() {
+    for completion in door.completions.drain() { take(completion) }
+    var proposals: [ProposalRequest] = []
+    var reads: [ReadRequest] = []
+    for event in door.clients.drain() {
+      switch event {
+      case .propose(let request): proposals.append(request)
+      case .read(let request): reads.append(request)
+      case .visit(let visit): visit(self)
+      case .shutdown: shutDown()
+      }
+    }
+    if !proposals.isEmpty { propose(proposals) }
+    if !reads.isEmpty { read(reads) }
+    endBatch()
+  }
+
+  private func take(_ completion: Completion) {
+    switch completion {
+    case .stored(let ticket): stored(ticket)
+    case .fetched(let wish, let entries): step(.fetched(wish, entries))
+    case .formed(let base): formed(base)
+    case .applied(let index, let completed):
+      step(.applied(through: index, completed: completed))
+    case .durableApplied(let index): step(.durableApplied(index))
+    case .overlayFull(let isFull):
+      isOverlayFull = isFull
+      step(.pressure(pressure))
+    case .spaceShort(let isShort):
+      isSpaceShort = isShort
+      step(.pressure(pressure))
+    case .restored(let base): step(.restored(base))
+    case .snapshot(let progress): take(progress)
+    }
+  }
+
+  /// What refuses more comes first.
+  private var pressure: StorePressure {
+    isOverlayFull ? .overlayFull : isSpaceShort ? .noSpace : .none
+  }
+
+  /// Lets the promises go that rested on writes up to this one, then tells the replica.
+  private func stored(_ ticket: WriteTicket) {
+    while let release = releases.first, release.ticket <= ticket {
+      _ = releases.popFirst()
+      for envelope in release.envelopes { transport.send(envelope.message, to: envelope.to) }
+    }
+    step(.stored(ticket))
+  }
+
+  private func propose(_ requests: [ProposalRequest]) {
+    guard replica == nil else { return step(.propose(requests)) }
+    for request in requests { refuse(request.id, unformed) }
+  }
+
+  private func read(_ requests: [ReadRequest]) {
+    guard replica == nil else { return step(.read(requests)) }
+    for request in requests { refuse(request.id, unformed) }
+  }
+
+  private var unformed: Refusal {
+    Refusal(isShuttingDown ? .shuttingDown : .notFormed(missing: missing))
+  }
+
+  // MARK: Step
+
+  func step(_ event: ReplicaEvent) {
+    guard replica != nil else { return }
+    perform(replica!.step(ReplicaInput(now: MonotonicClock.now(), event: event)))
+  }
+
+  private func perform(_ effects: ReplicaEffects) {
+    for envelope in effects.sends { transport.send(envelope.message, to: envelope.to) }
+    for write in effects.writes {
+      writes.append(write.write)
+      if !write.releasedWhenDurable.isEmpty {
+        releases.append(Release(ticket: write.write.ticket, envelopes: write.releasedWhenDurable))
+      }
+    }
+    if let base = effects.restore {
+      handOverCommitted()
+      out.apply(.restore(base))
+    }
+    committed += effects.apply
+    for wish in effects.fetches {
+      handOverWrites()
+      out.log(.fetch(wish))
+    }
+    for request in effects.snapshots { out.apply(.openSnapshot(request)) }
+    for answer in effects.answers { deliver(answer) }
+    for note in effects.notes { take(note) }
+    if effects.isDrained && !hasDrained {
+      hasDrained = true
+      for tell in drained { tell() }
+      drained = []
+    }
+    wakeAt = effects.wakeAt
+  }
+
+  private func deliver(_ answer: Answer) {
+    switch answer {
+    case .ready(let ready): out.serve(ready)
+    case .refused(let id, let refusal): refuse(id, refusal)
+    case .lost(let id): waiters.take(id)?.call.fail(FailedAnswer.lost)
+    case .outcomeUnknown(let id):
+      metrics.proposalsUnknown.add()
+      waiters.take(id)?.call.fail(FailedAnswer.outcomeUnknown)
+    case .changed, .transferred: break  // Nobody asks for them yet.
+    }
+  }
+
+  func refuse(_ id: RequestID, _ refusal: Refusal) {
+    guard let waiter = waiters.take(id) else { return }
+    metrics.refused(refusal)
+    waiter.call.fail(FailedAnswer(refusal, members: board.view.members))
+  }
+
+  // MARK: Out, once a batch
+
+  /// Hands over what the batch has brought: one wake-up for each thread, one write a socket.
+  func endBatch() {
+    handOverWrites()
+    handOverCommitted()
+    transport.flush()
+    setTimer()
+  }
+
+  private func handOverWrites() {
+    for write in writes { out.log(.write(write)) }
+    writes.removeAll(keepingCapacity: true)
+  }
+
+  private func handOverCommitted() {
+    guard !committed.isEmpty else { return }
+    out.apply(.apply(committed))
+    committed = []
+  }
+
+  /// A timer that rings early is harmless, so it is only moved forward.
+  private func setTimer() {
+    guard wakeAt < timerAt else { return }
+    timer?.cancel()
+    timerAt = wakeAt
+    let wait = max(wakeAt - MonotonicClock.now(), .zero)
+    let bound = NIOLoopBound(self, eventLoop: loop)
+    timer = loop.scheduleTask(in: TimeAmount(wait)) {
+      let home = bound.value
+      home.timerAt = .distantFuture
+      home.step(.timer)
+      home.endBatch()
+    }
+  }
+
+  // MARK: The end
+
+  /// Hands leadership over, refuses what is new, and finishes what is under way.
+  private func shutDown() {
+    guard !isShuttingDown else { return }
+    isShuttingDown = true
+    logger.info("shutting down")
+    guard replica != nil else {
+      hasDrained = true
+      for tell in drained { tell() }
+      drained = []
+      return
+    }
+    step(.shutdown(deadline: MonotonicClock.now() + settings.shutdownTimeout))
+  }
+
+  /// Calls `tell` when nothing is in flight any more.
+  func whenDrained(_ tell: @escaping () -> Void) {
+    if hasDrained { tell() } else { drained.append(tell) }
+  }
+
+  /// Stops moving: no timer, no peer.
+  func stop() {
+    timer?.cancel()
+    transport.stop()
+    replica = nil
+  }
+}
