@@ -15,6 +15,8 @@ struct Applier {
     case apply([Entry])
     /// The flusher has written the batch that ends here.
     case flushed(UInt64)
+    /// Compacted rows that could not go before may be able to go now.
+    case scrub
     /// Move to the installed snapshot; nothing applied before counts any more.
     case restore(LogBase)
     case adopted(Flusher.Adopted, LogBase)
@@ -49,6 +51,8 @@ struct Applier {
   private var reader: any StateReader
   private var pending = Queue<Entry>()
   private var isFlushing = false
+  /// A `scrub` is on its way.
+  private var isScrubDue = false
   private var isRestoring = false
   private var wasFull = false
   private var openSnapshots = 0
@@ -90,10 +94,11 @@ struct Applier {
     case .flushed(let index):
       isFlushing = false
       // A batch of a generation that is gone has nothing to tell.
-      guard !isRestoring, index > store.flushedMeta.appliedIndex else { return }
+      guard !isRestoring else { return }
       store.flushed(through: index)
       answerScrubbed()
       openReadySnapshots()
+    case .scrub: isScrubDue = false
     case .restore(let base): restore(base)
     case .adopted(let adopted, let base): adopt(adopted, base)
     case .openSnapshot(let request):
@@ -192,12 +197,20 @@ struct Applier {
   private mutating func flushIfDue() throws {
     guard !isFlushing, !isRestoring else { return }
     // Physical compaction waits while a snapshot of the table is being read.
-    if openSnapshots == 0 {
+    if openSnapshots == 0 && store.needsScrub {
       _ = try store.scrub(limitRows: Self.scrubLimitRows, reading: reader)
+      // What was taken out of the index is free only when no root shows it.
+      out.board.root = store.root
     }
-    guard let batch = store.takeFlushBatch(limitBytes: Self.flushLimitBytes) else { return }
-    isFlushing = true
-    out.flush(.flush(batch))
+    if let batch = store.takeFlushBatch(limitBytes: Self.flushLimitBytes) {
+      isFlushing = true
+      out.flush(.flush(batch))
+    } else if openSnapshots == 0 && store.needsScrub && !isScrubDue {
+      // A read that began before the compaction holds its rows: try again in a moment.
+      isScrubDue = true
+      let back = out.back
+      out.flush(.pause { back(.scrub) })
+    }
   }
 
   // MARK: Snapshots

@@ -7,6 +7,8 @@ import Storage
 struct Flusher {
   enum Job: Sendable {
     case flush(FlushBatch)
+    /// Tells when a flush interval has passed.
+    case pause(@Sendable () -> Void)
     /// Opens a snapshot of the state as of the last flush.
     case openSnapshot(@Sendable (Handover<any SnapshotSource>) -> Void)
     /// Takes another generation over; what was open before is closed.
@@ -47,6 +49,9 @@ struct Flusher {
       for job in jobs {
         switch job {
         case .flush(let batch): try flush(batch)
+        case .pause(let reply):
+          usleep(UInt32(Self.interval.nanoseconds / 1000))
+          reply()
         case .openSnapshot(let reply): reply(Handover(try state.openSnapshot()))
         case .adopt(let new, let reply): try adopt(new.value, reply)
         }

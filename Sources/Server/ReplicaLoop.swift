@@ -64,6 +64,7 @@ final class ReplicaLoop {
   private var timer: Scheduled<Void>?
   private var timerAt = Instant.distantFuture
   private var wakeAt = Instant.distantFuture
+  private var spaceWatch: RepeatedTask?
   private var drained: [() -> Void] = []
   private(set) var isShuttingDown = false
   private(set) var hasDrained = false
@@ -99,6 +100,10 @@ final class ReplicaLoop {
     self.transport = transport
     showMembers()
     transport.setPeers(peerAddresses)
+    let log = out.log
+    spaceWatch = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+      log(.lookAtSpace)
+    }
     if replica != nil { step(.timer) } else { formIfComplete() }
     endBatch()
   }
@@ -289,6 +294,7 @@ final class ReplicaLoop {
   /// Stops moving: no timer, no peer.
   func stop() {
     timer?.cancel()
+    spaceWatch?.cancel()
     transport.stop()
     replica = nil
   }
