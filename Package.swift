@@ -82,6 +82,10 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
+    // Compares two servers' answers (`make compare`); for us, not for users.
+    .executableTarget(
+      name: "compare", dependencies: ["Client", "EtcdAPI", "RPC"] + nio,
+      swiftSettings: settings),
 
     // Tests.
     suite("ChecksumTests", ["Checksum"]),

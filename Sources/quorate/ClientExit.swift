@@ -9,8 +9,6 @@ enum ClientExit: Int32, CaseIterable {
   case invalidInput = 3
   /// A known flag with a value that it does not take.
   case badFeature = 4
-  /// A file, or the standard input, could not be read.
-  case inputOutput = 6
   /// The member cannot reach a majority, and refuses by the quorum rule.
   case inquorate = 10
   /// No leader is known, or it did not answer in time.

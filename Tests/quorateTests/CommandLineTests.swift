@@ -112,7 +112,9 @@ import Testing
 
 @Suite struct `A transaction in etcdctl's words` {
   private func read(_ text: String) throws(CommandFailure) -> EtcdTxnRequest {
-    var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { $0 + "\n" }
+    var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map {
+      String($0) + "\n"
+    }
     // What follows the last line feed is no line.
     lines.removeLast()
     var rest = lines[...]

@@ -1,0 +1,116 @@
+import Client
+import EtcdAPI
+import Foundation
+import NIOCore
+import NIOPosix
+import RPC
+
+/// Sends the same generated requests to two servers, both empty at first, and compares the answers
+/// field by field. What differs between any two clusters is left out: ids and terms.
+///
+///     compare ENDPOINT ENDPOINT [--requests N] [--seed S]
+///
+/// Ends with 0 when every answer was the same, 1 when not, 2 when it could not run.
+@main
+struct Compare {
+  /// How an answer reads once what may differ is taken out.
+  private typealias Answer = String
+
+  private static let differencesLimit = 5
+
+  static func main() async {
+    var words = Array(CommandLine.arguments.dropFirst())
+    guard let requests = number(after: "--requests", in: &words, else: 20_000),
+      let seed = number(after: "--seed", in: &words, else: UInt64(1)), words.count == 2,
+      let first = try? Endpoint(words[0]), let second = try? Endpoint(words[1])
+    else { stop("usage: compare ENDPOINT ENDPOINT [--requests N] [--seed S]") }
+    print("comparing \(first) with \(second): \(requests) requests, seed \(seed)")
+    let left = await connection(to: first)
+    let right = await connection(to: second)
+    var generator = RequestGenerator(seed: seed)
+    var differences = 0
+    var refusals = 0
+    for count in 1...max(1, requests) {
+      let call = generator.next()
+      async let mine = answer(to: call, from: left)
+      async let theirs = answer(to: call, from: right)
+      let (a, b) = await (mine, theirs)
+      if a.isRefusal { refusals += 1 }
+      if a.text != b.text {
+        differences += 1
+        print("request \(count) is answered differently:\n\(call)")
+        print("\(first):\n\(a.text)\n\(second):\n\(b.text)\n")
+        if differences == differencesLimit { break }
+      }
+      generator.revision = max(generator.revision, a.revision)
+    }
+    await left.close()
+    await right.close()
+    print(
+      differences == 0
+        ? "\(requests) answers are the same, \(refusals) of them refusals; seed \(seed)"
+        : "\(differences) answers differ; seed \(seed)")
+    exit(differences == 0 ? 0 : 1)
+  }
+
+  private static func connection(to endpoint: Endpoint) async -> RPCConnection {
+    do {
+      return try await RPCConnection.connect(
+        host: endpoint.host, port: endpoint.port, on: MultiThreadedEventLoopGroup.singleton.next())
+    } catch {
+      stop("\(endpoint) cannot be reached: \(error)")
+    }
+  }
+
+  private static func answer(
+    to call: RequestGenerator.Call, from connection: RPCConnection
+  ) async -> (text: String, revision: Int64, isRefusal: Bool) {
+    switch call {
+    case .range(let request):
+      await answer(EtcdMethod.KV.range, request, connection, \EtcdRangeResponse.header)
+    case .put(let request):
+      await answer(EtcdMethod.KV.put, request, connection, \EtcdPutResponse.header)
+    case .deleteRange(let request):
+      await answer(
+        EtcdMethod.KV.deleteRange, request, connection, \EtcdDeleteRangeResponse.header)
+    case .txn(let request):
+      await answer(EtcdMethod.KV.txn, request, connection, \EtcdTxnResponse.header)
+    case .compact(let request):
+      await answer(EtcdMethod.KV.compact, request, connection, \EtcdCompactionResponse.header)
+    }
+  }
+
+  private static func answer<Response: EtcdMessage>(
+    _ method: String, _ request: some EtcdMessage, _ connection: RPCConnection,
+    _ header: WritableKeyPath<Response, EtcdResponseHeader>
+  ) async -> (text: String, revision: Int64, isRefusal: Bool) {
+    let outcome = await connection.call(
+      method, request.encodedBytes, timeout: .seconds(30))
+    guard outcome.status.code == .ok, let body = outcome.message else {
+      if outcome.delivery != .answered { stop("a call was lost: \(outcome.status.message)") }
+      let status = outcome.status
+      return ("\(status.code) (\(status.code.rawValue)): \(status.message)", 0, true)
+    }
+    guard var response = try? Response(decoding: Array(body.readableBytesView)) else {
+      return ("no \(Response.self)", 0, false)
+    }
+    response[keyPath: header].clusterID = 0
+    response[keyPath: header].memberID = 0
+    response[keyPath: header].raftTerm = 0
+    return ("\(response)", response[keyPath: header].revision, false)
+  }
+
+  private static func number<Number: FixedWidthInteger>(
+    after name: String, in words: inout [String], else value: Number
+  ) -> Number? {
+    guard let place = words.firstIndex(of: name) else { return value }
+    guard place + 1 < words.count, let number = Number(words[place + 1]) else { return nil }
+    words.removeSubrange(place...(place + 1))
+    return number
+  }
+
+  private static func stop(_ sentence: String) -> Never {
+    FileHandle.standardError.write(Data("compare: \(sentence)\n".utf8))
+    exit(2)
+  }
+}

@@ -1,0 +1,160 @@
+import EtcdAPI
+import Foundation
+
+/// Draws requests of the KV service: every option, valid and not, over a few keys, so that they
+/// meet each other. The same seed draws the same requests.
+struct RequestGenerator {
+  /// One call as it goes over the wire.
+  enum Call {
+    case range(EtcdRangeRequest)
+    case put(EtcdPutRequest)
+    case deleteRange(EtcdDeleteRangeRequest)
+    case txn(EtcdTxnRequest)
+    case compact(EtcdCompactionRequest)
+  }
+
+  private var dice: Dice
+  /// The newest revision that an answer told: what "about now" means.
+  var revision: Int64 = 1
+
+  init(seed: UInt64) { dice = Dice(state: seed) }
+
+  mutating func next() -> Call {
+    switch dice.below(100) {
+    case ..<35: .range(range())
+    case ..<65: .put(put())
+    case ..<75: .deleteRange(deleteRange())
+    case ..<98: .txn(txn(depth: 0))
+    default: .compact(.make { $0.revision = someRevision() })
+    }
+  }
+
+  private mutating func range() -> EtcdRangeRequest {
+    var request = EtcdRangeRequest()
+    request.key = key()
+    request.rangeEnd = rangeEnd()
+    if dice.oneIn(3) { request.limit = Int64(dice.below(6)) - 1 }
+    if dice.oneIn(4) { request.revision = someRevision() }
+    if dice.oneIn(3) { request.sortOrder = dice.pick([.none, .ascend, .descend]) }
+    if dice.oneIn(3) {
+      request.sortTarget = dice.pick([.key, .version, .create, .mod, .value])
+    }
+    request.serializable = dice.oneIn(4)
+    request.keysOnly = dice.oneIn(6)
+    request.countOnly = dice.oneIn(8)
+    if dice.oneIn(8) { request.minModRevision = someRevision() }
+    if dice.oneIn(8) { request.maxModRevision = someRevision() }
+    if dice.oneIn(8) { request.minCreateRevision = someRevision() }
+    if dice.oneIn(8) { request.maxCreateRevision = someRevision() }
+    return request
+  }
+
+  private mutating func put() -> EtcdPutRequest {
+    var request = EtcdPutRequest()
+    request.key = key()
+    request.ignoreValue = dice.oneIn(10)
+    if !request.ignoreValue || dice.oneIn(4) { request.value = value() }
+    request.prevKv = dice.oneIn(3)
+    request.ignoreLease = dice.oneIn(10)
+    // A lease that nobody was granted.
+    if dice.oneIn(40) { request.lease = 77 }
+    return request
+  }
+
+  private mutating func deleteRange() -> EtcdDeleteRangeRequest {
+    var request = EtcdDeleteRangeRequest()
+    request.key = key()
+    if dice.oneIn(3) { request.rangeEnd = rangeEnd() }
+    request.prevKv = dice.oneIn(2)
+    return request
+  }
+
+  private mutating func txn(depth: Int) -> EtcdTxnRequest {
+    var request = EtcdTxnRequest()
+    for _ in 0..<dice.below(4) { request.compare.append(compare()) }
+    // Now and then one more than there may be.
+    let count = depth == 0 && dice.oneIn(60) ? 129 : dice.below(4)
+    for _ in 0..<count { request.success.append(step(depth: depth)) }
+    for _ in 0..<dice.below(4) { request.failure.append(step(depth: depth)) }
+    return request
+  }
+
+  private mutating func step(depth: Int) -> EtcdRequestOp {
+    var step = EtcdRequestOp()
+    switch dice.below(20) {
+    case ..<7: step.requestRange = range()
+    case ..<13: step.requestPut = put()
+    case ..<16: step.requestDeleteRange = deleteRange()
+    case ..<19 where depth < 2: step.requestTxn = txn(depth: depth + 1)
+    // An empty step is an error of its own.
+    default: if !dice.oneIn(6) { step.requestRange = range() }
+    }
+    return step
+  }
+
+  private mutating func compare() -> EtcdCompare {
+    var compare = EtcdCompare()
+    compare.key = key()
+    if dice.oneIn(5) { compare.rangeEnd = rangeEnd() }
+    compare.result = dice.pick([.equal, .greater, .less, .notEqual])
+    switch dice.below(6) {
+    case 0: (compare.target, compare.version) = (.version, Int64(dice.below(4)))
+    case 1: (compare.target, compare.createRevision) = (.create, someRevision())
+    case 2: (compare.target, compare.modRevision) = (.mod, someRevision())
+    case 3: (compare.target, compare.value) = (.value, value())
+    case 4: (compare.target, compare.lease) = (.lease, Int64(dice.below(2)))
+    default: compare.target = dice.pick([.version, .create, .mod, .value, .lease])
+    }
+    return compare
+  }
+
+  /// Rarely none at all.
+  private mutating func key() -> Data {
+    dice.oneIn(60) ? Data() : dice.pick(Self.keys)
+  }
+
+  private mutating func rangeEnd() -> Data {
+    switch dice.below(4) {
+    case 0: Data()
+    case 1: Data([0])
+    default: dice.pick(Self.keys)
+    }
+  }
+
+  private mutating func value() -> Data { Data("v\(dice.below(5))".utf8) }
+
+  /// Mostly one that can be read, sometimes a compacted one, one to come, zero or less.
+  private mutating func someRevision() -> Int64 {
+    switch dice.below(10) {
+    case 0: Int64(dice.below(3)) - 1
+    case 1: revision + Int64(dice.below(3))
+    default: max(1, revision - Int64(dice.below(20)))
+    }
+  }
+
+  private static let keys = ["a", "a/b", "b", "c", "c\u{0}", "d", "z", "\u{7F}"].map {
+    Data($0.utf8)
+  }
+}
+
+/// SplitMix64 (Steele, Lea & Flood 2014).
+struct Dice {
+  var state: UInt64
+
+  private mutating func roll() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+
+  /// In `[0, bound)`.
+  mutating func below(_ bound: Int) -> Int {
+    Int(roll().multipliedFullWidth(by: UInt64(bound)).high)
+  }
+
+  mutating func oneIn(_ bound: Int) -> Bool { below(bound) == 0 }
+
+  mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
+}
