@@ -17,6 +17,11 @@ struct RequestGenerator {
   /// The newest revision that an answer told: what "about now" means.
   var revision: Int64 = 1
 
+  /// In the transaction being drawn, puts may ignore the value or the lease. Then nothing in it is
+  /// nested, and no delete goes on to the last key: etcd does not notice that such a delete takes
+  /// away the key of a put beside it, and its process ends when the put finds nothing to keep.
+  private var mayKeep = true
+
   init(seed: UInt64) { dice = Dice(state: seed) }
 
   mutating func next() -> Call {
@@ -24,7 +29,7 @@ struct RequestGenerator {
     case ..<35: .range(range())
     case ..<65: .put(put())
     case ..<75: .deleteRange(deleteRange())
-    case ..<98: .txn(txn(depth: 0))
+    case ..<98: .txn(transaction())
     default: .compact(.make { $0.revision = someRevision() })
     }
   }
@@ -52,10 +57,10 @@ struct RequestGenerator {
   private mutating func put() -> EtcdPutRequest {
     var request = EtcdPutRequest()
     request.key = key()
-    request.ignoreValue = dice.oneIn(10)
+    request.ignoreValue = mayKeep && dice.oneIn(10)
     if !request.ignoreValue || dice.oneIn(4) { request.value = value() }
     request.prevKv = dice.oneIn(3)
-    request.ignoreLease = dice.oneIn(10)
+    request.ignoreLease = mayKeep && dice.oneIn(10)
     // A lease that nobody was granted.
     if dice.oneIn(40) { request.lease = 77 }
     return request
@@ -67,6 +72,12 @@ struct RequestGenerator {
     if dice.oneIn(3) { request.rangeEnd = rangeEnd() }
     request.prevKv = dice.oneIn(2)
     return request
+  }
+
+  private mutating func transaction() -> EtcdTxnRequest {
+    mayKeep = dice.oneIn(3)
+    defer { mayKeep = true }
+    return txn(depth: 0)
   }
 
   private mutating func txn(depth: Int) -> EtcdTxnRequest {
@@ -84,8 +95,11 @@ struct RequestGenerator {
     switch dice.below(20) {
     case ..<7: step.requestRange = range()
     case ..<13: step.requestPut = put()
-    case ..<16: step.requestDeleteRange = deleteRange()
-    case ..<19 where depth < 2: step.requestTxn = txn(depth: depth + 1)
+    case ..<16:
+      var deletion = deleteRange()
+      if mayKeep && deletion.rangeEnd == Self.lastKey { deletion.rangeEnd = Data() }
+      step.requestDeleteRange = deletion
+    case ..<19 where depth < 2 && !mayKeep: step.requestTxn = txn(depth: depth + 1)
     // An empty step is an error of its own.
     default: if !dice.oneIn(6) { step.requestRange = range() }
     }
@@ -116,7 +130,7 @@ struct RequestGenerator {
   private mutating func rangeEnd() -> Data {
     switch dice.below(4) {
     case 0: Data()
-    case 1: Data([0])
+    case 1: Self.lastKey
     default: dice.pick(Self.keys)
     }
   }
@@ -131,6 +145,9 @@ struct RequestGenerator {
     default: max(1, revision - Int64(dice.below(20)))
     }
   }
+
+  /// As a range end: after every key.
+  private static let lastKey = Data([0])
 
   private static let keys = ["a", "a/b", "b", "c", "c\u{0}", "d", "z", "\u{7F}"].map {
     Data($0.utf8)
