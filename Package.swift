@@ -98,7 +98,8 @@ let package = Package(
     suite("SimulationTests", ["Simulation", "Raft", "KeyValue", "Replica", "Linearizability"]),
     suite("TransportTests", ["Transport", "Wire", "Raft"] + nio),
     suite("ServicesTests", ["Services", "EtcdAPI", "KeyValue", "Replica", "Raft"]),
-    suite("RPCTests", ["RPC"] + nio),
+    suite(
+      "RPCTests", ["RPC", .product(name: "NIOHPACK", package: "swift-nio-http2")] + nio),
     suite("ServerTests", ["Server", "Client", "EtcdAPI"]),
     suite("ClientTests", ["Client", "EtcdAPI", "RPC"] + nio),
     suite("quorateTests", ["quorate", "Client", "EtcdAPI"]),

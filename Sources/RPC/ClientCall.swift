@@ -24,7 +24,7 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
 
   private enum Phase {
     case waiting
-    /// The channel is there; its headers may be on their way.
+    /// The headers are on their way.
     case open
     case ended
   }
@@ -38,9 +38,12 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
   private var context: ChannelHandlerContext?
   private var reader: MessageReader
   private var metadata: Metadata?
+  private var wasReset = false
   /// The one answer of a unary call.
   private var answer: ByteBuffer?
   private let sendBudget: SendBudget
+  /// What was asked before the channel was there; the send budget bounds it.
+  private var unopened: [Action] = []
 
   init(
     connection: RPCConnection, method: String, metadata: Metadata, timeout: Duration?, kind: Kind
@@ -79,9 +82,11 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
       return
     case (.start, _):
       connection.open(self)
-    case (.message(let message), _):
+    case (.message, .waiting), (.halfClose, .waiting):
+      unopened.append(action)
+    case (.message(let message), .open):
       write(message)
-    case (.halfClose, _):
+    case (.halfClose, .open):
       let last = HTTP2Frame.FramePayload.Data(data: .byteBuffer(ByteBuffer()), endStream: true)
       context?.writeAndFlush(wrapOutboundOut(.data(last)), promise: nil)
     case (.cancel, _):
@@ -138,8 +143,15 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    if case .waiting = phase { phase = .open }
-    if context.channel.isActive { sendRequest(context) }
+    switch phase {
+    case .waiting:
+      if context.channel.isActive { sendRequest(context) }
+    case .open:
+      preconditionFailure("a call with two channels")
+    case .ended:
+      // Given up in the meantime: nothing was sent, and nothing will be.
+      context.close(promise: nil)
+    }
   }
 
   func channelActive(context: ChannelHandlerContext) {
@@ -148,7 +160,8 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
   }
 
   private func sendRequest(_ context: ChannelHandlerContext) {
-    guard case .open = phase else { return }
+    guard case .waiting = phase else { return }
+    phase = .open
     var headers = connection.requestHeaders
     headers.add(name: ":path", value: method)
     headers.add(contentsOf: Self.commonHeaders)
@@ -164,6 +177,9 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
       context.write(wrapOutboundOut(.data(data)), promise: nil)
     }
     context.flush()
+    let actions = unopened
+    unopened = []
+    for action in actions { perform(action) }
   }
 
   private func write(_ message: [UInt8]) {
@@ -193,8 +209,10 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
       }
       received(bytes)
       if data.endStream { endWithoutStatus() }
-    case .alternativeService, .goAway, .origin, .ping, .priority, .pushPromise, .rstStream,
-      .settings, .windowUpdate:
+    case .rstStream:
+      wasReset = true
+    case .alternativeService, .goAway, .origin, .ping, .priority, .pushPromise, .settings,
+      .windowUpdate:
       break
     }
   }
@@ -266,7 +284,8 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
     guard let closed = error as? NIOHTTP2Errors.StreamClosed else {
       return abort(RPCStatus(.internal, "\(error)"))
     }
-    if closed.errorCode == .refusedStream {
+    // A GOAWAY that names an earlier call ends this one as if by a reset, but none was received.
+    if closed.errorCode == .refusedStream || !wasReset {
       let text = "the server refused the call before it looked at it"
       return end(CallOutcome(RPCStatus(.unavailable, text), .neverSent))
     }
@@ -286,16 +305,23 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
-    self.context = nil
-    let text = "the connection was lost while the call was in flight"
-    end(CallOutcome(RPCStatus(.unavailable, text), .maybeSent))
+    lost()
     context.fireChannelInactive()
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
-    self.context = nil
+    lost()
+  }
+
+  private func lost() {
+    context = nil
     let text = "the connection was lost while the call was in flight"
-    end(CallOutcome(RPCStatus(.unavailable, text), .maybeSent))
+    let status = RPCStatus(.unavailable, text)
+    switch phase {
+    case .waiting: endUnsent(status)
+    case .open: end(CallOutcome(status, .maybeSent))
+    case .ended: break
+    }
   }
 
   private static let commonHeaders: HPACKHeaders = [

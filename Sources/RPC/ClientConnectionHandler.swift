@@ -1,28 +1,42 @@
 internal import NIOCore
 internal import NIOHTTP2
 
-/// The frames of a client's connection that belong to no call.
+/// The frames of a client's connection that belong to no call. Confined to the connection's loop.
 final class ClientConnectionHandler: ChannelInboundHandler {
   typealias InboundIn = HTTP2Frame
   typealias OutboundOut = HTTP2Frame
 
-  private let connection: RPCConnection
-  private let ready: EventLoopPromise<Void>
+  /// Kept when the server has shown that it speaks HTTP/2, failed when it will not.
+  let ready: EventLoopPromise<Void>
+  private let settings: ClientSettings
+  /// nil until the channel is the one that the connection uses.
+  private weak var connection: RPCConnection?
+  private var state = ConnectionState.ready
   private var keepAlive: KeepAlive?
   private var closeReason = "the server closed the connection"
 
-  init(connection: RPCConnection, ready: EventLoopPromise<Void>) {
+  init(settings: ClientSettings, eventLoop: any EventLoop) {
+    self.settings = settings
+    ready = eventLoop.makePromise(of: Void.self)
+  }
+
+  /// Tells the connection of what happens from now on, and of what has happened already.
+  func serve(_ connection: RPCConnection) {
     self.connection = connection
-    self.ready = ready
+    connection.become(state)
+  }
+
+  private func become(_ new: ConnectionState) {
+    state = new
+    connection?.become(new)
   }
 
   func channelActive(context: ChannelHandlerContext) {
-    if let interval = connection.settings.keepAliveInterval {
+    if let interval = settings.keepAliveInterval {
       let frame = HTTP2Frame(
         streamID: .rootStream, payload: .ping(HTTP2PingData(withInteger: 1), ack: false))
       let keepAlive = KeepAlive(
-        eventLoop: context.eventLoop, interval: interval,
-        timeout: connection.settings.keepAliveTimeout,
+        eventLoop: context.eventLoop, interval: interval, timeout: settings.keepAliveTimeout,
         ping: { [unowned self] in context.writeAndFlush(wrapOutboundOut(frame), promise: nil) },
         giveUp: { [unowned self] in
           closeReason = "the server no longer answers"
@@ -43,7 +57,7 @@ final class ClientConnectionHandler: ChannelInboundHandler {
         let words = text.map { String(buffer: $0) } ?? ""
         closeReason = "the server ended the connection: \(code) \(words)"
       }
-      connection.become(.parting)
+      become(.parting)
     case .alternativeService, .data, .headers, .origin, .ping, .priority, .pushPromise, .rstStream,
       .settings, .windowUpdate:
       break
@@ -55,6 +69,14 @@ final class ClientConnectionHandler: ChannelInboundHandler {
     context.fireChannelReadComplete()
   }
 
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if let failure = event as? ConnectFailure {
+      ready.fail(failure)
+      context.close(promise: nil)
+    }
+    context.fireUserInboundEventTriggered(event)
+  }
+
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     if error is NIOHTTP2Errors.NoSuchStream { return }
     closeReason = "\(error)"
@@ -63,10 +85,19 @@ final class ClientConnectionHandler: ChannelInboundHandler {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
+    closed()
+    context.fireChannelInactive()
+  }
+
+  /// A channel that never became active is only taken apart.
+  func handlerRemoved(context: ChannelHandlerContext) {
+    closed()
+  }
+
+  private func closed() {
     keepAlive?.stop()
     keepAlive = nil
     ready.fail(ConnectFailure.noHTTP2)
-    connection.become(.closed(closeReason))
-    context.fireChannelInactive()
+    become(.closed(closeReason))
   }
 }

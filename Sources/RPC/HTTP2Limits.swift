@@ -29,9 +29,3 @@ enum HTTP2Limits {
     return stream
   }()
 }
-
-extension HTTP2PingData {
-  var integer: UInt64 {
-    withUnsafeBytes(of: bytes) { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) }
-  }
-}

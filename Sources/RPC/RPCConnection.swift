@@ -55,25 +55,22 @@ public final class RPCConnection: @unchecked Sendable {
     let connection = RPCConnection(
       host: host, port: port, settings: settings, eventLoop: eventLoop,
       onStateChange: onStateChange)
-    let ready = eventLoop.makePromise(of: Void.self)
+    // The bootstrap may race several channels to a host's addresses; only the winner is adopted.
     let bootstrap = ClientBootstrap(group: eventLoop)
       .connectTimeout(TimeAmount(settings.connectTimeout))
       .channelOption(ChannelOptions.tcpOption(.tcp_nodelay), value: 1)
       .channelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try connection.adopt(channel, ready) }
+        channel.eventLoop.makeCompletedFuture { try connection.prepare(channel) }
       }
     do {
       let channel = try await bootstrap.connect(host: host, port: port).get()
       let timeout = eventLoop.scheduleTask(in: TimeAmount(settings.connectTimeout)) {
-        ready.fail(ConnectFailure.timedOut)
-        channel.close(promise: nil)
+        channel.pipeline.fireUserInboundEventTriggered(ConnectFailure.timedOut)
       }
       defer { timeout.cancel() }
-      try await ready.futureResult.get()
+      try await eventLoop.flatSubmit { connection.adopt(channel) }.get()
       return connection
     } catch {
-      // The promise may not have been given to a handler.
-      ready.fail(error)
       throw ConnectFailure(error)
     }
   }
@@ -167,7 +164,7 @@ public final class RPCConnection: @unchecked Sendable {
 
   // MARK: On the loop
 
-  private func adopt(_ channel: any Channel, _ ready: EventLoopPromise<Void>) throws {
+  private func prepare(_ channel: any Channel) throws {
     var configuration = NIOHTTP2Handler.ConnectionConfiguration()
     configuration.initialSettings = [
       HTTP2Setting(parameter: .enablePush, value: 0),
@@ -179,10 +176,22 @@ public final class RPCConnection: @unchecked Sendable {
       connectionConfiguration: HTTP2Limits.applied(to: configuration),
       streamConfiguration: HTTP2Limits.stream,
       inboundStreamInitializer: { $0.close() })
-    let guardian = ClientConnectionHandler(connection: self, ready: ready)
+    let guardian = ClientConnectionHandler(settings: settings, eventLoop: eventLoop)
     try channel.pipeline.syncOperations.addHandlers([FlushGate(hold), handler, guardian])
-    multiplexer = try handler.syncMultiplexer()
-    self.channel = channel
+  }
+
+  /// The future completes when the server has spoken.
+  private func adopt(_ channel: any Channel) -> EventLoopFuture<Void> {
+    do {
+      let pipeline = channel.pipeline.syncOperations
+      let guardian = try pipeline.handler(type: ClientConnectionHandler.self)
+      multiplexer = try pipeline.handler(type: NIOHTTP2Handler.self).syncMultiplexer()
+      self.channel = channel
+      guardian.serve(self)
+      return guardian.ready.futureResult
+    } catch {
+      return eventLoop.makeFailedFuture(ConnectFailure.noHTTP2)
+    }
   }
 
   private func carryOut(_ batch: [Work]) {
@@ -193,8 +202,13 @@ public final class RPCConnection: @unchecked Sendable {
 
   func open(_ call: ClientCall) {
     calls[ObjectIdentifier(call)] = call
-    guard case .ready = state, let multiplexer else {
-      return call.endUnsent(RPCStatus(.unavailable, "not connected"))
+    guard let multiplexer else { preconditionFailure("a call before the connection is there") }
+    switch state {
+    case .ready: break
+    case .parting:
+      return call.endUnsent(RPCStatus(.unavailable, "the server is about to close the connection"))
+    case .closed(let reason):
+      return call.endUnsent(RPCStatus(.unavailable, "not connected: \(reason)"))
     }
     if let deadline = call.deadline {
       guard deadline > .now() else {

@@ -137,25 +137,39 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   private func closeWhenDone() {
     switch parting {
     case .no, .announced: break
-    case .final: if streams.isEmpty { channel.close(promise: nil) }
+    case .final: if streams.isEmpty { sendGoAwayAndClose(.noError) }
     }
   }
 
-  private func sendGoAway(_ last: HTTP2StreamID, _ code: HTTP2ErrorCode, text: String? = nil) {
+  /// Closes when all that was written before has reached the socket.
+  private func sendGoAwayAndClose(_ code: HTTP2ErrorCode, text: String? = nil) {
+    let promise = eventLoop.makePromise(of: Void.self)
+    let channel = channel
+    promise.futureResult.whenComplete { _ in channel.close(promise: nil) }
+    sendGoAway(lastStreamID, code, text: text, promise: promise)
+  }
+
+  private func sendGoAway(
+    _ last: HTTP2StreamID, _ code: HTTP2ErrorCode, text: String? = nil,
+    promise: EventLoopPromise<Void>? = nil
+  ) {
     let data = text.map { ByteBuffer(string: $0) }
     let payload = HTTP2Frame.FramePayload.goAway(
       lastStreamID: last, errorCode: code, opaqueData: data)
-    write(payload)
+    write(payload, promise: promise)
   }
 
   private func sendPing(_ number: UInt64) {
-    write(.ping(HTTP2PingData(withInteger: number), ack: false))
+    write(.ping(HTTP2PingData(withInteger: number), ack: false), promise: nil)
   }
 
-  private func write(_ payload: HTTP2Frame.FramePayload) {
-    guard let context else { return }
+  private func write(_ payload: HTTP2Frame.FramePayload, promise: EventLoopPromise<Void>?) {
+    guard let context else {
+      promise?.fail(ChannelError.ioOnClosedChannel)
+      return
+    }
     let frame = HTTP2Frame(streamID: .rootStream, payload: payload)
-    context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
+    context.writeAndFlush(wrapOutboundOut(frame), promise: promise)
   }
 
   // MARK: Frames of no call
@@ -169,8 +183,11 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     case .ping(let data, ack: true):
       if data.integer == Self.partingPing, isParting {
         parting = .final
-        sendGoAway(lastStreamID, .noError)
-        closeWhenDone()
+        if streams.isEmpty {
+          sendGoAwayAndClose(.noError)
+        } else {
+          sendGoAway(lastStreamID, .noError)
+        }
       }
     case .ping(_, ack: false):
       receivedPing()
@@ -193,8 +210,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
       pingStrikes += 1
     }
     if pingStrikes > 2 {
-      sendGoAway(lastStreamID, .enhanceYourCalm, text: "too_many_pings")
-      channel.close(promise: nil)
+      sendGoAwayAndClose(.enhanceYourCalm, text: "too_many_pings")
     }
   }
 
