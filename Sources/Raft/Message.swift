@@ -95,6 +95,7 @@ public struct Heartbeat: Hashable, Sendable {
 }
 
 public struct HeartbeatReply: Hashable, Sendable {
+  /// Zero: the heartbeat was of an earlier term and this confirms nothing.
   public var round: UInt64
 
   public init(round: UInt64) { self.round = round }

@@ -59,8 +59,10 @@ extension RaftCore {
     case .appendEntries(let append):
       let result = AppendReply.Result.rejected(previous: append.previous.index, hint: .zero)
       send(.appendReply(AppendReply(result)), to: sender, &output)
-    case .heartbeat(let heartbeat):
-      send(.heartbeatReply(HeartbeatReply(round: heartbeat.round)), to: sender, &output)
+    case .heartbeat:
+      // Round zero: the sender may lead this very term by now, and its rounds of an earlier one
+      // must confirm nothing.
+      send(.heartbeatReply(HeartbeatReply(round: 0)), to: sender, &output)
     case .installSnapshot(let install):
       let result = AppendReply.Result.rejected(previous: install.base.last.index, hint: .zero)
       send(.appendReply(AppendReply(result)), to: sender, &output)

@@ -51,6 +51,15 @@ import Testing
     #expect(last.readable.map(\.read) == [ReadID(2)])
   }
 
+  @Test func `the answer to a heartbeat of an earlier term confirms no round`() {
+    // m2 may lead term 5 by the time the answer arrives, and count its rounds from one again.
+    var core = RaftCore.follower(term: 5, voters: 1...3)
+    let heartbeat = Message.Body.heartbeat(Heartbeat(round: 19, commitIndex: .zero))
+    let output = core.receive(heartbeat, term: 4, from: 2)
+    let reply = Message(term: Term(5), body: .heartbeatReply(HeartbeatReply(round: 0)))
+    #expect(output.sends == [Envelope(to: MemberID(2), message: reply)])
+  }
+
   @Test func `reads that come meanwhile share one round`() {
     var core = readyLeader()
     let first = core.step(Input(now: core.now, event: .read(ReadID(1))))
