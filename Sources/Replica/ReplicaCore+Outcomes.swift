@@ -49,10 +49,11 @@ extension ReplicaCore {
     appliedIndex = max(appliedIndex, index)
     deliveredIndex = max(deliveredIndex, index)
     freshness.applied(index)
-    feed(.restored(base), &effects)
+    // Before the core goes on: what it hands out next lies beyond these slots.
     for slot in slots.take(through: index) where requests.remove(slot.id) != nil {
       effects.answers.append(.outcomeUnknown(slot.id))
     }
+    feed(.restored(base), &effects)
     finishChanges(&effects)
   }
 
