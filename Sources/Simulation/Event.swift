@@ -1,0 +1,57 @@
+import Raft
+import Replica
+
+/// Everything that can happen in a simulated world. Members and clients are named by position;
+/// what belongs to one boot of a member carries it and is void in another.
+enum Event {
+  /// A member's own timer.
+  case wake(Int, Boot)
+  /// Bytes reach a member.
+  indirect case packet(Packet)
+  /// The disk has finished the writes in flight.
+  case diskDone(Int, Boot)
+  /// The log has read what was asked for.
+  indirect case fetched(Int, Boot, LogFetch)
+  /// The applier takes its next batch.
+  case applyTurn(Int, Boot)
+  /// The applier has moved to an installed snapshot.
+  indirect case restored(Int, Boot, LogBase)
+  /// The flusher takes its turn.
+  case flushTurn(Int, Boot)
+  /// A member takes in the requests that wait.
+  case drain(Int, Boot)
+  /// A member learns that its session with that boot of another is gone.
+  case sessionBroken(Int, Boot, peer: Int, peerBoot: Boot)
+  /// Every pair without a session tries to shake hands.
+  case connectTurn
+  /// The next chunk of a snapshot stream.
+  case streamTurn(Int)
+  /// The sender of a snapshot stream learns how it ended.
+  indirect case streamEnded(Int, Boot, SnapshotRequest, SnapshotOutcome)
+  /// A client asks for something.
+  case clientTurn(Int)
+  /// A client's request reaches a member.
+  indirect case request(ClientRequest)
+  /// A client is answered; the number is the attempt's.
+  indirect case answer(Int, attempt: Int, ClientAnswer)
+  /// A client gives up waiting.
+  case clientTimeout(Int, attempt: Int)
+  /// The weather changes.
+  case weatherTurn
+  case healLinks
+  case restart(Int)
+  case resume(Int)
+  case diskCalm(Int)
+  /// The quorum rule is held against the truth.
+  case inspection
+}
+
+/// Bytes on their way from one boot to another.
+struct Packet {
+  var from: Int
+  var to: Int
+  var fromBoot: Boot
+  /// `nil`: a greeting, which does not know yet whom it will meet.
+  var toBoot: Boot?
+  var bytes: [UInt8]
+}

@@ -1,0 +1,22 @@
+import KeyValue
+import Raft
+
+/// No member is silently different: equal applied indices have equal digests and revisions.
+struct StateAgreement {
+  private var states: [UInt64: (digest: StateDigest, revision: Int64)] = [:]
+
+  mutating func violation(member: MemberID, state: StateMeta) -> String? {
+    guard let known = states[state.appliedIndex] else {
+      states[state.appliedIndex] = (state.digest, state.revision)
+      return nil
+    }
+    if known.revision != state.revision {
+      return "\(name(member)) is at revision \(state.revision) after entry "
+        + "\(state.appliedIndex), others at \(known.revision)"
+    }
+    if known.digest != state.digest {
+      return "\(name(member)) has another digest than others after entry \(state.appliedIndex)"
+    }
+    return nil
+  }
+}

@@ -1,0 +1,102 @@
+import KeyValue
+import Linearizability
+import Raft
+import Replica
+
+/// One client: asks one thing at a time, of any member, and writes down what it is told.
+struct SimulatedClient {
+  var dice: SplitMix64
+  /// Counts what it asked; an answer to an earlier attempt comes too late.
+  var attempt = 0
+  /// What it waits for; `nil`: nothing.
+  var pending: History.OperationID?
+  /// The values it has seen or written last, of each key: what a compare-and-swap may expect.
+  var lastSeen: [String?]
+}
+
+/// What a client sends to a member.
+struct ClientRequest {
+  /// A client's position; `nil`: the operator, who is not told.
+  var client: Int?
+  var attempt: Int
+  var member: Int
+  /// The run of the member to which the client is connected.
+  var boot: Boot
+  var timeout: Duration
+  var wish: Wish
+
+  enum Wish {
+    case write(Command, isGrowing: Bool, form: History.Call)
+    case read(RangeRequest, ReadConsistency, form: History.Call)
+  }
+}
+
+/// What a member tells a client.
+enum ClientAnswer {
+  case done(History.Outcome)
+  /// Nothing took effect, and nothing will.
+  case refused
+  case unknown
+}
+
+extension ClientRequest.Wish {
+  /// The request that a call of a history stands for.
+  init(_ call: History.Call) {
+    switch call {
+    case .put(let key, let value):
+      let put = PutRequest(key: Array(key.utf8), value: Array(value.utf8))
+      self = .write(.put(put), isGrowing: true, form: call)
+    case .delete(let key):
+      let delete = DeleteRangeRequest(range: KeyRange(key: Array(key.utf8)))
+      self = .write(.deleteRange(delete), isGrowing: false, form: call)
+    case .compareAndSwap(let key, let expected, let value):
+      var txn = TxnRequest()
+      let target: Compare.Target =
+        expected.map { .value(Array($0.utf8)) } ?? .createRevision(0)
+      txn.compares = [
+        Compare(range: KeyRange(key: Array(key.utf8)), relation: .equal, target: target)
+      ]
+      txn.success = [.put(PutRequest(key: Array(key.utf8), value: Array(value.utf8)))]
+      self = .write(.txn(txn), isGrowing: true, form: call)
+    case .get(let key, let consistency):
+      let range = RangeRequest(range: KeyRange(key: Array(key.utf8)))
+      self = .read(range, ReadConsistency(consistency), form: call)
+    case .scan(let consistency):
+      let all = RangeRequest(range: KeyRange(key: [0], end: [0]))
+      self = .read(all, ReadConsistency(consistency), form: call)
+    }
+  }
+}
+
+extension ReadConsistency {
+  fileprivate init(_ consistency: History.Consistency) {
+    switch consistency {
+    case .linearizable: self = .linearizable
+    case .serializable: self = .serializable(maxStaleness: nil)
+    }
+  }
+}
+
+extension History.Outcome {
+  /// What the client reads out of a command's result; `nil`: the command failed by rule.
+  init?(_ result: CommandResult) {
+    switch result.answer {
+    case .put: self = .put(revision: result.revision)
+    case .deleteRange(let response):
+      self = .deleted(existed: response.deleted > 0, revision: result.revision)
+    case .txn(let response): self = .swapped(response.succeeded, revision: result.revision)
+    case .compaction, .failed: return nil
+    }
+  }
+
+  /// What the client reads out of a range. `age`: in the world's nanoseconds.
+  init(_ response: RangeResponse, of call: History.Call, revision: Int64, age: Int64?) {
+    func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+    if call.key != nil {
+      self = .got(response.pairs.first.map { text($0.value) }, revision: revision, age: age)
+    } else {
+      let pairs = response.pairs.map { History.Pair(key: text($0.key), value: text($0.value)) }
+      self = .scanned(pairs, revision: revision, age: age)
+    }
+  }
+}

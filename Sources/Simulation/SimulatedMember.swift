@@ -1,0 +1,170 @@
+import KeyValue
+import Raft
+import Replica
+import Storage
+import Wire
+
+/// One member: the product's own replica, store and log in a process and on a disk that the world
+/// can stop at any moment.
+final class SimulatedMember {
+  /// Its position in the world.
+  let position: Int
+  let id: MemberID
+  let name: String
+  let peerURL: String
+  /// Whether the first configuration names it; others join later.
+  let isInitial: Bool
+  var store: MemoryStore
+  var clock: MemberClock
+  var dice: SplitMix64
+
+  // MARK: The process
+
+  var phase = Phase.down
+  /// Counts its runs; zero: never started.
+  var boot = Boot(0)
+  /// Stopped by SIGSTOP: what happens to it waits in `backlog`.
+  var isPaused = false
+  var backlog: [Event] = []
+  /// Not to be started again: it was removed from the cluster for good.
+  var isRetired = false
+
+  /// Where a process is on its way.
+  enum Phase {
+    case down
+    /// Greets the others until the first configuration is known (design §4).
+    case forming(FormationCore)
+    case running
+  }
+
+  /// `nil` unless running.
+  var core: ReplicaCore?
+  /// What the core stood at after its last step; looking into the core itself would copy it.
+  var standing = Standing()
+
+  struct Standing {
+    var term = Term.zero
+    var commitIndex = LogIndex.zero
+    var isLeader = false
+    var leader: MemberID?
+  }
+  /// When the core wants to be woken, in the world's time, and when it will be.
+  var wakeAt = Instant.distantFuture
+  var wakeScheduled = Instant.distantFuture
+  /// The boot of each member with which a session is open, by position.
+  var sessions: [Boot?]
+  var sessionSince: [Instant]
+  /// The beginning of the present undisturbed run: no start and no pause since.
+  var undisturbedSince = Instant.zero
+  /// Its last word on the quorum rule.
+  var quorumView: QuorumView?
+
+  // MARK: The disk
+
+  var waitingWrites: [ReplicaWrite] = []
+  var flyingWrites: [ReplicaWrite] = []
+  /// Makes every sync this many times as slow; one: as the weather has it.
+  var diskSlowness = 1
+  /// What the disk holds, and what the core believes that its log holds.
+  var durableState = HardState()
+  var durableLog: ShadowLog
+  var log: ShadowLog
+
+  // MARK: The state machine
+
+  var state: (any StateStore)?
+  var keyValue: Store?
+  var rowCache = RowCache(limitBytes: 64 << 10)
+  var applyQueue: [Entry] = []
+  var isApplying = false
+  var isRestoring = false
+  /// An installed snapshot is on its way from the log to the state machine.
+  var isInstalling = false
+  /// The configuration at the last applied entry.
+  var appliedConfiguration: Configuration
+
+  // MARK: Its clients
+
+  var nextRequest: UInt64 = 0
+  var inbox: [ClientRequest] = []
+  var isDraining = false
+  var waiting: [RequestID: ClientRequest] = [:]
+
+  init(
+    position: Int, member: InitialCluster.Member, isInitial: Bool, store: MemoryStore,
+    clock: MemberClock, count: Int, dice: SplitMix64
+  ) {
+    self.position = position
+    id = member.id
+    name = member.name
+    peerURL = member.peerURLs[0]
+    self.isInitial = isInitial
+    self.store = store
+    self.clock = clock
+    self.dice = dice
+    sessions = Array(repeating: nil, count: count)
+    sessionSince = Array(repeating: .zero, count: count)
+    let nothing = LogBase(last: .zero, configuration: Configuration(members: []))
+    durableLog = ShadowLog(base: nothing)
+    log = durableLog
+    appliedConfiguration = nothing.configuration
+  }
+
+  var isUp: Bool {
+    switch phase {
+    case .down: false
+    case .forming, .running: true
+    }
+  }
+
+  var isRunning: Bool {
+    switch phase {
+    case .running: true
+    case .down, .forming: false
+    }
+  }
+
+  var isLeader: Bool { standing.isLeader }
+
+  var incarnation: Incarnation { store.identity.incarnation }
+
+  var marks: NeverBack.Marks? {
+    guard isRunning, let meta = keyValue?.meta else { return nil }
+    return NeverBack.Marks(
+      boot: boot, term: standing.term, commitIndex: standing.commitIndex,
+      applied: LogIndex(meta.appliedIndex), revision: meta.revision)
+  }
+
+  /// What a crash of the process takes with it.
+  func forgetMemory() {
+    phase = .down
+    isPaused = false
+    backlog = []
+    core = nil
+    standing = Standing()
+    (wakeAt, wakeScheduled) = (.distantFuture, .distantFuture)
+    for peer in sessions.indices { sessions[peer] = nil }
+    quorumView = nil
+    (waitingWrites, flyingWrites) = ([], [])
+    (state, keyValue) = (nil, nil)
+    rowCache = RowCache(limitBytes: 64 << 10)
+    applyQueue = []
+    (isApplying, isRestoring, isInstalling, isDraining) = (false, false, false, false)
+    (inbox, waiting) = ([], [:])
+    nextRequest = 0
+  }
+}
+
+extension ReplicaCore {
+  /// Steps, and says where that led.
+  mutating func step(
+    _ input: ReplicaInput, _ standing: inout SimulatedMember.Standing
+  ) -> ReplicaEffects {
+    let effects = step(input)
+    standing.term = currentTerm
+    standing.commitIndex = commitIndex
+    standing.isLeader = isLeader
+    standing.leader = leader
+    return effects
+  }
+}

@@ -1,0 +1,156 @@
+public import Raft
+public import Replica
+
+/// How rough one run is. Every seed draws its own: a fixed mixture would average out the storms,
+/// and many things must be absent for others to go far.
+public struct Weather: Hashable, Sendable {
+  /// A duration is drawn evenly from `low ..< high`; equal bounds: always the same.
+  public struct Span: Hashable, Sendable {
+    public var low: Duration
+    public var high: Duration
+
+    public init(_ low: Duration, _ high: Duration) {
+      self.low = low
+      self.high = high
+    }
+
+    func draw(_ dice: inout SplitMix64) -> Duration {
+      low < high ? dice.duration(in: low..<high) : low
+    }
+  }
+
+  public var members = 3
+  public var settings = ReplicaSettings()
+
+  // The network. Chances are per thousand.
+  public var delay = Span(.microseconds(200), .milliseconds(2))
+  public var lossPerThousand: UInt64 = 0
+  public var duplicatePerThousand: UInt64 = 0
+  /// A message that is overtaken comes up to this much later.
+  public var reorderPerThousand: UInt64 = 0
+  public var reorderDelay = Span(.milliseconds(1), .milliseconds(50))
+  public var reconnect = Duration.milliseconds(20)
+  /// A session over a silent link is given up after this.
+  public var silenceLimit = Duration.seconds(3)
+
+  // The disk.
+  public var sync = Span(.microseconds(200), .milliseconds(2))
+  public var flushInterval = Duration.milliseconds(20)
+  public var tendPerThousand: UInt64 = 500
+  public var apply = Span(.microseconds(20), .microseconds(200))
+  public var applyBatch = 64
+  public var chunkBytes = 4_096
+
+  // Clocks: offsets up to an hour, drift up to this.
+  public var driftMillionths: UInt64 = 0
+
+  // Clients.
+  public var clients = 3
+  public var keys = 3
+  public var think = Span(.zero, .milliseconds(40))
+  public var clientTimeout = Duration.milliseconds(2_000)
+  public var valueBytes = 8
+
+  // Faults: relative weights of what happens at each turn of the weather; zero: never.
+  public var faultInterval = Span(.milliseconds(100), .milliseconds(800))
+  public var faultWeights: [Fault: UInt64] = [:]
+  /// How long a fault lasts.
+  public var faultLength = Span(.milliseconds(50), .milliseconds(2_000))
+  public var resetsLinks = false
+
+  public init() {}
+}
+
+/// What the weather can do to a cluster.
+public enum Fault: UInt8, CaseIterable, Hashable, Sendable {
+  case crash, powerLoss, crashAll, pause, partition, isolate, oneWay, bridge, ring
+  case slowDisk, heal, transfer, addLearner, promote, remove, replaceVoters
+}
+
+extension Weather {
+  /// The weather of a seed. `members` `nil`: drawn as well.
+  public static func drawn(_ dice: inout SplitMix64, members: Int?) -> Weather {
+    var weather = Weather()
+    weather.members = members ?? [1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7][dice.index(below: 12)]
+    weather.drawSettings(&dice)
+    weather.drawNetwork(&dice)
+    weather.drawDisk(&dice)
+    weather.keepElectionsPossible()
+    weather.drawClients(&dice)
+    weather.drawFaults(&dice)
+    return weather
+  }
+
+  private mutating func drawSettings(_ dice: inout SplitMix64) {
+    let heartbeat = Duration.milliseconds([10, 20, 50, 100][dice.index(below: 4)])
+    settings.raft.heartbeatInterval = heartbeat
+    settings.raft.electionTimeout = heartbeat * [5, 8, 10][dice.index(below: 3)]
+    settings.raft.appendLimitBytes = [1, 200, 4_000, 1 << 20][dice.index(below: 4)]
+    settings.raft.inflightLimit = [1, 2, 16, 256][dice.index(below: 4)]
+    settings.raft.windowLimitBytes = [1, 500, 10_000, 32 << 20][dice.index(below: 4)]
+    settings.raft.unappliedLimitBytes = [1, 1_000, 16 << 20][dice.index(below: 3)]
+    settings.raft.uncommittedLimitBytes = [2_000, 64 << 20, 64 << 20][dice.index(below: 3)]
+    settings.raft.retainedEntries = [0, 5, 50, 10_000][dice.index(below: 4)]
+    settings.raft.promotionLag = [0, 10, 1_000][dice.index(below: 3)]
+    settings.quorumPolicy = [.readOnly, .readOnly, .halt, .wait][dice.index(below: 4)]
+    driftMillionths = [0, 0, 100, 500][dice.index(below: 4)]
+  }
+
+  private mutating func drawNetwork(_ dice: inout SplitMix64) {
+    delay =
+      [
+        Span(.microseconds(100), .microseconds(100)),
+        Span(.microseconds(100), .milliseconds(1)),
+        Span(.milliseconds(1), .milliseconds(8)),
+      ][dice.index(below: 3)]
+    lossPerThousand = [0, 0, 0, 5, 50, 200][dice.index(below: 6)]
+    duplicatePerThousand = [0, 0, 10, 100][dice.index(below: 4)]
+    reorderPerThousand = [0, 0, 10, 200][dice.index(below: 4)]
+    reorderDelay = Span(
+      .milliseconds(1), .milliseconds([5, 50, 500][dice.index(below: 3)]))
+    resetsLinks = dice.chance(1, in: 2)
+    silenceLimit = .milliseconds([500, 3_000][dice.index(below: 2)])
+  }
+
+  private mutating func drawDisk(_ dice: inout SplitMix64) {
+    sync =
+      [
+        Span(.microseconds(50), .microseconds(50)),
+        Span(.microseconds(200), .milliseconds(2)),
+        Span(.milliseconds(2), .milliseconds(20)),
+      ][dice.index(below: 3)]
+    flushInterval = .milliseconds([5, 20, 200][dice.index(below: 3)])
+    tendPerThousand = [50, 500, 1_000][dice.index(below: 3)]
+    applyBatch = [1, 8, 64][dice.index(below: 3)]
+    chunkBytes = [100, 4_096][dice.index(below: 2)]
+  }
+
+  /// An election takes two rounds and two syncs; a timeout below that is no weather but a mistake.
+  private mutating func keepElectionsPossible() {
+    let round = delay.high * 2 + sync.high
+    settings.raft.electionTimeout = max(settings.raft.electionTimeout, round * 5)
+    settings.raft.heartbeatInterval = max(
+      settings.raft.heartbeatInterval, settings.raft.electionTimeout / 10)
+  }
+
+  private mutating func drawClients(_ dice: inout SplitMix64) {
+    clients = 1 + dice.index(below: 6)
+    keys = 1 + dice.index(below: 5)
+    think = Span(.zero, .milliseconds([2, 20, 100][dice.index(below: 3)]))
+    clientTimeout = .milliseconds([300, 2_000][dice.index(below: 2)])
+    valueBytes = [8, 8, 200][dice.index(below: 3)]
+  }
+
+  /// A third of the seeds have no fault at all but the network's and the disk's; the others have
+  /// a few kinds.
+  private mutating func drawFaults(_ dice: inout SplitMix64) {
+    faultInterval = Span(
+      .milliseconds(20), .milliseconds([100, 400, 1_500][dice.index(below: 3)]))
+    faultLength = Span(
+      .milliseconds(5), .milliseconds([50, 500, 3_000][dice.index(below: 3)]))
+    guard !dice.chance(1, in: 4) else { return }
+    for fault in Fault.allCases where dice.chance(1, in: 3) {
+      faultWeights[fault] = 1 + dice.next(below: 5)
+    }
+  }
+}

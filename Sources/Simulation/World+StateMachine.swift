@@ -1,0 +1,141 @@
+import KeyValue
+import Linearizability
+import Raft
+import Replica
+import Storage
+
+/// The applier and the flusher of each member.
+extension World {
+  func scheduleApply(_ member: SimulatedMember) {
+    guard !member.isApplying, !member.isRestoring, !member.applyQueue.isEmpty else { return }
+    member.isApplying = true
+    after(weather.apply.draw(&member.dice), .applyTurn(member.position, member.boot))
+  }
+
+  func applyTurn(_ member: SimulatedMember) {
+    member.isApplying = false
+    guard !member.isRestoring else { return }
+    if member.keyValue?.isFull == true { flush(member) }
+    let batch = member.applyQueue.prefix(weather.applyBatch)
+    guard let last = batch.last else { return }
+    member.applyQueue.removeFirst(batch.count)
+    var completed: [RequestID] = []
+    for entry in batch {
+      apply(entry, member, &completed)
+      guard violation == nil else { return }
+    }
+    step(member, .applied(through: last.index, completed: completed))
+    scheduleApply(member)
+  }
+
+  private func apply(
+    _ entry: Entry, _ member: SimulatedMember, _ completed: inout [RequestID]
+  ) {
+    check(checks.committed.violation(member: member.id, applies: entry.id))
+    guard let state = member.state else { preconditionFailure("\(member.name) has no state") }
+    switch entry.content {
+    case .noop:
+      member.keyValue?.skip(index: entry.index.number, term: entry.term.number)
+    case .configuration(let configuration):
+      member.keyValue?.skip(index: entry.index.number, term: entry.term.number)
+      member.appliedConfiguration = configuration
+    case .command(let bytes):
+      let envelope: CommandEnvelope
+      do throws(EnvelopeError) {
+        envelope = try CommandEnvelope(decoding: bytes)
+      } catch {
+        return fail("\(member.name) cannot read entry \(entry.index.number): \(error)")
+      }
+      do {
+        let applied = try member.keyValue?.apply(
+          index: entry.index.number, term: entry.term.number, envelope.command, reading: state)
+        if let applied { complete(envelope, applied, entry.id, member, &completed) }
+      } catch {
+        return fail("\(member.name) cannot apply entry \(entry.index.number): \(error)")
+      }
+    }
+    if let meta = member.keyValue?.meta {
+      check(checks.stateAgreement.violation(member: member.id, state: meta))
+    }
+  }
+
+  private func complete(
+    _ envelope: CommandEnvelope, _ applied: Applied, _ entry: EntryID, _ member: SimulatedMember,
+    _ completed: inout [RequestID]
+  ) {
+    let origin = envelope.origin
+    check(checks.requestFates.violation(applied: origin, in: entry))
+    guard origin.member == member.id.number, origin.boot == member.boot.number else { return }
+    let id = RequestID(origin.sequence)
+    completed.append(id)
+    guard let request = member.waiting.removeValue(forKey: id) else { return }
+    check(checks.requestFates.violation(acknowledged: origin, checks.committed))
+    let outcome = History.Outcome(applied.result)
+    reply(outcome.map(ClientAnswer.done) ?? .refused, to: request)
+  }
+
+  // MARK: The table
+
+  func flushTurn(_ member: SimulatedMember) {
+    after(weather.flushInterval, .flushTurn(member.position, member.boot))
+    guard !member.isRestoring, !member.isInstalling else { return }
+    flush(member)
+    if member.dice.chance(weather.tendPerThousand, in: 1_000) { tend(member) }
+  }
+
+  /// Writes what the store has for its table.
+  func flush(_ member: SimulatedMember) {
+    guard let state = member.state else { return }
+    do {
+      if !state.isCompactionHeld { _ = try member.keyValue?.scrub(limitRows: 16, reading: state) }
+      while let batch = member.keyValue?.takeFlushBatch(limitBytes: 64 << 10) {
+        try state.flush(batch)
+        member.keyValue?.flushed(through: batch.meta.appliedIndex)
+      }
+    } catch {
+      fail("\(member.name)'s state fails: \(error)")
+    }
+  }
+
+  private func tend(_ member: SimulatedMember) {
+    guard let state = member.state else { return }
+    let before = state.durableApplied
+    do throws(StorageError) {
+      try state.tend()
+    } catch {
+      return fail("\(member.name)'s state fails: \(error)")
+    }
+    if state.durableApplied > before { step(member, .durableApplied(state.durableApplied)) }
+  }
+
+  // MARK: An installed snapshot
+
+  func restore(_ member: SimulatedMember, _ base: LogBase) {
+    tell(member, "moves to the snapshot at \(base.last.index.number)")
+    member.isRestoring = true
+    member.applyQueue = []
+    let delay = weather.sync.draw(&member.dice)
+    after(delay, .restored(member.position, member.boot, base))
+  }
+
+  func finishRestore(_ member: SimulatedMember, _ base: LogBase) {
+    do throws(StorageError) {
+      let state = try member.store.openState()
+      member.keyValue = try state.load()
+      member.state = state
+      try member.store.removeOldGenerations()
+    } catch {
+      return fail("\(member.name) cannot open the installed snapshot: \(error)")
+    }
+    member.isRestoring = false
+    member.isInstalling = false
+    member.appliedConfiguration = base.configuration
+    if let meta = member.keyValue?.meta {
+      let found = EntryID(term: Term(meta.appliedTerm), index: LogIndex(meta.appliedIndex))
+      check(found == base.last ? nil : "\(member.name) installs another state than its log names")
+      check(checks.stateAgreement.violation(member: member.id, state: meta))
+    }
+    step(member, .restored(base))
+    scheduleApply(member)
+  }
+}

@@ -1,0 +1,138 @@
+import Raft
+import Replica
+import Storage
+
+/// Moving a core, and doing what it asks.
+extension World {
+  func wake(_ member: SimulatedMember) {
+    member.wakeScheduled = .distantFuture
+    guard member.isRunning else { return }
+    if member.wakeAt <= now { step(member, .timer) } else { scheduleWake(member) }
+  }
+
+  func step(_ member: SimulatedMember, _ event: ReplicaEvent) {
+    guard violation == nil, member.isRunning else { return }
+    let input = ReplicaInput(now: member.clock.local(at: now), event: event)
+    guard let effects = member.core?.step(input, &member.standing) else { return }
+    carryOut(effects, member)
+    if let marks = member.marks {
+      check(checks.neverBack.violation(member: member.id, marks))
+    }
+  }
+
+  private func carryOut(_ effects: ReplicaEffects, _ member: SimulatedMember) {
+    for write in effects.writes { queueWrite(write, member) }
+    observe(effects.notes, member)
+    observeCommit(member)
+    for envelope in effects.sends { transmit(envelope, from: member) }
+    if !effects.writes.isEmpty { startWrites(member) }
+    if let base = effects.restore { restore(member, base) }
+    if !effects.apply.isEmpty {
+      member.applyQueue += effects.apply
+      scheduleApply(member)
+    }
+    for fetch in effects.fetches {
+      let delay = weather.sync.draw(&member.dice)
+      after(delay, .fetched(member.position, member.boot, fetch))
+    }
+    for request in effects.snapshots { openStream(request, from: member) }
+    for answer in effects.answers { take(answer, member) }
+    if let view = effects.quorum {
+      member.quorumView = view
+      tell(member, "hears \(view.current.heard) of \(view.current.voters)")
+    }
+    member.wakeAt = member.clock.world(when: effects.wakeAt)
+    scheduleWake(member)
+  }
+
+  private func scheduleWake(_ member: SimulatedMember) {
+    guard member.wakeAt < member.wakeScheduled else { return }
+    member.wakeScheduled = max(member.wakeAt, now)
+    queue.push(.wake(member.position, member.boot), at: member.wakeScheduled)
+  }
+
+  // MARK: What the checks see
+
+  private func observe(_ notes: [ReplicaNote], _ member: SimulatedMember) {
+    for note in notes {
+      guard case .raft(let note) = note else { continue }
+      switch note {
+      case .becameLeader(let term):
+        counts.elections += 1
+        tell(member, "leads term \(term.number)")
+        check(checks.electionSafety.violation(leader: member.id, term: term))
+        check(checks.committed.violation(leader: member.id, term: term, log: member.log))
+        observeMembership(member)
+      case .configurationChanged(let configuration, let index):
+        counts.configurationChanges += 1
+        // Whom it pings has changed: it takes a while until it hears them.
+        member.undisturbedSince = now
+        tell(member, "configuration at \(index.number): \(text(configuration))")
+        observeMembership(member)
+      case .logTruncated(let index):
+        tell(member, "truncates its log after \(index.number)")
+        observeMembership(member)
+      case .becameFollower(let term, let leader):
+        tell(member, "follows \(leader.map(text) ?? "nobody") in term \(term.number)")
+      case .becamePreCandidate(let term):
+        tell(member, "asks for pre-votes in term \(term.number)")
+      case .becameCandidate(let term): tell(member, "stands for term \(term.number)")
+      case .committed(let index): tell(member, "commits \(index.number)")
+      case .transferStarted(let target): tell(member, "hands over to \(text(target))")
+      case .transferEnded: tell(member, "hand-over ended")
+      case .steppedDown(.quorumLost): tell(member, "steps down: quorum lost")
+      case .steppedDown(.removed): tell(member, "steps down: removed")
+      }
+    }
+  }
+
+  private func observeMembership(_ member: SimulatedMember) {
+    guard let configuration = member.core?.configuration, !member.isInstalling else { return }
+    check(
+      checks.membershipFold.violation(
+        member: member.id, inForce: configuration, log: member.log))
+  }
+
+  /// A commit index that is news to the world is on enough disks.
+  private func observeCommit(_ member: SimulatedMember) {
+    let index = member.standing.commitIndex
+    let isNews = index > checks.committed.lastIndex
+    check(
+      checks.committed.violation(
+        member: member.id, commits: index, log: member.log, at: now))
+    guard isNews, violation == nil else { return }
+    let entry = checks.committed.last
+    check(
+      checks.majorityDurability.violation(committed: entry, in: member.log.configuration) { id in
+        positionOf[id].map { members[$0].durableLog.covers(entry) } ?? false
+      })
+  }
+
+  /// A message leaves: it must be true after any crash.
+  func observePromise(_ message: Message, to: MemberID, _ member: SimulatedMember) {
+    check(
+      checks.durablePromises.violation(
+        member: member.id, message: message, to: to, hardState: member.durableState,
+        log: member.durableLog))
+    let candidate: MemberID
+    switch message.body {
+    case .voteReply(VoteReply(granted: true)): candidate = to
+    case .requestVote: candidate = member.id
+    case .voteReply, .preVote, .preVoteReply, .appendEntries, .appendReply, .heartbeat,
+      .heartbeatReply, .installSnapshot, .timeoutNow, .readIndex, .readIndexReply:
+      return
+    }
+    check(
+      checks.oneVoteATerm.violation(
+        voter: member.id, incarnation: member.incarnation, term: message.term,
+        candidate: candidate))
+  }
+
+  func text(_ id: MemberID) -> String {
+    positionOf[id].map { members[$0].name } ?? String(id.number, radix: 16)
+  }
+
+  func text(_ configuration: Configuration) -> String {
+    configuration.members.map { "\(text($0.id)) \($0.role)" }.joined(separator: ", ")
+  }
+}

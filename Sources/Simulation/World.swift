@@ -1,0 +1,201 @@
+import KeyValue
+import Linearizability
+import Raft
+import Replica
+import Storage
+import Wire
+
+/// Many members on virtual time: the product's own cores, stores and frames, and a world that
+/// loses, delays, stops and forgets as the weather has it.
+///
+/// Everything happens in `run`, one event after the other; nothing else moves the clock.
+final class World {
+  let seed: UInt64
+  var weather: Weather
+  let cluster: InitialCluster
+  /// The initial members, then those that may join.
+  let members: [SimulatedMember]
+  let positionOf: [MemberID: Int]
+
+  private(set) var now = Instant.zero
+  private(set) var events = 0
+  var queue = EventQueue()
+  var network: Network
+  var clients: [SimulatedClient] = []
+  var history = History(initialRevision: 1)
+  var streams: [SnapshotStream?] = []
+  var checks = Checks()
+  var counts = Counts()
+
+  /// Separate dice, so that one more draw for the network does not change what clients do.
+  var networkDice: SplitMix64
+  var weatherDice: SplitMix64
+
+  /// Whether clients ask and the weather changes.
+  var isCalm = true
+  /// What went wrong first; nothing happens afterwards.
+  private(set) var violation: String?
+  /// Takes the trace, a line at a time; `nil`: none is made.
+  var trace: ((String) -> Void)?
+  /// Also what passes between the members, not only the story.
+  var tracesMessages = true
+
+  /// What happened, for reports.
+  struct Counts {
+    var elections = 0
+    var crashes = 0
+    var snapshots = 0
+    var acknowledged = 0
+    var refused = 0
+    var unknown = 0
+    var configurationChanges = 0
+  }
+
+  init(seed: UInt64, weather: Weather, spareMembers: Int = 0) {
+    self.seed = seed
+    self.weather = weather
+    var dice = SplitMix64(seed: seed)
+    networkDice = SplitMix64(seed: dice.next())
+    weatherDice = SplitMix64(seed: dice.next())
+    func list(_ numbers: ClosedRange<Int>) -> InitialCluster {
+      do {
+        return try InitialCluster(
+          token: "simulation",
+          members: numbers.map { (name: "m\($0)", peerURLs: ["http://m\($0):2380"]) })
+      } catch {
+        preconditionFailure("the simulated list is refused: \(error)")
+      }
+    }
+    let count = weather.members + spareMembers
+    cluster = list(1...weather.members)
+    network = Network(count: count)
+    let everyone = list(1...count)
+    var built: [SimulatedMember] = []
+    for position in 0..<count {
+      guard let member = everyone.member(named: "m\(position + 1)") else {
+        preconditionFailure("m\(position + 1) is not in its own list")
+      }
+      let identity = Identity(
+        cluster: cluster.clusterID.number, member: member.id, name: member.name,
+        incarnation: Incarnation(dice.next() | 1))
+      let drift = Int64(dice.next(below: 2 * weather.driftMillionths + 1))
+      let clock = MemberClock(
+        offset: Int64(dice.next(below: 3_600_000_000_000)),
+        driftMillionths: drift - Int64(weather.driftMillionths))
+      built.append(
+        SimulatedMember(
+          position: position, member: member, isInitial: position < weather.members,
+          store: MemoryStore(identity: identity), clock: clock, count: count,
+          dice: SplitMix64(seed: dice.next())))
+    }
+    members = built
+    positionOf = Dictionary(uniqueKeysWithValues: built.map { ($0.id, $0.position) })
+    clients = (0..<weather.clients).map { _ in
+      SimulatedClient(
+        dice: SplitMix64(seed: dice.next()), lastSeen: Array(repeating: nil, count: weather.keys))
+    }
+  }
+
+  // MARK: Time
+
+  func after(_ delay: Duration, _ event: Event) { queue.push(event, at: now + delay) }
+
+  /// Starts every initial member and the handshakes.
+  func begin() {
+    for member in members where member.isInitial { start(member) }
+    queue.push(.connectTurn, at: now)
+    after(weather.settings.raft.electionTimeout, .inspection)
+  }
+
+  /// Lets events happen until the condition holds, nothing is left, something is violated, the
+  /// instant has come or `limit` events have passed. Whether the condition holds.
+  @discardableResult
+  func run(until end: Instant, limit: Int = .max, _ condition: () -> Bool = { false }) -> Bool {
+    var left = limit
+    while violation == nil {
+      if condition() { return true }
+      guard left > 0, let next = queue.next, next <= end, let (at, event) = queue.pop() else {
+        break
+      }
+      precondition(at >= now, "time goes back from \(now) to \(at)")
+      now = at
+      left -= 1
+      events += 1
+      happen(event)
+    }
+    if violation == nil && end > now && left > 0 && end < .distantFuture { now = end }
+    return condition()
+  }
+
+  // MARK: What goes wrong, what is told
+
+  func check(_ finding: @autoclosure () -> String?) {
+    guard violation == nil, let finding = finding() else { return }
+    violation = finding
+    tell(nil, "violation: \(finding)")
+  }
+
+  func fail(_ sentence: String) { check(sentence) }
+
+  /// One line of the trace: the instant in microseconds, who, what.
+  func tell(_ member: SimulatedMember?, _ text: @autoclosure () -> String) {
+    guard let trace else { return }
+    trace("\(now.nanoseconds / 1_000) \(member?.name ?? "world") \(text())")
+  }
+
+  /// One line about what passes between members.
+  func tellMessage(_ text: @autoclosure () -> String) {
+    guard tracesMessages, let trace else { return }
+    trace("\(now.nanoseconds / 1_000) \(text())")
+  }
+
+  // MARK: One event
+
+  private func happen(_ event: Event) {
+    switch event {
+    case .packet(let packet): deliver(packet)
+    case .connectTurn: connectAll()
+    case .streamTurn(let number): advanceStream(number)
+    case .clientTurn(let client): ask(client)
+    case .answer(let client, let attempt, let answer): take(answer, client, attempt)
+    case .clientTimeout(let client, let attempt): take(.unknown, client, attempt)
+    case .weatherTurn: changeWeather()
+    case .healLinks: healLinks()
+    case .restart(let position): restart(members[position])
+    case .resume(let position): resume(members[position])
+    case .diskCalm(let position): members[position].diskSlowness = 1
+    case .inspection: inspectQuorumRule()
+    case .request(let request): arrive(request, event)
+    case .wake(let position, let boot), .diskDone(let position, let boot),
+      .fetched(let position, let boot, _), .applyTurn(let position, let boot),
+      .restored(let position, let boot, _), .flushTurn(let position, let boot),
+      .drain(let position, let boot), .sessionBroken(let position, let boot, _, _),
+      .streamEnded(let position, let boot, _, _):
+      let member = members[position]
+      guard member.boot == boot, member.isUp else { return }
+      if member.isPaused { return member.backlog.append(event) }
+      happen(event, to: member)
+    }
+  }
+
+  /// An event of a member's present boot, while it is not paused.
+  func happen(_ event: Event, to member: SimulatedMember) {
+    switch event {
+    case .wake: wake(member)
+    case .diskDone: finishWrites(member)
+    case .fetched(_, _, let fetch): readLog(member, fetch)
+    case .applyTurn: applyTurn(member)
+    case .restored(_, _, let base): finishRestore(member, base)
+    case .flushTurn: flushTurn(member)
+    case .drain: drain(member)
+    case .sessionBroken(_, _, let peer, let peerBoot): breakSession(member, peer, peerBoot)
+    case .streamEnded(_, _, let request, let outcome):
+      step(member, .snapshotSent(request, outcome))
+    case .packet(let packet): receive(packet, member)
+    case .request(let request): admit(request, member)
+    case .connectTurn, .streamTurn, .clientTurn, .answer, .clientTimeout, .weatherTurn,
+      .healLinks, .restart, .resume, .diskCalm, .inspection:
+      preconditionFailure("\(event) happens to no member")
+    }
+  }
+}

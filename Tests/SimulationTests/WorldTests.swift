@@ -1,0 +1,79 @@
+import Raft
+import Testing
+
+@testable import Simulation
+
+/// What stands around the members.
+@Suite struct WorldTests {
+  @Test func `events come by instant, then in the order of asking`() {
+    var queue = EventQueue()
+    var dice = SplitMix64(seed: 4)
+    var asked: [(at: UInt64, number: Int)] = []
+    for number in 0..<500 {
+      let at = dice.next(below: 40)
+      asked.append((at, number))
+      queue.push(.restart(number), at: Instant(nanoseconds: Int64(at)))
+    }
+    asked.sort { ($0.at, $0.number) < ($1.at, $1.number) }
+    for expected in asked {
+      guard let (at, event) = queue.pop(), case .restart(let number) = event else {
+        Issue.record("the queue is empty too early")
+        return
+      }
+      #expect(at.nanoseconds == Int64(expected.at) && number == expected.number)
+    }
+    #expect(queue.pop() == nil)
+  }
+
+  @Test(arguments: [-500, -1, 0, 1, 500] as [Int64])
+  func `a clock's alarm is never early and late by no more than a tick`(drift: Int64) {
+    let clock = MemberClock(offset: 3_599_123_456_789, driftMillionths: drift)
+    var dice = SplitMix64(seed: UInt64(drift + 1_000))
+    for _ in 0..<1_000 {
+      let world = Instant(nanoseconds: Int64(dice.next(below: 3_600_000_000_000)))
+      let local = clock.local(at: world)
+      let alarm = clock.world(when: local)
+      #expect(clock.local(at: alarm) >= local)
+      #expect(alarm <= world)
+      #expect(world - alarm <= .nanoseconds(2))
+    }
+  }
+
+  @Test func `the shapes of a partition`() {
+    var network = Network(count: 5)
+    func reach(_ from: Int) -> [Int] { (0..<5).filter { network.isOpen(from, $0) } }
+    network.bridge(2, at: .zero)
+    #expect(
+      (0..<5).map(reach) == [[0, 1, 2], [0, 1, 2], [0, 1, 2, 3, 4], [2, 3, 4], [2, 3, 4]])
+    network.heal(at: .zero)
+    network.ring(at: .zero)
+    #expect((0..<5).map(reach) == [[0, 1, 4], [0, 1, 2], [1, 2, 3], [2, 3, 4], [0, 3, 4]])
+    network.heal(at: .zero)
+    #expect(network.isWhole)
+    network.set(1, 3, isCut: true, at: .zero)
+    #expect(!network.isOpen(1, 3) && network.isOpen(3, 1) && !network.isOpenBothWays(1, 3))
+  }
+
+  @Test func `a shadow log follows writes, cuts and installations`() {
+    let base = LogBase(last: .zero, configuration: Configuration(members: []))
+    var log = ShadowLog(base: base)
+    func write(_ change: (inout StorageWrite) -> Void) {
+      var write = StorageWrite(ticket: WriteTicket(1))
+      change(&write)
+      log.take(write)
+    }
+    func id(_ index: UInt64, _ term: UInt64) -> EntryID {
+      EntryID(term: Term(term), index: LogIndex(index))
+    }
+    write { $0.entries = (1...4).map { Entry(id: id($0, 1), content: .noop) } }
+    write { $0.entries = [Entry(id: id(3, 2), content: .noop)] }
+    #expect(log.lastIndex == LogIndex(3))
+    #expect(log.covers(id(3, 2)) && !log.covers(id(4, 1)) && !log.covers(id(3, 1)))
+    write { $0.cut = LogBase(last: id(2, 1), configuration: base.configuration) }
+    #expect(log.id(at: LogIndex(1)) == nil && log.id(at: LogIndex(2)) == id(2, 1))
+    write { $0.install = LogBase(last: id(3, 2), configuration: base.configuration) }
+    #expect(log.lastIndex == LogIndex(3) && log.base.last == id(3, 2))
+    write { $0.install = LogBase(last: id(9, 3), configuration: base.configuration) }
+    #expect(log.lastIndex == LogIndex(9) && log.covers(id(9, 3)))
+  }
+}
