@@ -63,6 +63,8 @@ struct Applier {
   /// Entries between two publications of the root.
   private static let stride = 256
   private static let flushLimitBytes = 4 << 20
+  /// The overlay is bounded far below it.
+  private static let lastFlushLimitBytes = 1 << 32
   private static let scrubLimitRows = 1_000
 
   init(me: MemberID, boot: Boot, start: Flusher.Adopted, out: Outlets) {
@@ -258,7 +260,7 @@ struct Applier {
 
   /// The last job: everything that was applied goes to the flusher.
   mutating func close() {
-    if let batch = isFlushing ? nil : store.takeFlushBatch(limitBytes: .max) {
+    if let batch = isFlushing ? nil : store.takeFlushBatch(limitBytes: Self.lastFlushLimitBytes) {
       out.flush(.flush(batch))
     }
     reader.close()

@@ -32,12 +32,16 @@ final class MemberThreads: Sendable {
     metrics: Metrics, fate: Fate
   ) {
     let (log, apply, flush, read, snapshot) = (log, apply, flush, read, snapshot)
+    // A thread keeps what its closures hold for as long as it runs.
+    let adopted = Parcel(opened.adopted)
+    let (store, state, reader) = (opened.store, opened.state, opened.adopted.reader)
+    let me = opened.identity.member
     log.run(
-      start: { LogThread(store: opened.store.value, door: door, metrics: metrics, fate: fate) },
+      start: { LogThread(store: store.value, door: door, metrics: metrics, fate: fate) },
       work: { $0.work($1) }, end: { $0.close() })
     flush.run(
       start: {
-        Flusher(state: opened.state, door: door, fate: fate) { apply.post(.flushed($0)) }
+        Flusher(state: state, door: door, fate: fate) { apply.post(.flushed($0)) }
       },
       work: { $0.work($1) }, end: { $0.close() })
     let outlets = Applier.Outlets(
@@ -45,14 +49,12 @@ final class MemberThreads: Sendable {
       log: { log.post($0) }, flush: { flush.post($0) }, snapshots: { snapshot.post($0) },
       reads: { read.post($0) }, back: { apply.post($0) })
     apply.run(
-      start: {
-        Applier(me: opened.identity.member, boot: boot, start: opened.adopted, out: outlets)
-      },
+      start: { Applier(me: me, boot: boot, start: adopted.take(), out: outlets) },
       work: { $0.work($1) }, end: { $0.close() })
     let answers = ReadAnswers(board: board, metrics: metrics)
     read.run(
       start: {
-        RowReaderThread(reader: opened.adopted.reader, answers: answers, fate: fate) {
+        RowReaderThread(reader: reader, answers: answers, fate: fate) {
           log.post($0)
         }
       },
