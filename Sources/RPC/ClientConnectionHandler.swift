@@ -12,6 +12,7 @@ final class ClientConnectionHandler: ChannelInboundHandler {
   /// nil until the channel is the one that the connection uses.
   private weak var connection: RPCConnection?
   private var state = ConnectionState.ready
+  private var hasSpoken = false
   private var keepAlive: KeepAlive?
   private var closeReason = "the server closed the connection"
 
@@ -31,27 +32,28 @@ final class ClientConnectionHandler: ChannelInboundHandler {
     connection?.become(new)
   }
 
-  func channelActive(context: ChannelHandlerContext) {
-    if let interval = settings.keepAliveInterval {
-      let frame = HTTP2Frame(
-        streamID: .rootStream, payload: .ping(HTTP2PingData(withInteger: 1), ack: false))
-      let keepAlive = KeepAlive(
-        eventLoop: context.eventLoop, interval: interval, timeout: settings.keepAliveTimeout,
-        ping: { [unowned self] in context.writeAndFlush(wrapOutboundOut(frame), promise: nil) },
-        giveUp: { [unowned self] in
-          closeReason = "the server no longer answers"
-          context.close(promise: nil)
-        })
-      keepAlive.start()
-      self.keepAlive = keepAlive
-    }
-    context.fireChannelActive()
+  private func spoke(_ context: ChannelHandlerContext) {
+    guard !hasSpoken else { return }
+    hasSpoken = true
+    ready.succeed()
+    guard let interval = settings.keepAliveInterval else { return }
+    let frame = HTTP2Frame(
+      streamID: .rootStream, payload: .ping(HTTP2PingData(withInteger: 1), ack: false))
+    let keepAlive = KeepAlive(
+      eventLoop: context.eventLoop, interval: interval, timeout: settings.keepAliveTimeout,
+      ping: { [unowned self] in context.writeAndFlush(wrapOutboundOut(frame), promise: nil) },
+      giveUp: { [unowned self] in
+        closeReason = "the server no longer answers"
+        context.close(promise: nil)
+      })
+    keepAlive.start()
+    self.keepAlive = keepAlive
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     switch unwrapInboundIn(data).payload {
     case .settings(.settings):
-      ready.succeed()
+      spoke(context)
     case .goAway(_, let code, let text):
       if code != .noError {
         let words = text.map { String(buffer: $0) } ?? ""
@@ -70,7 +72,8 @@ final class ClientConnectionHandler: ChannelInboundHandler {
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    if let failure = event as? ConnectFailure {
+    // The time-out may fire before whoever waits has taken note that the server spoke.
+    if let failure = event as? ConnectFailure, !hasSpoken {
       ready.fail(failure)
       context.close(promise: nil)
     }

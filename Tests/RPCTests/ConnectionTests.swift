@@ -160,8 +160,8 @@ import Testing
 
   @Test func `a client that no longer answers is dropped`() async throws {
     var settings = ServerSettings()
-    settings.keepAliveInterval = .milliseconds(300)
-    settings.keepAliveTimeout = .milliseconds(300)
+    settings.keepAliveInterval = .seconds(1)
+    settings.keepAliveTimeout = .seconds(1)
     let stub = try await Stub.start(settings)
     let connection = try await stub.connect()
     let raw = try await RawPeer.connect(port: stub.port)
@@ -177,8 +177,8 @@ import Testing
   @Test func `a server that no longer answers is given up`() async throws {
     let listener = try await RawPeer.listen { Frames.parse($0).count == 1 ? Frames.settings : [] }
     var settings = ClientSettings()
-    settings.keepAliveInterval = .milliseconds(300)
-    settings.keepAliveTimeout = .milliseconds(300)
+    settings.keepAliveInterval = .seconds(1)
+    settings.keepAliveTimeout = .seconds(1)
     let connection = try await RPCConnection.connect(
       host: "127.0.0.1", port: listener.localAddress!.port!, settings: settings,
       on: MultiThreadedEventLoopGroup.singleton.next())

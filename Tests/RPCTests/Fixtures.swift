@@ -50,7 +50,9 @@ struct Stub {
     _ settings: ClientSettings = ClientSettings(),
     onStateChange: @escaping @Sendable (ConnectionState) -> Void = { _ in }
   ) async throws -> RPCConnection {
-    try await RPCConnection.connect(
+    var settings = settings
+    settings.connectTimeout = .seconds(30)
+    return try await RPCConnection.connect(
       host: "127.0.0.1", port: port, settings: settings,
       on: MultiThreadedEventLoopGroup.singleton.next(), onStateChange: onStateChange)
   }

@@ -55,7 +55,7 @@ import Testing
 
   @Test func `an idle connection is closed, and one that chose no protocol too`() async throws {
     var settings = ServerSettings()
-    settings.idleLimit = .milliseconds(500)
+    settings.idleLimit = .seconds(2)
     let stub = try await Stub.start(settings)
     let silent = try await RawPeer.connect(port: stub.port)
     let idle = try await RawPeer.connect(port: stub.port)
