@@ -76,8 +76,8 @@ public struct KVService: Hashable, Sendable {
   private func txn(
     _ message: EtcdTxnRequest, _ maxStaleness: String?, size: Int
   ) throws(EtcdStatus) -> Plan {
-    let request = try TxnRequest(message)
     let limit = limits.transactionOperations
+    let request = try TxnRequest(message, operationsLimit: limit)
     try checked { () throws(RequestError) in try request.validate(limitOperations: limit) }
     guard request.isReadOnly else {
       try checkSize(size)
@@ -123,14 +123,6 @@ public struct KVService: Hashable, Sendable {
 
   private func checkSize(_ bytes: Int) throws(EtcdStatus) {
     guard bytes <= limits.requestBytes else { throw .requestTooLarge }
-  }
-
-  private func checked(_ validate: () throws(RequestError) -> Void) throws(EtcdStatus) {
-    do {
-      try validate()
-    } catch {
-      throw EtcdStatus(error)
-    }
   }
 
   private func consistency(

@@ -106,23 +106,52 @@ extension EtcdStatus {
 }
 
 extension TxnRequest {
-  init(_ message: EtcdTxnRequest) throws(EtcdStatus) {
+  /// Checks what it takes over as it goes, in etcd's order (etcd key.go `checkTxnRequest`): of two
+  /// faults the same one is told. What remains for `validate` is that no key is written twice.
+  init(_ message: EtcdTxnRequest, operationsLimit: Int) throws(EtcdStatus) {
     self.init()
+    let operations = max(message.compare.count, message.success.count, message.failure.count)
+    guard operations <= operationsLimit else { throw .tooManyOperations }
+    for compare in message.compare where compare.key.isEmpty { throw .keyNotProvided }
     for compare in message.compare { compares.append(try Compare(compare)) }
-    for step in message.success { success.append(try Operation(step)) }
-    for step in message.failure { failure.append(try Operation(step)) }
+    let left = operationsLimit - operations
+    for step in message.success {
+      success.append(try Operation(step, operationsLimit: left))
+    }
+    for step in message.failure {
+      failure.append(try Operation(step, operationsLimit: left))
+    }
   }
 }
 
 extension KeyValue.Operation {
-  init(_ message: EtcdRequestOp) throws(EtcdStatus) {
+  init(_ message: EtcdRequestOp, operationsLimit: Int) throws(EtcdStatus) {
     switch message.request {
-    case .requestRange(let range): self = .range(try RangeRequest(range))
-    case .requestPut(let put): self = .put(PutRequest(put))
-    case .requestDeleteRange(let deletion): self = .deleteRange(DeleteRangeRequest(deletion))
-    case .requestTxn(let txn): self = .txn(try TxnRequest(txn))
+    case .requestRange(let message):
+      let range = try RangeRequest(message)
+      try checked { () throws(RequestError) in try range.validate() }
+      self = .range(range)
+    case .requestPut(let message):
+      let put = PutRequest(message)
+      try checked { () throws(RequestError) in try put.validate() }
+      self = .put(put)
+    case .requestDeleteRange(let message):
+      let deletion = DeleteRangeRequest(message)
+      try checked { () throws(RequestError) in try deletion.validate() }
+      self = .deleteRange(deletion)
+    case .requestTxn(let message):
+      self = .txn(try TxnRequest(message, operationsLimit: operationsLimit))
     // etcd has no better word for a step that is none.
     case nil: throw .keyNotFound
     }
+  }
+}
+
+/// Gives a request's fault etcd's code and text.
+func checked(_ validate: () throws(RequestError) -> Void) throws(EtcdStatus) {
+  do {
+    try validate()
+  } catch {
+    throw EtcdStatus(error)
   }
 }

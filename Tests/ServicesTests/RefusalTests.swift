@@ -82,6 +82,22 @@ import Testing
     #expect(refusal(.txn, EtcdTxnRequest.make { $0.failure = full + [put(128)] }) == status)
   }
 
+  /// Found by comparing with etcd: of several faults the one that etcd meets first is told.
+  @Test func `of two faults in a transaction the first one, as etcd looks`() {
+    let many = (0..<129).map { put(UInt8($0)) }
+    let none = EtcdRequestOp()
+    let inner = EtcdRequestOp.make { $0.requestTxn = .make { $0.success = many } }
+    #expect(refusal(.txn, EtcdTxnRequest.make { $0.success = many + [none] }) == .tooManyOperations)
+    #expect(
+      refusal(.txn, EtcdTxnRequest.make { $0.success = [inner, none] }) == .tooManyOperations)
+    #expect(refusal(.txn, EtcdTxnRequest.make { $0.success = [none, inner] }) == .keyNotFound)
+    let keyless = EtcdTxnRequest.make {
+      $0.compare = [EtcdCompare()]
+      $0.success = [none]
+    }
+    #expect(refusal(.txn, keyless) == .keyNotProvided)
+  }
+
   /// etcd key.go `checkIntervals`.
   @Test func `a key written twice on one way`() {
     let status = EtcdStatus(
