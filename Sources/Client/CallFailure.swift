@@ -37,6 +37,6 @@ public enum ClientError: Error, Hashable, Sendable {
   case server(CallFailure)
   /// None of the endpoints could be reached. Nothing was sent.
   case unreachable([CallFailure])
-  /// The time for a read was up.
+  /// The time was up, and nothing was done: of a read, or of a write that never left.
   case timedOut(CallFailure)
 }

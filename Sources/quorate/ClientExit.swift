@@ -23,7 +23,7 @@ enum ClientExit: Int32, CaseIterable {
   case noSpace = 15
   /// The member is starting or stopping.
   case notServing = 16
-  /// The time for a read was up.
+  /// The time was up, for a read or for a write that was never sent.
   case timedOut = 17
   case badArguments = 128
 }

@@ -93,6 +93,10 @@ import Testing
     rule: .outcomeUnknown, hasNoEffect: false, evidence: "appended", stillWorks: "reads",
     nextStep: "read")
 
+  /// A port that no server is given (RFC 1078). A port that a stopped server had might soon be
+  /// another test's.
+  private static let nobody = try! Endpoint("127.0.0.1:1")
+
   enum RPCName: CaseIterable, Sendable {
     case range, put, deleteRange, txn, readOnlyTxn, compact, memberList
 
@@ -172,7 +176,9 @@ import Testing
     let ended = try await outcome(of: name, .isSilent, timeout: .milliseconds(300))
     #expect(ended.second == 0)
     switch ended.error {
-    case .timedOut: #expect(name.isRead)
+    // On a machine so busy that the time was up before the call left, a write did nothing.
+    case .timedOut(let failure):
+      #expect(name.isRead || (failure.delivery == .neverSent && ended.first == 0))
     case .outcomeUnknown: #expect(!name.isRead)
     case .refused, .server, .unreachable, nil:
       Issue.record("\(name) ended with \(String(describing: ended.error))")
@@ -191,10 +197,8 @@ import Testing
 
   @Test(arguments: RPCName.allCases)
   func `an endpoint where nobody listens is passed over`(name: RPCName) async throws {
-    let gone = try await StubMember(.answers)
-    await gone.stop()
     let here = try await StubMember(.answers)
-    let client = EtcdClient(endpoints: [gone.endpoint, here.endpoint])
+    let client = EtcdClient(endpoints: [Self.nobody, here.endpoint])
     try await call(name, client)
     // The next call begins where the last one was answered.
     try await call(name, client)
@@ -204,9 +208,7 @@ import Testing
   }
 
   @Test func `when nobody listens anywhere, nothing was sent`() async throws {
-    let gone = try await StubMember(.answers)
-    await gone.stop()
-    let client = EtcdClient(endpoints: [gone.endpoint])
+    let client = EtcdClient(endpoints: [Self.nobody])
     let error = await #expect(throws: ClientError.self) { try await client.put("k", "v") }
     guard case .unreachable(let failures) = error else {
       Issue.record("ended with \(String(describing: error))")
