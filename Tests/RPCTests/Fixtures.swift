@@ -19,10 +19,14 @@ struct Stub {
 
   let server: RPCServer
   let waiting: Waiting
+  let group: any EventLoopGroup
 
   var port: Int { server.address.port! }
 
-  static func start(_ settings: ServerSettings = ServerSettings()) async throws -> Stub {
+  static func start(
+    _ settings: ServerSettings = ServerSettings(),
+    group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup
+  ) async throws -> Stub {
     let waiting = Waiting()
     let server = try await RPCServer.start(
       host: "127.0.0.1", port: 0, settings: settings, methods: methods(waiting),
@@ -42,8 +46,8 @@ struct Stub {
         default:
           call.answer(HTTPResponse(status: 404, "no \(request.path) \(request.query ?? "-")\n"))
         }
-      }, group: .singletonMultiThreadedEventLoopGroup)
-    return Stub(server: server, waiting: waiting)
+      }, group: group)
+    return Stub(server: server, waiting: waiting, group: group)
   }
 
   func connect(
@@ -54,7 +58,7 @@ struct Stub {
     settings.connectTimeout = .seconds(30)
     return try await RPCConnection.connect(
       host: "127.0.0.1", port: port, settings: settings,
-      on: MultiThreadedEventLoopGroup.singleton.next(), onStateChange: onStateChange)
+      on: group.next(), onStateChange: onStateChange)
   }
 
   func stop() async {

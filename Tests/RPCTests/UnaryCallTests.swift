@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 @Suite struct `Unary calls` {
-  @Test(arguments: [0, 1, 300, 70_000, 270_000, 1_500_000])
+  @Test(arguments: [0, 1, 300, 70_000, 400_000])
   func `an answer comes back whole`(size: Int) async throws {
     let stub = try await Stub.start()
     let connection = try await stub.connect()
@@ -72,7 +72,7 @@ import Testing
     let stub = try await Stub.start(settings)
     let connection = try await stub.connect()
     #expect(await connection.call(Stub.echo, Array(repeating: 0, count: 1_000)).status == .ok)
-    for size in [1_001, 5_000_000] {
+    for size in [1_001, 400_000] {
       let outcome = await connection.call(Stub.echo, Array(repeating: 0, count: size))
       let text = "grpc: received message larger than max (\(size) vs. 1000)"
       #expect(outcome.status == RPCStatus(.resourceExhausted, text))
