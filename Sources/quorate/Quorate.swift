@@ -10,7 +10,7 @@ struct Quorate: AsyncParsableCommand {
     subcommands: [
       GetCommand.self, PutCommand.self, DelCommand.self, TxnCommand.self, CompactionCommand.self,
       EndpointCommand.self, MemberCommand.self, ServerCommand.self, LabCommand.self,
-      VersionCommand.self,
+      SimulateCommand.self, VersionCommand.self,
       CompletionCommand.self,
     ])
 
