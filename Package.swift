@@ -96,11 +96,16 @@ let package = Package(
     suite("LinearizabilityTests", ["Linearizability"]),
     suite("StorageTests", ["Storage", "Raft", "KeyValue", "Checksum", "CSQLite"]),
     suite("SimulationTests", ["Simulation", "Raft", "KeyValue", "Replica", "Linearizability"]),
-    suite("TransportTests", ["Transport", "Wire", "Raft"] + nio),
+    suite("TransportTests", ["Transport", "Wire", "Raft", "Replica"] + nio),
     suite("ServicesTests", ["Services", "EtcdAPI", "KeyValue", "Replica", "Raft"]),
     suite(
       "RPCTests", ["RPC", .product(name: "NIOHPACK", package: "swift-nio-http2")] + nio),
-    suite("ServerTests", ["Server", "Client", "EtcdAPI"]),
+    suite(
+      "ServerTests",
+      [
+        "Server", "Client", "EtcdAPI", "Services", "Replica", "Raft", "Storage",
+        .product(name: "Logging", package: "swift-log"),
+      ] + nio),
     suite("ClientTests", ["Client", "EtcdAPI", "RPC"] + nio),
     suite("quorateTests", ["quorate", "Client", "EtcdAPI"]),
     suite("LabTests", ["Lab", "Client"]),

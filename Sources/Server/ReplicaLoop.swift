@@ -68,6 +68,8 @@ final class ReplicaLoop {
   private var drained: [() -> Void] = []
   private(set) var isShuttingDown = false
   private(set) var hasDrained = false
+  /// Nothing moves any more: without a replica nobody would say when to wake next.
+  private var isStopped = false
 
   /// *Precondition*: called on `loop`.
   init(
@@ -118,6 +120,7 @@ final class ReplicaLoop {
 
   /// Takes everything that waits: completions first, for they make room.
   func drain() {
+    guard !isStopped else { return }
     for completion in door.completions.drain() { take(completion) }
     var proposals: [ProposalRequest] = []
     var reads: [ReadRequest] = []
@@ -238,6 +241,7 @@ final class ReplicaLoop {
 
   /// Hands over what the batch has brought: one wake-up for each thread, one write a socket.
   func endBatch() {
+    guard !isStopped else { return }
     handOverWrites()
     handOverCommitted()
     transport.flush()
@@ -257,7 +261,7 @@ final class ReplicaLoop {
 
   /// A timer that rings early is harmless, so it is only moved forward.
   private func setTimer() {
-    guard wakeAt < timerAt else { return }
+    guard !isStopped, wakeAt < timerAt else { return }
     timer?.cancel()
     timerAt = wakeAt
     let wait = max(wakeAt - MonotonicClock.now(), .zero)
@@ -293,6 +297,7 @@ final class ReplicaLoop {
 
   /// Stops moving: no timer, no peer.
   func stop() {
+    isStopped = true
     timer?.cancel()
     spaceWatch?.cancel()
     transport.stop()

@@ -22,8 +22,6 @@ public enum ServerExit: Error, Equatable, Sendable {
   case diskFailed(file: String, reason: String)
   /// A file, log entry or snapshot is of a format this version does not know.
   case unknownFormat(what: String)
-  /// A peer URL leads to a member that is not the one `--initial-cluster` names there.
-  case refusedByPeer(String)
 
   /// The process's exit code: from 20, one a case.
   public var code: Int32 {
@@ -38,7 +36,6 @@ public enum ServerExit: Error, Equatable, Sendable {
     case .damagedFile: 27
     case .diskFailed: 28
     case .unknownFormat: 29
-    case .refusedByPeer: 31
     }
   }
 
@@ -71,8 +68,6 @@ public enum ServerExit: Error, Equatable, Sendable {
         + "has stopped."
     case .unknownFormat(let what):
       "\(what) is of a format that this version does not know; use a newer quorate."
-    case .refusedByPeer(let problem):
-      "\(problem)."
     }
   }
 }

@@ -1,0 +1,154 @@
+import Dispatch
+import Foundation
+import Logging
+import Synchronization
+import Testing
+
+@testable import Server
+
+/// The queue between two threads.
+@Suite struct InboxTests {
+  @Test func `a batch comes out whole and in order, with one wake-up`() {
+    let wakeUps = Counter()
+    let inbox = Inbox<Int>(limit: 10) { wakeUps.add() }
+    #expect(inbox.offer(1))
+    #expect(inbox.offer(contentsOf: [2, 3]))
+    #expect(wakeUps.count == 1)
+    #expect(inbox.drain() == [1, 2, 3])
+    #expect(inbox.drain() == [])
+    #expect(inbox.offer(4))
+    #expect(wakeUps.count == 2)
+  }
+
+  @Test func `a full inbox takes nothing, and a batch that does not fit not even in part`() {
+    let inbox = Inbox<Int>(limit: 2) {}
+    #expect(inbox.offer(1))
+    #expect(!inbox.offer(contentsOf: [2, 3]))
+    #expect(inbox.offer(2))
+    #expect(!inbox.offer(3))
+    #expect(inbox.drain() == [1, 2])
+  }
+
+  @Test func `a closed inbox gives back what waits and takes no more`() {
+    let wakeUps = Counter()
+    let inbox = Inbox<Int>(limit: 2) { wakeUps.add() }
+    #expect(inbox.offer(1))
+    inbox.close()
+    #expect(!inbox.offer(2))
+    #expect(wakeUps.count == 2)
+    #expect(inbox.drain() == [1])
+  }
+
+  @Test func `a worker does everything that was posted, in order, before it ends`() {
+    let done = Mutex<[Int]>([])
+    let worker = Worker<Int>(name: "test")
+    worker.run(
+      start: { 0 },
+      work: { sum, jobs in for job in jobs { sum += job } },
+      end: { sum in done.withLock { $0.append(sum) } })
+    for job in 1...1000 { worker.post(job) }
+    worker.finish()
+    #expect(done.withLock { $0 } == [500_500])
+    worker.post(1)
+  }
+
+  @Test func `what a worker's closures brought is not kept by its thread`() {
+    let parcel = Parcel([1, 2, 3])
+    #expect(parcel.take() == [1, 2, 3])
+  }
+}
+
+/// Where log lines go.
+@Suite struct LogSinkTests {
+  /// A pipe that nobody reads until told to.
+  private func pipe() -> (read: Int32, write: Int32) {
+    var ends: [Int32] = [0, 0]
+    precondition(Foundation.pipe(&ends) == 0)
+    return (ends[0], ends[1])
+  }
+
+  private func readAll(_ descriptor: Int32) -> String {
+    String(
+      decoding: FileHandle(fileDescriptor: descriptor).readDataToEndOfFile(), as: UTF8.self)
+  }
+
+  @Test func `a reader that stops stops no one, and what is dropped is counted`() {
+    let pipe = pipe()
+    let sink = LogSink(descriptor: pipe.write, format: .text, limit: 100)
+    let line = String(repeating: "x", count: 1000)
+    // A pipe holds 64 KiB: the thread is stuck in its write long before this ends.
+    for _ in 0..<1000 { sink.offer(line) }
+    let dropped = sink.dropped
+    #expect(dropped > 0)
+    let text = Mutex("")
+    let isRead = DispatchSemaphore(value: 0)
+    let reader = Thread { [self] in
+      text.withLock { $0 = readAll(pipe.read) }
+      isRead.signal()
+    }
+    reader.start()
+    sink.close()
+    close(pipe.write)
+    #expect(isRead.wait(timeout: .now() + .seconds(10)) == .success)
+    #expect(text.withLock { $0 }.contains("log lines were dropped"))
+  }
+
+  @Test func `a line of text quotes what would not be read back`() {
+    let line = LogLine(
+      level: .info, message: "hello", metadata: ["b": "two words", "a": "1"]
+    ).text(.text)
+    #expect(line.hasSuffix(" info hello a=1 b=\"two words\""))
+  }
+
+  @Test func `a line of JSON escapes what JSON reserves`() {
+    let line = LogLine(level: .error, message: "a \"b\"\n\u{1}", metadata: ["k": "v"]).text(.json)
+    #expect(line.hasSuffix(#""level":"error","msg":"a \"b\"\n\u0001","k":"v"}"#))
+  }
+}
+
+/// What `/metrics` counts.
+@Suite struct MetricsTests {
+  @Test func `a duration falls into its bucket and into all above`() {
+    let histogram = DurationHistogram()
+    histogram.record(.microseconds(100))
+    histogram.record(.microseconds(101))
+    histogram.record(.seconds(100))
+    let text = histogram.text("h")
+    #expect(text.contains("h_bucket{le=\"0.0001\"} 1\n"))
+    #expect(text.contains("h_bucket{le=\"0.0002\"} 2\n"))
+    #expect(text.contains("h_bucket{le=\"+Inf\"} 3\n"))
+    #expect(text.hasSuffix("h_count 3\n"))
+  }
+
+  @Test func `a refusal is counted under its rule alone`() {
+    let metrics = Metrics()
+    metrics.refused(.quorum)
+    let text = metrics.text(Metrics.Gauges())
+    #expect(text.contains("quorate_refusals_total{rule=\"quorum\"} 1\n"))
+    #expect(text.contains("quorate_refusals_total{rule=\"noLeader\"} 0\n"))
+  }
+}
+
+/// A snapshot's chunks on their way through frames.
+@Suite struct SnapshotPiecesTests {
+  @Test func `chunks come out as they went in, however the bytes are cut`() throws {
+    let chunks: [[UInt8]] = [[], [1], Array(repeating: 2, count: 300), [3, 4]]
+    for size in [1, 2, 3, 7, 64, 1000] {
+      var out = SnapshotPieces()
+      for chunk in chunks { out.append(chunk: chunk) }
+      var arrived = SnapshotPieces()
+      var received: [[UInt8]] = []
+      while out.count > 0 {
+        arrived.append(out.popPiece(limitBytes: size))
+        while let chunk = try arrived.popChunk() { received.append(chunk) }
+      }
+      #expect(received == chunks)
+    }
+  }
+
+  @Test func `a length that no chunk has is refused`() {
+    var pieces = SnapshotPieces()
+    pieces.append([0xff, 0xff, 0xff, 0x7f])
+    #expect(throws: (any Error).self) { try pieces.popChunk() }
+  }
+}
