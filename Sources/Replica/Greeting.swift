@@ -124,23 +124,35 @@ public struct GreetingRule: Hashable, Sendable {
     {
       throw .otherInitialCluster(theirs: digests.theirs, ours: digests.ours)
     }
-    guard let sender = known.first(where: { $0.id == greeting.from }) else {
+    if let sender = known.first(where: { $0.id == greeting.from }) {
+      if greeting.incarnation == .unknown || differ(greeting.incarnation, sender.incarnation) {
+        throw .wiped(sender.id, theirs: greeting.incarnation, ours: sender.incarnation)
+      }
+    } else if !namesMe(greeting) {
       throw .unknownMember(greeting.from)
-    }
-    if greeting.incarnation == .unknown || differ(greeting.incarnation, sender.incarnation) {
-      throw .wiped(sender.id, theirs: greeting.incarnation, ours: sender.incarnation)
     }
     for theirs in greeting.known {
       if theirs.id == me {
-        if differ(theirs.incarnation, incarnation) {
+        // A configuration that has this very data directory in it outweighs an older one.
+        let isKnown = isFormed && known.contains { $0.id == me && $0.incarnation == incarnation }
+        if !isKnown && differ(theirs.incarnation, incarnation) {
           throw .iWasWiped(theirs: theirs.incarnation, ours: incarnation)
         }
-      } else if let ours = known.first(where: { $0.id == theirs.id }),
+      } else if !(isFormed && greeting.isFormed),
+        let ours = known.first(where: { $0.id == theirs.id }),
         differ(theirs.incarnation, ours.incarnation)
       {
         throw .disputed(theirs.id, theirs: theirs.incarnation, ours: ours.incarnation)
       }
     }
+  }
+
+  /// Whether the sender's configuration has this member in it. Then one of the two logs is ahead of
+  /// the other: whoever is behind must be able to hear a leader that it does not know yet, and whose
+  /// log ends with an uncommitted removal must be able to hear the leader that it would remove.
+  private func namesMe(_ greeting: Greeting) -> Bool {
+    greeting.isFormed && greeting.incarnation != .unknown
+      && greeting.known.contains { $0.id == me && $0.incarnation == incarnation }
   }
 
   /// Two known incarnations that are not the same.

@@ -154,6 +154,45 @@ struct FormationTests {
     try a.admit(good)
   }
 
+  @Test func `of two formed members one may know more than the other`() throws {
+    let initial = try Self.cluster(["a", "b", "c"])
+    func rule(_ number: Int, _ incarnation: UInt64) -> GreetingRule {
+      GreetingRule(
+        me: initial.members[number].id, name: "m", clusterID: initial.clusterID,
+        incarnation: Incarnation(incarnation), boot: Boot(1), initialDigest: initial.digest)
+    }
+    func known(_ incarnations: [UInt64?]) -> [KnownMember] {
+      zip(initial.members, incarnations).compactMap { member, incarnation in
+        incarnation.map { KnownMember(id: member.id, incarnation: Incarnation($0)) }
+      }
+    }
+    let (behind, leader) = (rule(0, 1), rule(1, 2))
+    func verdict(of leaderKnows: [UInt64?], behindKnows: [UInt64?]) -> GreetingRefusal? {
+      let greeting = leader.greeting(
+        to: behind.me, receiverBoot: nil, isFormed: true, known: known(leaderKnows))
+      do throws(GreetingRefusal) {
+        try behind.admit(greeting, isFormed: true, known: known(behindKnows))
+        return nil
+      } catch {
+        return error
+      }
+    }
+    #expect(verdict(of: [1, 2, 3], behindKnows: [1, nil, 3]) == nil, "a leader unknown here")
+    #expect(
+      verdict(of: [nil, 2, 3], behindKnows: [1, nil, 3]) == .unknownMember(leader.me),
+      "neither knows the other")
+    #expect(verdict(of: [1, 2, 4], behindKnows: [1, 2, 3]) == nil, "a third one was replaced")
+    #expect(
+      verdict(of: [9, 2, 3], behindKnows: [1, nil, 3]) == .unknownMember(leader.me),
+      "a stranger that knows another data directory of this member")
+    #expect(
+      verdict(of: [9, 2, 3], behindKnows: [1, 2, 3]) == nil,
+      "it has not heard yet that this member was replaced")
+    #expect(
+      verdict(of: [9, 2, 3], behindKnows: [nil, 2, 3])
+        == .iWasWiped(theirs: Incarnation(9), ours: Incarnation(1)))
+  }
+
   @Test func `ids depend on addresses and token, not on order`() throws {
     let other = try Self.cluster(["c", "b", "a"])
     #expect(other == initial)

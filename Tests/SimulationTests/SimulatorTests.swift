@@ -53,6 +53,8 @@ import Testing
       147,
       // A serializable read in calm while the new voter was still counting who answers.
       79,
+      // A member whose log ended with the removal of the leader refused to greet that leader.
+      2_894,
     ] as [UInt64])
   func `what a seed found once stays found`(seed: UInt64) {
     let verdict = Simulator(seed: seed).run()
