@@ -57,8 +57,8 @@ struct LogLine: Sendable {
       let digits = "\(number)"
       return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
-    let date =
-      "\(padded(parts.tm_year + 1900, 4))-\(padded(parts.tm_mon + 1, 2))-\(padded(parts.tm_mday, 2))"
+    let (year, month) = (padded(parts.tm_year + 1900, 4), padded(parts.tm_mon + 1, 2))
+    let date = "\(year)-\(month)-\(padded(parts.tm_mday, 2))"
     let clock =
       "\(padded(parts.tm_hour, 2)):\(padded(parts.tm_min, 2)):\(padded(parts.tm_sec, 2))"
     return "\(date)T\(clock).\(padded(time.tv_nsec / 1_000_000, 3))Z"

@@ -126,7 +126,7 @@ public final class MemberProcess: Sendable {
         settings: settings, identity: identity, boot: boot, recovered: opened.recovered,
         loop: replicaLoop, door: door, board: board, waiters: waiters, metrics: metrics,
         fate: fate, logger: logger, out: outlets)
-      let transport = Transport(
+      let transport = PeerTransport(
         me: identity.member, settings: settings.transport, loop: replicaLoop,
         seed: boot.number, now: MonotonicClock.now, owner: home)
       late.set(home)
@@ -179,7 +179,7 @@ public final class MemberProcess: Sendable {
     for url in settings.listenPeerURLs {
       do {
         let address = PeerAddress(host: url.host, port: url.port)
-        listeners.append(try await Transport.listen(at: address, on: loop).get())
+        listeners.append(try await PeerTransport.listen(at: address, on: loop).get())
       } catch {
         for listener in listeners { try? await listener.close().get() }
         throw ServerExit(listening: error, flag: "--listen-peer-urls", url: url)

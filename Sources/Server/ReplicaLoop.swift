@@ -49,7 +49,7 @@ final class ReplicaLoop {
   let out: Outlets
   var phase: Phase
   var replica: ReplicaCore?
-  var transport: Transport!
+  var transport: PeerTransport!
   /// Standing sessions, so that a replica that begins hears of them.
   var sessions: [MemberID: Boot] = [:]
   var clientURLs: [MemberID: [String]] = [:]
@@ -98,7 +98,7 @@ final class ReplicaLoop {
   }
 
   /// Begins to talk to peers.
-  func start(_ transport: Transport) {
+  func start(_ transport: PeerTransport) {
     self.transport = transport
     showMembers()
     transport.setPeers(peerAddresses)

@@ -48,10 +48,10 @@ final class PeerConnection: ChannelInboundHandler {
   private(set) var channel: (any Channel)?
   private var decoder: FrameDecoder
   private var outbox: PeerOutbox
-  private unowned let transport: Transport
+  private unowned let transport: PeerTransport
 
   init(
-    number: UInt64, phase: Phase, purpose: Hello.Purpose, transport: Transport, now: Instant
+    number: UInt64, phase: Phase, purpose: Hello.Purpose, transport: PeerTransport, now: Instant
   ) {
     self.number = number
     self.phase = phase

@@ -5,9 +5,9 @@ import NIOPosix
 /// is found out first; until a transport takes it over, arriving connections are closed.
 public final class PeerListener: Sendable {
   let channel: any Channel
-  private let home: NIOLoopBoundBox<Transport?>
+  private let home: NIOLoopBoundBox<PeerTransport?>
 
-  private init(channel: any Channel, home: NIOLoopBoundBox<Transport?>) {
+  private init(channel: any Channel, home: NIOLoopBoundBox<PeerTransport?>) {
     self.channel = channel
     self.home = home
   }
@@ -17,17 +17,17 @@ public final class PeerListener: Sendable {
 
   public func close() -> EventLoopFuture<Void> { channel.close() }
 
-  func handOver(to transport: Transport) { home.value = transport }
+  func handOver(to transport: PeerTransport) { home.value = transport }
 
   static func bind(at address: PeerAddress, on loop: any EventLoop) -> EventLoopFuture<
     PeerListener
   > {
-    let home = NIOLoopBoundBox.makeBoxSendingValue(Transport?.none, eventLoop: loop)
+    let home = NIOLoopBoundBox.makeBoxSendingValue(PeerTransport?.none, eventLoop: loop)
     let bootstrap = ServerBootstrap(group: loop)
       .serverChannelOption(.backlog, value: 64)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-      .childChannelOption(.writeBufferWaterMark, value: Transport.waterMark)
+      .childChannelOption(.writeBufferWaterMark, value: PeerTransport.waterMark)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           guard let transport = home.value, let connection = transport.accepted() else {

@@ -43,6 +43,7 @@ import Wire
     try await Rig.run { rig in
       let first = try await rig.start(1)
       let second = try await rig.start(2, incarnation: 999)
+      try await rig.onLoop { rig[2].isFormed = false }
       try await rig.introduce(1, to: [2: second])
       try await rig.introduce(2, to: [1: first])
       try await rig.wait(1) { member in
@@ -67,14 +68,33 @@ import Wire
     }
   }
 
-  @Test func `a member that nobody knows is told so and gets no session`() async throws {
+  @Test func `a member that nobody knows, and that means another directory, gets no session`()
+    async throws
+  {
     try await Rig.run { rig in
-      let first = try await rig.start(1)
+      let first = try await rig.start(1, incarnation: 555)
       try await rig.start(2)
       try await rig.introduce(2, to: [1: first])
       try await rig.wait(1) { $0.refusals.contains(.unknownMember(MemberID(2))) }
-      try await rig.wait(2) { $0.refusals.contains(.unknownMember(MemberID(2))) }
+      try await rig.wait(2) { member in
+        member.refusals.contains(
+          .wiped(MemberID(1), theirs: Incarnation(555), ours: Incarnation(101)))
+      }
       #expect(try await rig.onLoop { rig[2].opened.isEmpty })
+    }
+  }
+
+  @Test func `somebody who is let in without being named can speak and be answered`() async throws {
+    try await Rig.run { rig in
+      let first = try await rig.start(1)
+      try await rig.start(2)
+      // Member 2 has member 1 in its configuration; member 1 has not heard of member 2.
+      try await rig.introduce(2, to: [1: first])
+      try await rig.wait(1) { $0.session(with: 2) != nil }
+      try await rig.send(1, from: 2, to: 1)
+      try await rig.send(2, from: 1, to: 2)
+      try await rig.wait(1) { $0.messages == [Rig.message(1)] }
+      try await rig.wait(2) { $0.messages == [Rig.message(2)] }
     }
   }
 

@@ -46,7 +46,7 @@ final class Rig: @unchecked Sendable {
     _ id: UInt64, boot: UInt64 = 1, cluster: UInt64 = 7, incarnation: UInt64? = nil,
     settings: TransportSettings = Rig.settings
   ) async throws -> Int {
-    let listener = try await Transport.listen(
+    let listener = try await PeerTransport.listen(
       at: PeerAddress(host: "127.0.0.1", port: 0), on: loop
     ).get()
     return try await onLoop {
@@ -130,6 +130,8 @@ final class Member: TransportOwner {
   let boot: Boot
   let incarnation: Incarnation
   let cluster: ClusterID
+  /// A member whose directory is new has no configuration yet.
+  var isFormed = true
   var known: [KnownMember] = []
   private(set) var opened: [Boot] = []
   private(set) var lostCount = 0
@@ -139,7 +141,7 @@ final class Member: TransportOwner {
   private(set) var stream: SnapshotStreamID?
   private(set) var writableCount = 0
   private(set) var closedStreams = 0
-  private(set) var transport: Transport!
+  private(set) var transport: PeerTransport!
   private var waits: [(condition: (Member) -> Bool, done: () -> Void)] = []
 
   init(
@@ -151,7 +153,7 @@ final class Member: TransportOwner {
     self.cluster = cluster
     self.incarnation = incarnation
     known = [KnownMember(id: id, incarnation: incarnation)]
-    transport = Transport(
+    transport = PeerTransport(
       me: id, settings: settings, loop: loop, seed: id.number,
       now: { Instant(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds)) }, owner: self)
   }
@@ -178,13 +180,13 @@ final class Member: TransportOwner {
 
   func greeting(to peer: MemberID, receiverBoot: Boot?) -> Greeting {
     rule.greeting(
-      to: peer, receiverBoot: receiverBoot, isFormed: true,
+      to: peer, receiverBoot: receiverBoot, isFormed: isFormed,
       known: known.sorted { $0.id < $1.id })
   }
 
   func refusal(of greeting: Greeting) -> GreetingRefusal? {
     do throws(GreetingRefusal) {
-      try rule.admit(greeting, isFormed: true, known: known)
+      try rule.admit(greeting, isFormed: isFormed, known: known)
       return nil
     } catch {
       return error

@@ -10,7 +10,7 @@ import Wire
 /// replica without a hop. With each peer there is one control connection, which both sides dial;
 /// of two at once the one dialed by the member with the smaller id stays, of two dialed by the
 /// same member the later one. A snapshot travels on a connection of its own.
-public final class Transport {
+public final class PeerTransport {
   public let me: MemberID
   public let settings: TransportSettings
   public let loop: any EventLoop

@@ -2,7 +2,7 @@ import NIOCore
 public import Raft
 public import Wire
 
-extension Transport {
+extension PeerTransport {
   /// Dials a connection for one snapshot stream. `snapshotWritable` follows when it stands, and
   /// again whenever it takes more; `snapshotClosed` when it is over. `nil`: nobody to dial.
   public func openSnapshot(to id: MemberID) -> SnapshotStreamID? {

@@ -3,7 +3,7 @@ import NIOPosix
 import Raft
 import Wire
 
-extension Transport {
+extension PeerTransport {
   /// Where a connection stops taking writes: a heartbeat waits for no more than this.
   static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 64 << 10, high: 128 << 10)
 

@@ -3,7 +3,7 @@ import Raft
 import Replica
 import Wire
 
-extension Transport {
+extension PeerTransport {
   // MARK: What connections report
 
   /// The socket is up: the dialer speaks first.
@@ -108,12 +108,21 @@ extension Transport {
       sendHello(on: connection, to: greeting.from, boot: nil)
       return refuse(refusal, of: greeting.from, on: connection)
     }
-    guard let index = index(of: greeting.from) else { return abandon(connection) }
+    let index = index(of: greeting.from) ?? admitGuest(greeting.from)
     if connection.purpose == .control, peers[index].isKept(from: me, over: greeting) {
       return abandon(connection)
     }
     connection.phase = .confirming(greeting)
     sendHello(on: connection, to: greeting.from, boot: greeting.boot)
+  }
+
+  /// A place for somebody whom the owner admits and has not named: a leader, say, that this member
+  /// slept through the arrival of. Nobody dials it; the next `setPeers` decides anew.
+  private func admitGuest(_ id: MemberID) -> Int {
+    let backoff = Backoff(first: settings.firstBackoff, limit: settings.backoffLimit)
+    let index = peers.firstIndex { $0.id > id } ?? peers.count
+    peers.insert(Peer(id: id, addresses: [], backoff: backoff), at: index)
+    return index
   }
 
   private func refuse(
@@ -194,7 +203,7 @@ extension Transport {
   }
 }
 
-extension Transport.Peer {
+extension PeerTransport.Peer {
   /// Whether what stands or is under way stays, and a connection that the peer dialed goes.
   ///
   /// A dial of the smaller id is kept over one of the larger. Of two dials of one member the later

@@ -1,7 +1,7 @@
 import NIOCore
 public import Raft
 
-extension Transport {
+extension PeerTransport {
   /// Throws the lab's switch for one peer; it has taken effect when this returns.
   ///
   /// What is healed gets new connections at once: bytes that were under way when the link was cut
