@@ -17,6 +17,7 @@ extension World {
   func calmDown() {
     tell(nil, "calm")
     isCalm = true
+    smoothSince = now
     weather.lossPerThousand = 0
     weather.duplicatePerThousand = 0
     weather.reorderPerThousand = 0

@@ -99,7 +99,7 @@ extension World {
     let isNews = index > checks.committed.lastIndex
     check(
       checks.committed.violation(
-        member: member.id, commits: index, log: member.log, at: now))
+        member: member.id, commits: index, in: member.standing.term, log: member.log, at: now))
     guard isNews, violation == nil else { return }
     let entry = checks.committed.last
     check(

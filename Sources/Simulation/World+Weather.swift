@@ -191,7 +191,9 @@ extension World {
     let peerSettled = now - peer.undisturbedSince > settled
     if !isOpen && linkSettled { return .impossible }
     if (!peer.isRunning || peer.isPaused) && peerSettled { return .impossible }
-    let isSmooth = weather.lossPerThousand == 0 && weather.reorderPerThousand == 0
+    let isSmooth =
+      weather.lossPerThousand == 0 && weather.reorderPerThousand == 0
+      && now - smoothSince > settled
     let hasSession =
       member.sessions[position] == peer.boot && peer.sessions[member.position] == member.boot
       && now - member.sessionSince[position] > settled

@@ -31,8 +31,10 @@ final class World {
   var networkDice: SplitMix64
   var weatherDice: SplitMix64
 
-  /// Whether clients ask and the weather changes.
+  /// Whether no client asks and no weather changes.
   var isCalm = true
+  /// Since when the network's own roughness is what it is.
+  var smoothSince = Instant.zero
   /// What went wrong first; nothing happens afterwards.
   private(set) var violation: String?
   /// Takes the trace, a line at a time; `nil`: none is made.

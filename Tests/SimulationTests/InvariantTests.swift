@@ -55,17 +55,20 @@ import Testing
     var checker = CommittedLog()
     let long = log([entry(1, 1), entry(2, 1)])
     #expect(
-      checker.violation(member: one, commits: LogIndex(2), log: long, at: .zero) == nil)
-    #expect(checker.violation(leader: two, term: Term(2), log: long) == nil)
+      checker.violation(member: one, commits: LogIndex(2), in: Term(2), log: long, at: .zero) == nil
+    )
+    #expect(checker.violation(leader: two, term: Term(3), log: long) == nil)
+    let short = log([entry(1, 1)])
+    #expect(checker.violation(leader: two, term: Term(2), log: short) == nil, "elected late")
     #expect(
-      checker.violation(leader: two, term: Term(2), log: log([entry(1, 1)]))
-        == "2 leads term 2 without the committed entry 2 of term 1")
+      checker.violation(leader: two, term: Term(3), log: short)
+        == "2 leads term 3 without the entry 2 of term 1, committed in term 2")
     let other = log([entry(1, 1), entry(2, 3)])
     #expect(
-      checker.violation(member: two, commits: LogIndex(2), log: other, at: .zero)
+      checker.violation(member: two, commits: LogIndex(2), in: Term(1), log: other, at: .zero)
         == "at index 2 2 has committed term 3, others term 1")
     #expect(
-      checker.violation(member: two, commits: LogIndex(3), log: long, at: .zero)
+      checker.violation(member: two, commits: LogIndex(3), in: Term(1), log: long, at: .zero)
         == "2 commits 3, its log ends at 2")
     #expect(
       checker.violation(member: two, applies: EntryID(term: Term(3), index: LogIndex(2)))
@@ -200,9 +203,11 @@ import Testing
     let log = log([entry(1, 1), entry(2, 1)])
     let later = Instant.zero + .milliseconds(10)
     #expect(
-      committed.violation(member: one, commits: LogIndex(1), log: log, at: .zero) == nil)
+      committed.violation(member: one, commits: LogIndex(1), in: Term(1), log: log, at: .zero)
+        == nil)
     #expect(
-      committed.violation(member: one, commits: LogIndex(2), log: log, at: later) == nil)
+      committed.violation(member: one, commits: LogIndex(2), in: Term(1), log: log, at: later)
+        == nil)
     let now = Instant.zero + .milliseconds(30)
     func violation(_ applied: UInt64, _ age: Duration) -> String? {
       HonestAge().violation(

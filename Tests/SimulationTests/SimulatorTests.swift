@@ -55,6 +55,8 @@ import Testing
       79,
       // A member whose log ended with the removal of the leader refused to greet that leader.
       2_894,
+      // A leader elected late, by votes that took long, after a later one had committed: no fault.
+      7_132,
     ] as [UInt64])
   func `what a seed found once stays found`(seed: UInt64) {
     let verdict = Simulator(seed: seed).run()

@@ -6,6 +6,8 @@ struct CommittedLog {
   /// The committed entry of each index, from one.
   private var ids: [EntryID] = []
   private var firstCommitted: [Instant] = []
+  /// The term in which each was first committed: at least its own, and never falling.
+  private var committedIn: [Term] = []
 
   var lastIndex: LogIndex { LogIndex(UInt64(ids.count)) }
   var last: EntryID { ids.last ?? .zero }
@@ -20,9 +22,9 @@ struct CommittedLog {
     index <= lastIndex ? firstCommitted[Int(index.number) - 1] : nil
   }
 
-  /// A member whose log is `log` takes everything up to `index` as committed.
+  /// A member in `term` whose log is `log` takes everything up to `index` as committed.
   mutating func violation(
-    member: MemberID, commits index: LogIndex, log: ShadowLog, at now: Instant
+    member: MemberID, commits index: LogIndex, in term: Term, log: ShadowLog, at now: Instant
   ) -> String? {
     guard index <= log.lastIndex else {
       return "\(name(member)) commits \(index.number), its log ends at \(log.lastIndex.number)"
@@ -40,6 +42,7 @@ struct CommittedLog {
       }
       ids.append(id)
       firstCommitted.append(now)
+      committedIn.append(term)
     }
     return nil
   }
@@ -52,11 +55,14 @@ struct CommittedLog {
     return committed == entry ? nil : disagreement(member, entry)
   }
 
-  /// A member was elected with this log.
+  /// A member was elected with this log: it holds what was committed in earlier terms. Of later ones
+  /// it need not know: its votes may have been long on their way.
   func violation(leader: MemberID, term: Term, log: ShadowLog) -> String? {
-    guard lastIndex > .zero, !log.covers(last) else { return nil }
-    return "\(name(leader)) leads term \(term.number) without the committed entry "
-      + "\(last.index.number) of term \(last.term.number)"
+    guard let position = committedIn.lastIndex(where: { $0 < term }) else { return nil }
+    let due = ids[position]
+    guard !log.covers(due) else { return nil }
+    return "\(name(leader)) leads term \(term.number) without the entry \(due.index.number) of "
+      + "term \(due.term.number), committed in term \(committedIn[position].number)"
   }
 
   private func disagreement(_ member: MemberID, _ found: EntryID?) -> String? {
