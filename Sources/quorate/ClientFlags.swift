@@ -43,6 +43,9 @@ struct ClientFlags: ParsableArguments {
   }
 
   /// Runs one exchange with the members, and closes the connections after it.
+  ///
+  /// Never inlined: Swift 6.3 crashes while it splits the coroutine of an inlined copy.
+  @inline(never)
   func withClient<Answer>(
     at endpoints: [Endpoint]? = nil,
     _ body: (EtcdClient) async throws(ClientError) -> Answer
