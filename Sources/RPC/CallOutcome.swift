@@ -26,7 +26,8 @@ public enum Delivery: Equatable, Sendable {
   /// The server itself gave the status.
   case answered
   /// Certainly not processed: not connected, refused by the server before it looked at the call
-  /// (REFUSED_STREAM), or begun after the last call that its GOAWAY names. Any call may be repeated.
+  /// (REFUSED_STREAM), or begun after the last call that its GOAWAY names. Any call may be
+  /// repeated.
   case neverSent
   /// On its way when it ended. Only what does no harm twice may be repeated.
   case maybeSent

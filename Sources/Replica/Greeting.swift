@@ -147,9 +147,10 @@ public struct GreetingRule: Hashable, Sendable {
     }
   }
 
-  /// Whether the sender's configuration has this member in it. Then one of the two logs is ahead of
-  /// the other: whoever is behind must be able to hear a leader that it does not know yet, and whose
-  /// log ends with an uncommitted removal must be able to hear the leader that it would remove.
+  /// Whether the sender's configuration has this member in it. Then one of the two logs is ahead
+  /// of the other: whoever is behind must be able to hear a leader that it does not know yet, and
+  /// whose log ends with an uncommitted removal must be able to hear the leader that it would
+  /// remove.
   private func namesMe(_ greeting: Greeting) -> Bool {
     greeting.isFormed && greeting.incarnation != .unknown
       && greeting.known.contains { $0.id == me && $0.incarnation == incarnation }
@@ -184,7 +185,7 @@ extension GreetingRefusal {
       "member \(hexadecimal(id.number)) has lost its data directory: remove it and add it again"
     case .iWasWiped(_, let ours):
       "the cluster knows this member with another data directory than \(hexadecimal(ours.number)):"
-        + " restore that directory, or remove the member and add it again"
+        + " bring back that very directory, or remove the member and add it again"
     case .disputed(let id, _, _):
       "the peer knows another data directory of member \(hexadecimal(id.number)): that member was "
         + "wiped while the cluster formed; wipe all members and form again"

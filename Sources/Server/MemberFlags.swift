@@ -2,6 +2,7 @@ import Logging
 import Raft
 import Replica
 import Services
+import Wire
 
 /// The flags of `quorate server` as they were written; the defaults are etcd's.
 public struct MemberFlags: Sendable {
@@ -49,6 +50,10 @@ public struct MemberFlags: Sendable {
       onQuorumLoss, "--on-quorum-loss", QuorumPolicy.allCases.map { ($0.flagValue, $0) })
     guard requestLimitBytes > 0, transactionOperations > 0 else {
       throw .badFlags("--max-request-bytes and --max-txn-ops must be above zero")
+    }
+    // One command must fit into one frame between members, with room to spare.
+    guard requestLimitBytes <= WireLimits().messageBytes / 2 else {
+      throw .badFlags("--max-request-bytes is at most \(WireLimits().messageBytes / 2)")
     }
     settings.requests.requestBytes = requestLimitBytes
     settings.replica.commandLimitBytes = requestLimitBytes + 512 * 1024

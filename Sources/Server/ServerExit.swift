@@ -53,16 +53,17 @@ public enum ServerExit: Error, Equatable, Sendable {
       "The data directory \(directory) belongs to cluster \(found), but --initial-cluster and "
         + "--initial-cluster-token name cluster \(expected); choose another --data-dir."
     case .wiped(let name, let member, let peerURL):
-      "This data directory is new, but the cluster knows member \(name) (\(member)) by an older "
-        + "one whose promises are lost; replace the member: quorate member remove \(member) && "
-        + "quorate member add \(name) --peer-urls=\(peerURL)"
+      "This data directory is new, but the cluster knows member \(name) (\(member), "
+        + "\(peerURL)) by another one, and never lets it vote without that one's promises: bring "
+        + "back that very directory, or remove the member and add it again as a new one."
     case .addressInUse(let flag, let address):
       "\(flag): somebody already listens on \(address)."
     case .unwritableDirectory(let directory, let reason):
       "The data directory \(directory) cannot be written: \(reason)."
     case .damagedFile(let file, let place):
-      "\(file) is damaged at \(place); this member has stopped before using it: replace the "
-        + "member, or bring back the whole data directory from a backup."
+      "\(file) is damaged at \(place); this member has stopped before using it and the others "
+        + "go on: keep the directory for a look, and never start this member from an older copy, "
+        + "which has forgotten promises."
     case .diskFailed(let file, let reason):
       "Writing \(file) failed (\(reason)); nothing was acknowledged after that and the member "
         + "has stopped."

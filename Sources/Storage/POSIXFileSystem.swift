@@ -12,16 +12,22 @@ public final class POSIXFileSystem: FileSystem {
   public init(vfs: String? = nil) { self.vfs = vfs }
 
   public func makeDirectory(_ path: String) throws(StorageError) {
-    if mkdir(path, 0o700) == 0 { return }
+    if mkdir(path, 0o700) == 0 { return try syncParent(of: path) }
     if errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex {
       try makeDirectory(String(path[..<slash]))
-      if mkdir(path, 0o700) == 0 { return }
+      if mkdir(path, 0o700) == 0 { return try syncParent(of: path) }
     }
     guard errno == EEXIST else { throw .unwritable(path: path, reason: reason()) }
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
       throw .unwritable(path: path, reason: "it is not a directory")
     }
+  }
+
+  /// The name of a new directory must survive a power loss, or all that is in it is lost.
+  private func syncParent(of path: String) throws(StorageError) {
+    guard let slash = path.lastIndex(of: "/") else { return try syncDirectory(".") }
+    try syncDirectory(slash == path.startIndex ? "/" : String(path[..<slash]))
   }
 
   public func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

@@ -10,7 +10,7 @@ import Testing
   ]
 
   @Test func `the listing of the house found the house`() {
-    #expect(House.sources.count > 20)
+    #expect(House.sources.count > 200)
     #expect(House.arrows["Replica"]?.isSuperset(of: ["Raft", "KeyValue"]) == true)
     #expect(House.arrows["Raft"] == [])
   }

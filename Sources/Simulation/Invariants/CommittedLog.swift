@@ -55,8 +55,8 @@ struct CommittedLog {
     return committed == entry ? nil : disagreement(member, entry)
   }
 
-  /// A member was elected with this log: it holds what was committed in earlier terms. Of later ones
-  /// it need not know: its votes may have been long on their way.
+  /// A member was elected with this log: it holds what was committed in earlier terms. Of later
+  /// ones it need not know: its votes may have been long on their way.
   func violation(leader: MemberID, term: Term, log: ShadowLog) -> String? {
     guard let position = committedIn.lastIndex(where: { $0 < term }) else { return nil }
     let due = ids[position]
