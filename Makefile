@@ -6,9 +6,10 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 SEEDS ?= 2000
 FIRST_SEED ?= $(shell date +%s)
+SECONDS ?= 600
 RELEASE := .build/release/quorate
 
-.PHONY: help setup build demo test install verify fix bench swarm compare sanitize clean
+.PHONY: help setup build demo test chaos install verify fix bench swarm compare sanitize clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +24,14 @@ demo: build ## Three members: write, read, cut, heal, and what happened
 	@QUORATE=$(RELEASE) Scripts/demo
 
 test: build ## Every test: units, suites, seeds, real processes
-	swift test --disable-xctest
+	swift build --build-tests
+	swift test --skip-build --disable-xctest --skip EndToEndTests
+	QUORATE=$(abspath $(RELEASE)) \
+	  swift test --skip-build --disable-xctest --no-parallel --filter EndToEndTests
+
+chaos: build ## SECONDS=… of kills, pauses and cuts on real processes under load
+	QUORATE=$(abspath $(RELEASE)) QUORATE_CHAOS_SECONDS=$(SECONDS) \
+	  swift test --disable-xctest --no-parallel --filter 'Killed processes'
 
 install: build ## Install the executable and its shell completions under PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions

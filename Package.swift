@@ -109,6 +109,7 @@ let package = Package(
     suite("ClientTests", ["Client", "EtcdAPI", "RPC"] + nio),
     suite("quorateTests", ["quorate", "Client", "EtcdAPI"]),
     suite("LabTests", ["Lab", "Client"]),
+    suite("EndToEndTests", ["Lab", "Client", "EtcdAPI", "Linearizability", "quorate"]),
     suite("TidyTests", []),
   ]
 )

@@ -3,8 +3,14 @@ import Foundation
 /// A lab of real processes on this machine, as the commands see it.
 public struct LocalLab {
   public let directory: LabDirectory
+  /// The `quorate` that supervisor and members run.
+  private let executable: String
 
-  public init(directory: LabDirectory) { self.directory = directory }
+  /// `executable`: the path of a `quorate`; `nil`: this very program.
+  public init(directory: LabDirectory, executable: String? = nil) {
+    self.directory = directory
+    self.executable = executable ?? ChildProcess.ownExecutable()
+  }
 
   /// Starts a supervisor and its members, and waits until they have a leader.
   ///
@@ -29,7 +35,7 @@ public struct LocalLab {
       throw LabError(.unavailable, "\(directory.path) cannot be made; choose another with --dir")
     }
     let supervisor = try ChildProcess.spawn(
-      ChildProcess.ownExecutable(),
+      executable,
       ["lab", "supervise", "--dir", directory.path, "-n", "\(members)", "--"] + extraArguments,
       logPath: directory.supervisorLogPath)
     do throws(LabError) {
