@@ -135,10 +135,13 @@ extension ReplicaLoop {
     guard incoming == nil else { return refuse(stream, .busy) }
     logger.info("receives a snapshot", metadata: ["peer": "\(name(of: peer))"])
     incoming = IncomingSnapshot(stream: stream, from: peer, header: header)
-    let snapshots = out.snapshots
-    out.log(
-      .receiveSnapshot { sink in
-        if let sink { snapshots(.begin(stream, sink)) }
+    let (snapshots, log) = (out.snapshots, out.log)
+    snapshots(
+      .expect(stream) {
+        log(
+          .receiveSnapshot { sink in
+            if let sink { snapshots(.begin(stream, sink)) }
+          })
       })
   }
 

@@ -12,7 +12,10 @@ struct SnapshotThread {
     /// Reads the next piece of this source for this stream.
     case next(source: UInt64, SnapshotStreamID)
     case close(source: UInt64)
-    /// A snapshot begins to arrive.
+    /// A snapshot is about to arrive. What was arriving before is given up, then `open` is called:
+    /// there is one next generation, and one file for it.
+    case expect(SnapshotStreamID, open: @Sendable () -> Void)
+    /// Where it goes. Its first pieces may have been here before.
     case begin(SnapshotStreamID, Handover<any SnapshotSink>)
     case piece(SnapshotStreamID, [UInt8])
     case finish(SnapshotStreamID)
@@ -31,8 +34,13 @@ struct SnapshotThread {
 
   private struct Incoming {
     var stream: SnapshotStreamID
-    var sink: any SnapshotSink
+    /// `nil`: the file is still being made.
+    var sink: (any SnapshotSink)?
     var pieces = SnapshotPieces()
+    /// Pieces not reported as taken; the transport stops reading when there are too many.
+    var untaken = 0
+    /// The last piece is here.
+    var isWhole = false
   }
 
   private let door: ReplicaDoor
@@ -61,7 +69,7 @@ struct SnapshotThread {
   /// A snapshot that is not whole is the sender's business; anything else ends the member.
   private mutating func fail(_ error: StorageError) {
     if case .snapshotRefused = error, let arrival = incoming {
-      arrival.sink.abandon()
+      arrival.sink?.abandon()
       incoming = nil
       return door.complete(.snapshot(.refused(arrival.stream)))
     }
@@ -82,25 +90,41 @@ struct SnapshotThread {
       guard let closed = outgoing.removeValue(forKey: source) else { return }
       closed.source.close()
       apply(.snapshotClosed)
+    case .expect(let stream, let open):
+      incoming?.sink?.abandon()
+      incoming = Incoming(stream: stream)
+      open()
     case .begin(let stream, let sink):
-      incoming?.sink.abandon()
-      incoming = Incoming(stream: stream, sink: sink.value)
+      guard incoming?.stream == stream else { return sink.value.abandon() }
+      incoming?.sink = sink.value
+      try writeDown()
     case .piece(let stream, let bytes):
       guard incoming?.stream == stream else { return }
       incoming?.pieces.append(bytes)
-      while let chunk = try incoming?.pieces.popChunk() { try incoming?.sink.receive(chunk) }
-      door.complete(.snapshot(.taken(stream)))
+      incoming?.untaken += 1
+      try writeDown()
     case .finish(let stream):
-      guard let arrival = incoming, arrival.stream == stream else { return }
-      let meta = try arrival.sink.finish()
-      incoming = nil
-      let applied = EntryID(term: Term(meta.appliedTerm), index: LogIndex(meta.appliedIndex))
-      door.complete(.snapshot(.arrived(stream, applied: applied)))
+      guard incoming?.stream == stream else { return }
+      incoming?.isWhole = true
+      try writeDown()
     case .abandon(let stream):
       guard let arrival = incoming, arrival.stream == stream else { return }
-      arrival.sink.abandon()
+      arrival.sink?.abandon()
       incoming = nil
     }
+  }
+
+  /// Gives the sink what has arrived, once there is one.
+  private mutating func writeDown() throws(StorageError) {
+    guard let stream = incoming?.stream, let sink = incoming?.sink else { return }
+    while let chunk = try incoming?.pieces.popChunk() { try sink.receive(chunk) }
+    for _ in 0..<(incoming?.untaken ?? 0) { door.complete(.snapshot(.taken(stream))) }
+    incoming?.untaken = 0
+    guard incoming?.isWhole == true else { return }
+    let meta = try sink.finish()
+    incoming = nil
+    let applied = EntryID(term: Term(meta.appliedTerm), index: LogIndex(meta.appliedIndex))
+    door.complete(.snapshot(.arrived(stream, applied: applied)))
   }
 
   private mutating func sendNext(_ source: UInt64, _ stream: SnapshotStreamID) throws(StorageError)
@@ -121,7 +145,7 @@ struct SnapshotThread {
   /// The last job: lets go of everything.
   mutating func close() {
     for sending in outgoing.values { sending.source.close() }
-    incoming?.sink.abandon()
+    incoming?.sink?.abandon()
   }
 }
 
