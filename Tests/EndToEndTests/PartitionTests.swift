@@ -122,6 +122,9 @@ extension EndToEnd {
       let client = try lab.client(others[0], others[1])
       try await client.put("key", "old")
       try lab.awaitSame()
+      try eventually("member \(third) knows how old its state is", within: 10) {
+        try lab.page(third)?.serves.serializable.ageMilliseconds != nil
+      }
       let cutAt = ContinuousClock.now
       try lab.partition("isolate \(third)")
       try await client.put("key", "new")
