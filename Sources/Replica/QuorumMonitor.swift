@@ -41,6 +41,8 @@ public struct QuorumMonitor: Hashable, Sendable {
   private struct Contact: Hashable, Sendable {
     var member: MemberID
     var pingedAt: Instant
+    /// When its newest answer came.
+    var answeredAt: Instant
   }
 
   public let me: MemberID
@@ -61,9 +63,12 @@ public struct QuorumMonitor: Hashable, Sendable {
     guard pingedAt >= .zero, pingedAt <= now, member != me else { return }
     let position = contacts.firstIndex { $0.member >= member } ?? contacts.count
     guard position < contacts.count, contacts[position].member == member else {
-      return contacts.insert(Contact(member: member, pingedAt: pingedAt), at: position)
+      return contacts.insert(
+        Contact(member: member, pingedAt: pingedAt, answeredAt: now), at: position)
     }
-    contacts[position].pingedAt = max(contacts[position].pingedAt, pingedAt)
+    guard pingedAt > contacts[position].pingedAt else { return }
+    contacts[position].pingedAt = pingedAt
+    contacts[position].answeredAt = now
   }
 
   /// Forgets everyone who is no member any more.
@@ -77,6 +82,18 @@ public struct QuorumMonitor: Hashable, Sendable {
     if member == me { return true }
     guard let contact = contacts.first(where: { $0.member == member }) else { return false }
     return now - contact.pingedAt <= window
+  }
+
+  /// Whether `member` is heard and its newest answer came within `span`: a steady answer, however
+  /// long its way is.
+  public func answers(_ member: MemberID, within span: Duration, at now: Instant) -> Bool {
+    guard let contact = contacts.first(where: { $0.member == member }) else { return false }
+    return hears(member, at: now) && now - contact.answeredAt <= span
+  }
+
+  /// The time since the newest ping that `member` answered; `nil`: it never answered.
+  public func silence(of member: MemberID, at now: Instant) -> Duration? {
+    contacts.first { $0.member == member }.map { now - $0.pingedAt }
   }
 
   /// R and N over the voters of `configuration`, in both halves of a joint one.

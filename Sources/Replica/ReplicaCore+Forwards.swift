@@ -2,7 +2,30 @@ import Raft
 
 /// Commands of one member's clients on their way to the leader. Each is sent at most once: whether
 /// a lost forward was appended cannot be known, so a second one could take effect twice.
+///
+/// So a command is better kept than sent into a leader that may be gone: while it has not left, it
+/// can go to the next leader, or be refused.
 extension ReplicaCore {
+  /// Whether `leader` would surely get a forward, as far as anyone can know: it answers pings.
+  ///
+  /// A leader that this member does not ping, because it is none of its voters, is taken at its
+  /// word.
+  func isReached(_ leader: MemberID) -> Bool {
+    guard peers.isOpen(leader) else { return false }
+    return !core.configuration.isVoter(leader)
+      || monitor.answers(leader, within: settings.forwardPatience, at: now)
+  }
+
+  /// The leader is heard and does not hear: waiting longer would not help.
+  mutating func refuseUnreached(_ effects: inout ReplicaEffects) {
+    guard settings.quorumPolicy != .wait, let leader = core.leader, leader != id,
+      let silence = monitor.silence(of: leader, at: now),
+      silence > settings.raft.electionTimeout * 2
+    else { return }
+    for id in waiting { refuse(id, .leaderUnreachable(leader), &effects) }
+    waiting = []
+  }
+
   mutating func forward(
     _ batch: [ProposalRequest], to leader: MemberID, _ effects: inout ReplicaEffects
   ) {
@@ -18,7 +41,8 @@ extension ReplicaCore {
         ForwardedProposal(
           id: proposal.id, command: proposal.command, isGrowing: proposal.isGrowing))
       bytes += proposal.command.count
-      requests.update(proposal.id, .sent(commandBytes: proposal.command.count))
+      requests.update(
+        proposal.id, .sent(commandBytes: proposal.command.count, term: core.currentTerm))
     }
     send(load, to: leader, &effects)
   }

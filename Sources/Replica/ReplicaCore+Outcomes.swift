@@ -5,16 +5,23 @@ import Raft
 /// ```text
 ///   waiting ──sent──▶ sent ──slot known──▶ slot ──▶ this entry committed  ─▶ its own result
 ///      │                │                    └────▶ another one committed ─▶ lost
+///      │                ├─ an entry of a later term applied before it ─────▶ lost
 ///      │                └─ deadline, or the slot passed inside a snapshot ─▶ outcome unknown
 ///      └─ deadline, or a rule ─────────────────────────────────────────────▶ refused
 /// ```
 ///
 /// *Lost* is certain: an entry has one slot only, and a slot has one committed entry (Raft §5.4.3).
+/// A command can become an entry only in the term in which it was sent, and terms never go back
+/// along the log: once an entry of a later term is applied, and the command was not, it never is.
 extension ReplicaCore {
   /// Compares committed entries with the slots that requests are known to have.
   mutating func settleSlots(_ committed: [Entry], _ effects: inout ReplicaEffects) {
     guard let first = committed.first, let last = committed.last else { return }
     deliveredIndex = last.index
+    for entry in committed where entry.term > deliveredTerm {
+      deliveredTerm = entry.term
+      termsApplying.append(entry.id)
+    }
     for slot in slots.take(through: last.index) {
       guard let state = requests[slot.id] else { continue }
       precondition(
@@ -39,8 +46,20 @@ extension ReplicaCore {
     guard index > appliedIndex else { return }
     appliedIndex = index
     freshness.applied(index)
+    loseEarlierTerms(&effects)
     feed(.applied(index), &effects)
     finishChanges(&effects)
+  }
+
+  /// Answers the commands whose term the state machine has left behind.
+  private mutating func loseEarlierTerms(_ effects: inout ReplicaEffects) {
+    let count = termsApplying.firstIndex { $0.index > appliedIndex } ?? termsApplying.count
+    guard count > 0 else { return }
+    let term = termsApplying[count - 1].term
+    termsApplying.removeFirst(count)
+    for id in requests.sent(before: term) where requests.remove(id) != nil {
+      effects.answers.append(.lost(id))
+    }
   }
 
   /// The state machine has jumped to a snapshot: what happened to the slots in it is not known.
@@ -53,6 +72,13 @@ extension ReplicaCore {
     for slot in slots.take(through: index) where requests.remove(slot.id) != nil {
       effects.answers.append(.outcomeUnknown(slot.id))
     }
+    for id in requests.sent(before: base.last.term) where requests.remove(id) != nil {
+      effects.answers.append(.outcomeUnknown(id))
+    }
+    // The snapshot may hold what was sent in its last term, too.
+    requests.forget(base.last.term)
+    termsApplying = []
+    deliveredTerm = max(deliveredTerm, base.last.term)
     feed(.restored(base), &effects)
     finishChanges(&effects)
   }

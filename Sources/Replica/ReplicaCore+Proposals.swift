@@ -52,7 +52,7 @@ extension ReplicaCore {
   /// Gives the waiting commands to the leader, here or elsewhere, once there is one.
   mutating func sendWaiting(_ effects: inout ReplicaEffects) {
     guard !waiting.isEmpty, !isWaitingBlocked, pressure != .overlayFull,
-      let leader = core.leader, leader == id || peers.isOpen(leader)
+      let leader = core.leader, leader == id || isReached(leader)
     else { return }
     var batch: [ProposalRequest] = []
     for id in waiting {
@@ -77,7 +77,9 @@ extension ReplicaCore {
     let (first, output) = offer(batch.map(\.command), &effects)
     for appended in output.appended {
       let proposal = batch[Int(appended.proposal.number - first)]
-      requests.update(proposal.id, .sent(commandBytes: proposal.command.count))
+      requests.update(
+        proposal.id,
+        .sent(commandBytes: proposal.command.count, term: appended.entry.term))
       slots.insert(SlotTable.Slot(entry: appended.entry, id: proposal.id))
     }
     for refused in output.refused {

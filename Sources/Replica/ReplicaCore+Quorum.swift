@@ -33,6 +33,7 @@ extension ReplicaCore {
     isWaitingBlocked = false
     slots.retain { requests.contains($0) }
     waiting.removeAll { !requests.contains($0) }
+    refuseUnreached(&effects)
     probeFreshness(&effects)
   }
 

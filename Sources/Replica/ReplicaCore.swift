@@ -24,6 +24,10 @@ public struct ReplicaCore: Sendable {
   var appliedIndex: LogIndex
   /// What the state machine was given.
   var deliveredIndex: LogIndex
+  /// The first entry of each term among what the state machine was given and has not applied.
+  var termsApplying: [EntryID] = []
+  /// The highest term of an entry that was given to the state machine in this boot.
+  var deliveredTerm = Term.zero
   var pressure = StorePressure.none
 
   var monitor: QuorumMonitor

@@ -27,6 +27,9 @@ public struct ReplicaSettings: Hashable, Sendable {
   public var commandLimitBytes = (3 << 19) + (512 << 10)
   /// Commands of one forward together; at least one goes.
   public var forwardLimitBytes = 1 << 20
+  /// A leader whose last answer to a ping is older gets no forward: two heartbeats, of which it
+  /// answers every one.
+  public var forwardPatience: Duration { raft.heartbeatInterval * 2 }
 
   public init() {}
 }

@@ -5,8 +5,9 @@ struct RequestTable: Sendable {
   enum State: Sendable {
     /// A command that has not left this member: it can still be refused.
     case waiting(ProposalRequest)
-    /// A command that may be in somebody's log.
-    case sent(commandBytes: Int)
+    /// A command that may be in somebody's log, as an entry of this term and no other. `nil`: of a
+    /// term that a snapshot has covered since.
+    case sent(commandBytes: Int, term: Term?)
     /// `confirmedAt`: the index to be applied first; `nil`: the leader was not confirmed yet.
     case read(confirmedAt: LogIndex?)
     /// A configuration change that has a slot.
@@ -68,6 +69,22 @@ struct RequestTable: Sendable {
   /// Takes out everything, in the order of the deadlines.
   mutating func takeAll() -> [(id: RequestID, state: State)] { takeExpired(at: .distantFuture) }
 
+  /// The commands that were sent in a term before this one, in the order of their ids.
+  func sent(before term: Term) -> [RequestID] {
+    states.keys.filter { id in
+      if case .sent(_, term: let sentIn?)? = states[id] { sentIn < term } else { false }
+    }.sorted()
+  }
+
+  /// That an entry of a later term is applied no longer tells what became of commands of `term`.
+  mutating func forget(_ term: Term) {
+    for (id, state) in states {
+      if case .sent(let commandBytes, term: term) = state {
+        states[id] = .sent(commandBytes: commandBytes, term: nil)
+      }
+    }
+  }
+
   /// May be early, for a request that was answered meanwhile.
   var nextDeadline: Instant { deadlines.first?.deadline ?? .distantFuture }
 
@@ -76,7 +93,7 @@ struct RequestTable: Sendable {
     case .waiting(let request):
       proposalCount += step
       proposalBytes += step * request.command.count
-    case .sent(let commandBytes):
+    case .sent(let commandBytes, term: _):
       proposalCount += step
       proposalBytes += step * commandBytes
     case .read: readCount += step

@@ -73,7 +73,8 @@ public struct ReadReady: Hashable, Sendable {
 public enum Answer: Hashable, Sendable {
   /// Nothing was appended, and nothing will be.
   case refused(RequestID, Refusal)
-  /// It had a slot, and another entry was committed in that slot: it never takes effect.
+  /// Its slot, or every slot that its term could give it, went to other entries: it never takes
+  /// effect.
   case lost(RequestID)
   /// It may take effect, may have done so, or may never.
   case outcomeUnknown(RequestID)

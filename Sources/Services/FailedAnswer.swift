@@ -16,12 +16,12 @@ public struct FailedAnswer: Error, Hashable, Sendable {
 }
 
 extension FailedAnswer {
-  /// The command had a slot in the log, and another leader's entry was committed there.
+  /// The command went to a leader that was replaced before it was committed.
   public static let lost = FailedAnswer(
     .timedOutLeaderFailed,
     why: Why(
       rule: .leaderChanged, hasNoEffect: true,
-      evidence: "a new leader's entry was committed in this command's place",
+      evidence: "the log went on under a new leader, without this command",
       stillWorks: "everything", nextStep: "send it again"))
 
   /// The deadline came after the append and before the result.
