@@ -12,6 +12,10 @@ let settings: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// Faults to plant: there only with the trait, so no other build holds a trace of them.
+let mutants: Target.Dependency = .target(
+  name: "Mutants", condition: .when(traits: ["Mutants"]))
+
 let nio: [Target.Dependency] = [
   .product(name: "NIOCore", package: "swift-nio"),
   .product(name: "NIOPosix", package: "swift-nio"),
@@ -34,6 +38,11 @@ let package = Package(
     .executable(name: "quorate", targets: ["quorate"]),
     .library(name: "QuorateClient", targets: ["Client"]),
   ],
+  traits: [
+    .trait(
+      name: "Mutants",
+      description: "Plants the fault that QUORATE_MUTANT names; for `make mutants` only.")
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
@@ -44,16 +53,16 @@ let package = Package(
   targets: [
     // Above the line: deterministic. No clock, socket, disk, lock, async or hidden dice.
     module("Checksum"),
-    module("Raft"),
-    module("KeyValue", ["Checksum"]),
-    module("Replica", ["Raft", "KeyValue"]),
-    module("Wire", ["Raft", "KeyValue", "Replica", "Checksum"]),
+    module("Raft", [mutants]),
+    module("KeyValue", ["Checksum", mutants]),
+    module("Replica", ["Raft", "KeyValue", mutants]),
+    module("Wire", ["Raft", "KeyValue", "Replica", "Checksum", mutants]),
     module("Linearizability"),
 
     // Below the line: the world.
     .systemLibrary(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-    module("Storage", ["Raft", "KeyValue", "Checksum", "CSQLite"]),
+    module("Storage", ["Raft", "KeyValue", "Checksum", "CSQLite", mutants]),
     module("Simulation", ["Replica", "Wire", "Storage", "Linearizability", "Raft", "KeyValue"]),
     module("Transport", ["Wire", "Raft", "Replica"] + nio),
     module(
@@ -82,6 +91,10 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
+    // Faults by name, and the tool that shows that each is noticed (`make mutants`); for us.
+    module("Mutants"),
+    .executableTarget(
+      name: "hunt", dependencies: ["Mutants", "Simulation"], swiftSettings: settings),
     // Compares two servers' answers (`make compare`); for us, not for users.
     .executableTarget(
       name: "compare", dependencies: ["Client", "EtcdAPI", "RPC"] + nio,
@@ -110,6 +123,7 @@ let package = Package(
     suite("quorateTests", ["quorate", "Client", "EtcdAPI"]),
     suite("LabTests", ["Lab", "Client"]),
     suite("EndToEndTests", ["Lab", "Client", "EtcdAPI", "Linearizability", "quorate"]),
+    suite("huntTests", ["hunt", "Mutants", "Simulation"]),
     suite("TidyTests", []),
   ]
 )

@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// What of this member's log and hard state is on disk, and what is on its way there.
 ///
 /// ```text
@@ -63,10 +67,13 @@ struct Durability: Hashable, Sendable {
   /// The log ends at `last` now; what was on disk or under way after it counts for nothing.
   mutating func truncate(after last: LogIndex) {
     index = min(index, last)
+    unwrittenFrom = min(unwrittenFrom, last.next)
+    #if Mutants
+      if Mutant.trustsStaleWrites.isPlanted { return }
+    #endif
     for position in underWay.indices {
       underWay[position].covers = min(underWay[position].covers, last)
     }
-    unwrittenFrom = min(unwrittenFrom, last.next)
   }
 
   /// The log starts over after `base`; up to `kept` it was what the snapshot holds.

@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// What is committed stays (Raft §5.3, §5.4.2).
 extension RaftCore {
   /// Commits what a quorum holds durably, if it is an entry of this term; those before it follow.
@@ -9,11 +13,19 @@ extension RaftCore {
       if member == id { return durability.index }
       return leader.position(of: member).map { leader.followers[$0].match } ?? .zero
     }
-    guard let agreed, agreed > commitIndex, log.term(at: agreed) == currentTerm else { return }
+    guard let agreed, agreed > commitIndex, provesCommit(agreed) else { return }
     leading.uncommittedBytes -= log.bytes(after: commitIndex, through: agreed)
     let previous = commitIndex
     commit(upTo: agreed, &output)
     concludeChange(committedSince: previous, &output)
+  }
+
+  /// Whether copies of this entry on a quorum prove that every later leader holds it.
+  private func provesCommit(_ index: LogIndex) -> Bool {
+    #if Mutants
+      if Mutant.commitsOlderTerms.isPlanted { return true }
+    #endif
+    return log.term(at: index) == currentTerm
   }
 
   mutating func commit(upTo index: LogIndex, _ output: inout Output) {

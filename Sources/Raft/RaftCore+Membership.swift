@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// Changing who the members are, while they work (Raft §6, Thesis §4).
 extension RaftCore {
   mutating func propose(
@@ -28,7 +32,15 @@ extension RaftCore {
     guard configurations.currentIndex <= commitIndex, !quorum.isJoint else {
       throw .changeInProgress
     }
-    guard hasCommittedInTerm else { throw .termNotCommitted }
+    guard knowsEarlierCommits else { throw .termNotCommitted }
+  }
+
+  /// Whether everything that earlier terms committed is known to be committed here.
+  private var knowsEarlierCommits: Bool {
+    #if Mutants
+      if Mutant.changesBeforeOwnCommit.isPlanted { return true }
+    #endif
+    return hasCommittedInTerm
   }
 
   /// Whether the member was heard lately and lacks few entries, so that commits need not wait for
@@ -46,7 +58,7 @@ extension RaftCore {
     _ configuration: Configuration, _ output: inout Output
   ) -> EntryID {
     precondition(
-      configurations.currentIndex <= commitIndex && hasCommittedInTerm,
+      configurations.currentIndex <= commitIndex && knowsEarlierCommits,
       "the configuration at \(configurations.currentIndex.number) is not committed")
     let entry = append(.configuration(configuration), &output)
     updateFollowers(next: entry.index)

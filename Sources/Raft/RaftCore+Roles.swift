@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// The only ways into a role (Raft Figure 4, Thesis §9.6).
 extension RaftCore {
   /// What a member is when it starts: the only voter there is need not wait for anybody.
@@ -16,6 +20,9 @@ extension RaftCore {
     precondition(leader != id, "m\(id.number) cannot follow itself")
     leaveRole(&output)
     if term > currentTerm { hardState = HardState(currentTerm: term, votedFor: nil) }
+    #if Mutants
+      if Mutant.forgetsVoteOnStepDown.isPlanted { hardState.votedFor = nil }
+    #endif
     role = .follower(
       Follower(
         leader: leader, heardAt: leader == nil ? nil : now, electionAt: drawElectionInstant()))
@@ -53,7 +60,16 @@ extension RaftCore {
     role = .candidate(Candidate(electionAt: drawElectionInstant(), quickTries: quickTries))
     output.notes.append(.becameCandidate(currentTerm))
     let request = RequestVote(lastEntry: lastEntry, isTransfer: isTransfer)
-    for voter in otherVoters { promise(.requestVote(request), to: voter, &output) }
+    for voter in otherVoters {
+      #if Mutants
+        if Mutant.asksForVotesEarly.isPlanted {
+          output.sends.append(
+            Envelope(to: voter, message: Message(term: currentTerm, body: .requestVote(request))))
+          continue
+        }
+      #endif
+      promise(.requestVote(request), to: voter, &output)
+    }
   }
 
   /// From candidate with a quorum of votes. Begins its term with an entry that has no effect but

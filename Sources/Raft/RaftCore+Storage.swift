@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// What goes to disk, what comes back from it, and what the state machine gets.
 extension RaftCore {
   // MARK: Disk
@@ -16,7 +20,8 @@ extension RaftCore {
       output.writes = []
       return
     }
-    if isNewHardState { output.draft.hardState = hardState }
+    let written = hardStateToWrite
+    if isNewHardState { output.draft.hardState = written }
     if hasEntries {
       let entries = log.entries(
         from: durability.unwrittenFrom, through: lastEntry.index, limitBytes: .max)
@@ -26,7 +31,19 @@ extension RaftCore {
       output.draft.entries = entries
     }
     output.draft.ticket = durability.begin(
-      hardState: hardState, last: lastEntry.index, install: draft.install)
+      hardState: written, last: lastEntry.index, install: draft.install)
+  }
+
+  /// Term and vote are one record (Raft Figure 2).
+  private var hardStateToWrite: HardState {
+    #if Mutants
+      if Mutant.storesTermBeforeVote.isPlanted,
+        hardState.currentTerm > durability.writtenHardState.currentTerm
+      {
+        return HardState(currentTerm: hardState.currentTerm, votedFor: nil)
+      }
+    #endif
+    return hardState
   }
 
   mutating func stored(_ ticket: WriteTicket, _ output: inout Output) {

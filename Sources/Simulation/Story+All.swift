@@ -1,0 +1,4 @@
+extension Story {
+  /// Every story.
+  public static let all: [Story] = []
+}

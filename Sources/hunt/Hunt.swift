@@ -1,0 +1,69 @@
+import Foundation
+import Mutants
+import Synchronization
+
+/// `hunt [id …] [--write page]`: plants each mutant and shows who notices. `hunt run id [seed]` is
+/// what it starts for that.
+@main
+struct Hunt {
+  static func main() throws {
+    var arguments = Array(CommandLine.arguments.dropFirst())
+    if arguments.first == "run" { play(Array(arguments.dropFirst())) }
+    var page: String?
+    if let flag = arguments.firstIndex(of: "--write"), flag + 1 < arguments.count {
+      page = arguments[flag + 1]
+      arguments.removeSubrange(flag...flag + 1)
+    }
+    let trials = arguments.isEmpty ? Catalogue.trials : try arguments.map(trial)
+    let judgements = try huntAll(trials)
+    print(Table(judgements).text)
+    if let page { try Page.write(judgements, to: page) }
+    let failures = judgements.filter { $0.objection != nil }
+    print("\(judgements.count - failures.count) of \(judgements.count) mutants died as foretold")
+    exit(failures.isEmpty ? 0 : 1)
+  }
+
+  /// One run in this process.
+  private static func play(_ arguments: [String]) -> Never {
+    guard let id = arguments.first, let trial = try? trial(id) else { exit(2) }
+    let run = Run(ground: trial.ground, onlySeed: arguments.dropFirst().first.flatMap(UInt64.init))
+    exit(run.play() ? 0 : 1)
+  }
+
+  private static func trial(_ id: String) throws -> Trial {
+    guard let trial = Catalogue.trials.first(where: { $0.mutant.rawValue == id }) else {
+      throw Unknown(id: id)
+    }
+    return trial
+  }
+
+  /// As many at a time as there are cores, the tedious ones first.
+  private static func huntAll(_ trials: [Trial]) throws -> [Judgement] {
+    let found = Mutex<[Int: Judgement]>([:])
+    let failure = Mutex<String?>(nil)
+    DispatchQueue.concurrentPerform(iterations: trials.count) { position in
+      do {
+        let judgement = try Judgement.hunt(trials[position])
+        found.withLock { $0[position] = judgement }
+        let verdict = judgement.objection ?? "\(judgement.trial.killer.name), \(judgement.needed)"
+        FileHandle.standardError.write(
+          Data("\(judgement.trial.mutant.rawValue) · \(verdict)\n".utf8))
+      } catch {
+        failure.withLock { $0 = "\(error)" }
+      }
+    }
+    if let text = failure.withLock(\.self) { throw Broken(text: text) }
+    let judgements = found.withLock(\.self)
+    return trials.indices.compactMap { judgements[$0] }
+  }
+
+  struct Unknown: Error, CustomStringConvertible {
+    let id: String
+    var description: String { "no mutant is named \(id)" }
+  }
+
+  struct Broken: Error, CustomStringConvertible {
+    let text: String
+    var description: String { "a run could not be started: \(text)" }
+  }
+}

@@ -1,0 +1,51 @@
+/// Who is to notice a mutant. Named before the run: whoever else stops it does not count.
+struct Killer: Hashable, Sendable {
+  let name: String
+  /// The end of the path of the product's file that traps; `nil`: it is a check that speaks.
+  let trapsIn: String?
+  /// What it says contains one of these.
+  let says: [String]
+
+  /// A check of the simulator, a story's demand or a drill's.
+  static func check(_ name: String, _ says: String...) -> Killer {
+    Killer(name: name, trapsIn: nil, says: says)
+  }
+
+  /// An invariant inside the product, which stops the process.
+  static func trap(_ file: String, _ says: String) -> Killer {
+    Killer(name: "trap in `\(file)`", trapsIn: "/\(file).swift", says: [says])
+  }
+
+  func claims(_ finding: Finding) -> Bool {
+    switch (trapsIn, finding.trappedIn) {
+    case (nil, nil): break
+    case (let end?, let path?): guard "/\(path)".hasSuffix(end) else { return false }
+    case (nil, .some), (.some, nil): return false
+    }
+    return says.contains { finding.sentence.contains($0) }
+  }
+}
+
+/// What stopped a run.
+struct Finding: Hashable, Sendable {
+  /// The file of a trap; `nil`: a check spoke.
+  var trappedIn: String?
+  var sentence: String
+}
+
+extension Killer {
+  static let committedLog = check(
+    "CommittedLog", "without the entry", "has committed term", "which is not committed",
+    "its log ends at", "truncates the committed entry")
+  static let durablePromises = check("DurablePromises", "not on disk", "without its own on disk")
+  static let electionSafety = check("ElectionSafety", "both lead term")
+  static let honestAge = check("HonestAge", "reports age")
+  static let majorityDurability = check("MajorityDurability", "is committed and on the disks of")
+  static let membershipFold = check("MembershipFold", "goes by another configuration")
+  static let neverBack = check("NeverBack", "goes back from", "has applied", "its disk in")
+  static let oneVoteATerm = check("OneVoteATerm", " votes for ")
+  static let quorumTruth = check("QuorumTruth", "calls itself")
+  static let requestFates = check(
+    "RequestFates", "is applied at", "takes effect", "took effect", "is acknowledged and not")
+  static let stateAgreement = check("StateAgreement", "others at", "another digest than")
+}

@@ -1,0 +1,42 @@
+import Foundation
+import Simulation
+
+/// The hunt of one mutant, in a process of its own: a broken invariant ends it.
+///
+/// It tells where it is before it goes there, and what it found, one line each:
+/// `at seed 17`, `steps 2118`, `found …`.
+struct Run {
+  let ground: Ground
+  /// Only this seed.
+  var onlySeed: UInt64?
+
+  /// Whether nothing was found.
+  func play() -> Bool {
+    switch ground {
+    case .seeds(upTo: let limit, members: let members):
+      for seed in onlySeed.map({ $0...$0 }) ?? 1...limit {
+        say("at seed \(seed)")
+        let verdict = Simulator(seed: seed, members: members).run()
+        if let failure = verdict.failure { return found(failure, steps: verdict.events) }
+      }
+      return true
+    case .story(let name):
+      guard let story = Story.named(name) else { preconditionFailure("no story is named \(name)") }
+      say("at story \(name)")
+      let ending = story.run()
+      guard let finding = ending.finding else { return true }
+      return found(finding, steps: ending.events)
+    }
+  }
+
+  private func found(_ sentence: String, steps: Int) -> Bool {
+    say("steps \(steps)")
+    say("found \(sentence.split(separator: "\n").first ?? "")")
+    return false
+  }
+
+  /// At once, not when a buffer is full: the next thing may be a trap.
+  private func say(_ line: String) {
+    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+  }
+}

@@ -1,0 +1,29 @@
+import Mutants
+
+/// `id · what it breaks · killed by · seeds or steps needed`.
+struct Table {
+  let rows: [[String]]
+
+  init(_ judgements: [Judgement]) {
+    rows = judgements.map { judgement in
+      [
+        judgement.trial.mutant.rawValue, judgement.trial.breaks,
+        judgement.objection.map { "NOBODY: \($0)" } ?? judgement.trial.killer.name,
+        judgement.needed,
+      ]
+    }
+  }
+
+  private static let titles = ["id", "what it breaks", "killed by", "needed"]
+
+  /// For a terminal.
+  var text: String {
+    ([Self.titles] + rows).map { $0.joined(separator: " · ") }.joined(separator: "\n")
+  }
+
+  /// For a page.
+  var markdown: String {
+    let lines = [Self.titles, Self.titles.map { _ in "---" }] + rows
+    return lines.map { "| \($0.joined(separator: " | ")) |" }.joined(separator: "\n")
+  }
+}

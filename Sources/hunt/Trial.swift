@@ -1,0 +1,25 @@
+import Mutants
+
+/// One mutant, and how it is to die.
+struct Trial: Sendable {
+  let mutant: Mutant
+  /// What it breaks, in one clause.
+  let breaks: String
+  let killer: Killer
+  let ground: Ground
+
+  init(_ mutant: Mutant, _ breaks: String, _ killer: Killer, _ ground: Ground) {
+    self.mutant = mutant
+    self.breaks = breaks
+    self.killer = killer
+    self.ground = ground
+  }
+}
+
+/// Where a mutant is hunted.
+enum Ground: Hashable, Sendable {
+  /// Simulated lives, from seed 1 on.
+  case seeds(upTo: UInt64, members: Int? = nil)
+  /// A story led by hand, by its name (`Simulation.Story`).
+  case story(String)
+}
