@@ -40,6 +40,7 @@ struct SourceFile {
 
   /// The lines that name the module `Mutants` or its type while no `#if Mutants` is open.
   var linesNamingMutants: [Int] {
+    let mutant = #/\bMutants?\b/#.wordBoundaryKind(.simple)
     var conditions: [Bool] = []
     var found: [Int] = []
     for (number, line) in code.enumerated() {
@@ -50,7 +51,7 @@ struct SourceFile {
         if !conditions.isEmpty { conditions[conditions.count - 1] = false }
       } else if text == "#endif" {
         _ = conditions.popLast()
-      } else if line.firstMatch(of: #/\bMutants?\b/#) != nil, !conditions.contains(true) {
+      } else if line.firstMatch(of: mutant) != nil, !conditions.contains(true) {
         found.append(number + 1)
       }
     }

@@ -31,6 +31,8 @@ import Testing
 
   @Test func `what is above the line never waits, locks or rolls dice`() {
     let banned = #/\b(async|await|Mutex|Task|random|shuffled|randomElement|UUID|Date|Double)\b/#
+      // Else `Date.now` is one word.
+      .wordBoundaryKind(.simple)
     for file in House.sources where House.deterministic.contains(file.module) {
       for (number, line) in file.code.enumerated() {
         #expect(
