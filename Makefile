@@ -9,7 +9,7 @@ FIRST_SEED ?= $(shell date +%s)
 SECONDS ?= 600
 RELEASE := .build/release/quorate
 
-.PHONY: help setup build demo test chaos install verify fix bench swarm compare sanitize clean
+.PHONY: help setup build demo test chaos figures install verify fix bench swarm compare sanitize clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ test: build ## Every test: units, suites, seeds, real processes
 chaos: build ## SECONDS=… of kills, pauses and cuts on real processes under load
 	QUORATE=$(abspath $(RELEASE)) QUORATE_CHAOS_SECONDS=$(SECONDS) \
 	  swift test --disable-xctest --no-parallel --filter 'Killed processes'
+
+figures: build ## Failover, restart, memory, catch-up: measured on a quiet machine
+	QUORATE=$(abspath $(RELEASE)) QUORATE_FIGURES=1 \
+	  swift test --disable-xctest --no-parallel --filter Figures
 
 install: build ## Install the executable and its shell completions under PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions

@@ -16,12 +16,14 @@ extension EndToEnd {
     @Test func `kill -9 at random moments under load loses nothing acknowledged`() async throws {
       let lab = try TestLab(members: 3)
       let crowd = Crowd(endpoints: try lab.endpoints())
-      var blows = 0
+      var (blows, kills) = (0, 0)
       try await crowd.run(clients: 5) {
         let end = ContinuousClock.now + .seconds(Self.seconds)
         while ContinuousClock.now < end {
-          try await strike(Blow.allCases.randomElement()!, lab)
+          let blow = Blow.allCases.randomElement()!
+          try await strike(blow, lab)
           blows += 1
+          if [.any, .leader, .all].contains(blow) { kills += 1 }
         }
         _ = try lab.lab.heal()
         _ = try lab.lab.act(.start, on: Array(1...3))
@@ -30,7 +32,9 @@ extension EndToEnd {
       try lab.awaitSame()
       #expect(crowd.writes > blows, "the blows left hardly a write: \(crowd.writes) in \(blows)")
       #expect(crowd.verdict == .linearizable)
-      print("chaos: \(blows) blows, \(crowd.writes) writes, longest gap \(crowd.longestGap)")
+      print(
+        "chaos: \(kills) kills of \(blows) blows, \(crowd.writes) writes, "
+          + "longest gap \(crowd.longestGap)")
     }
 
     private func strike(_ blow: Blow, _ lab: borrowing TestLab) async throws {
