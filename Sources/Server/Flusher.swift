@@ -7,6 +7,8 @@ import Storage
 struct Flusher {
   enum Job: Sendable {
     case flush(FlushBatch)
+    /// Goes on with the house-keeping that the last flush left over.
+    case tend
     /// Tells when a flush interval has passed.
     case pause(@Sendable () -> Void)
     /// Opens a snapshot of the state as of the last flush.
@@ -26,6 +28,10 @@ struct Flusher {
   private let door: ReplicaDoor
   private let fate: Fate
   private let flushed: @Sendable (UInt64) -> Void
+  /// Hands a job to this very thread, behind those that wait.
+  private let back: @Sendable (Job) -> Void
+  /// A `tend` is on its way.
+  private var isTendDue = false
   private var durableApplied = LogIndex.zero
   private var lastFlush = Instant.zero
 
@@ -36,12 +42,13 @@ struct Flusher {
 
   init(
     state: Handover<any StateStore>, door: ReplicaDoor, fate: Fate,
-    flushed: @escaping @Sendable (UInt64) -> Void
+    flushed: @escaping @Sendable (UInt64) -> Void, back: @escaping @Sendable (Job) -> Void
   ) {
     self.state = state.value
     self.door = door
     self.fate = fate
     self.flushed = flushed
+    self.back = back
   }
 
   mutating func work(_ jobs: [Job]) {
@@ -49,6 +56,9 @@ struct Flusher {
       for job in jobs {
         switch job {
         case .flush(let batch): try flush(batch)
+        case .tend:
+          isTendDue = false
+          try tend()
         case .pause(let reply):
           usleep(UInt32(Self.interval.nanoseconds / 1000))
           reply()
@@ -66,8 +76,16 @@ struct Flusher {
     lastFlush = MonotonicClock.now()
     try state.flush(batch)
     flushed(batch.meta.appliedIndex)
+    try tend()
+  }
+
+  /// A bounded piece of house-keeping; what it leaves comes after the flushes that wait.
+  private mutating func tend() throws(StorageError) {
     try state.tend()
     tellDurable()
+    guard state.wantsTending, !isTendDue else { return }
+    isTendDue = true
+    back(.tend)
   }
 
   /// Lets the next rows pile up: a transaction for each would cost more than it brings.

@@ -41,7 +41,9 @@ final class MemberThreads: Sendable {
       work: { $0.work($1) }, end: { $0.close() })
     flush.run(
       start: {
-        Flusher(state: state, door: door, fate: fate) { apply.post(.flushed($0)) }
+        Flusher(
+          state: state, door: door, fate: fate, flushed: { apply.post(.flushed($0)) },
+          back: { flush.post($0) })
       },
       work: { $0.work($1) }, end: { $0.close() })
     let outlets = Applier.Outlets(

@@ -58,6 +58,9 @@ public final class DataDirectory: MemberStore {
         cluster: claim.cluster, member: claim.member, name: claim.name,
         incarnation: drawIncarnation())
       try DataDirectory.create(at: path, for: identity, on: fileSystem)
+    } else {
+      // Its makers may have been killed before this.
+      try fileSystem.syncDirectory(path)
     }
     reserve = try Reserve(in: path, settings, on: fileSystem)
     raftLog = try RaftLog(

@@ -4,20 +4,23 @@ struct DatabaseFormat {
   /// `PRAGMA application_id`: tells the file to `file(1)` and to us. "Quor" and "Quos".
   let application: UInt32
   let version: UInt32
+  /// The last root page of the schema, which a file that can shrink keeps in its header; zero: the
+  /// file does not shrink.
+  let largestRoot: UInt32
   /// The statements that make the schema, in the order in which they are run.
   let schema: [String]
 
   static let pageSize = 4096
 
   static let log = DatabaseFormat(
-    application: 0x5175_6F72, version: 1,
+    application: 0x5175_6F72, version: 1, largestRoot: 0,
     schema: [
       "CREATE TABLE record(kind INTEGER PRIMARY KEY, body BLOB NOT NULL)",
       "CREATE TABLE log(first INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     ])
 
   static let state = DatabaseFormat(
-    application: 0x5175_6F73, version: 1,
+    application: 0x5175_6F73, version: 1, largestRoot: 4,
     schema: [
       "CREATE TABLE meta(id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
       """
@@ -38,7 +41,7 @@ struct DatabaseFormat {
     on connection: Connection, _ fill: () throws(StorageError) -> Void
   ) throws(StorageError) {
     try connection.execute("PRAGMA page_size = \(DatabaseFormat.pageSize)")
-    try connection.execute("PRAGMA auto_vacuum = NONE")
+    try connection.execute("PRAGMA auto_vacuum = \(largestRoot == 0 ? "NONE" : "INCREMENTAL")")
     try connection.execute("PRAGMA encoding = 'UTF-8'")
     try connection.execute("PRAGMA journal_mode = WAL")
     try connection.transaction { () throws(StorageError) in
@@ -65,9 +68,9 @@ struct DatabaseFormat {
       && Array(head[18..<20]) == wal
       && Array(head[20..<24]) == [0, 64, 32, 32]
       && number(44) == 4  // the schema's own format
-      && number(48) == 0 && number(52) == 0  // no default cache size, no auto-vacuum
+      && number(48) == 0 && number(52) == largestRoot  // no default cache size; auto-vacuum
       && number(56) == 1  // UTF-8
-      && number(64) == 0 && number(68) == application
+      && number(64) == (largestRoot == 0 ? 0 : 1) && number(68) == application
       && head[72..<92].allSatisfy { $0 == 0 }
     guard isSound else { throw .damaged(file: file, place: "its header, bytes 0 to 99") }
     guard number(60) == version else {

@@ -40,6 +40,22 @@ public protocol DiskLock: AnyObject {
 }
 
 extension FileSystem {
+  /// Writes what is in sight of a file once more, and syncs it; nothing if there is no file or it
+  /// is empty.
+  ///
+  /// A process that was killed may have left writes unsynced, and after a failed sync the system
+  /// goes on showing what the disk does not hold. What was written again and synced is there
+  /// (Docs/Decisions/0005-what-a-start-believes.md).
+  func settle(_ path: String) throws(StorageError) {
+    guard exists(path) else { return }
+    let file = try open(path)
+    let size = try file.size()
+    for offset in stride(from: 0, to: size, by: 1 << 20) {
+      try file.write(file.read(at: offset, count: 1 << 20), at: offset)
+    }
+    if size > 0 { try file.sync() }
+  }
+
   /// The whole file; `nil`: there is none.
   func contents(of path: String) throws(StorageError) -> [UInt8]? {
     guard exists(path) else { return nil }

@@ -23,8 +23,8 @@ struct LandmarkRecord: Hashable {
 
 /// The landmark's file: two slots, written in turn, each with a sequence and a checksum.
 ///
-/// It is not synced on the path: after a power loss it may be old, never ahead. Only before the
-/// log's end goes back (a conflict, Raft §5.3) is a lower landmark written and synced first.
+/// It is not synced on the path: after a power loss it may be old, never ahead. Only at the start,
+/// and before the log's end goes back (a conflict, Raft §5.3), is it written and synced.
 final class Landmark {
   private static let slotStride = 4096
   private static let slotLength = 57
@@ -67,11 +67,22 @@ final class Landmark {
   /// Writes the next landmark, which the log has already reached durably.
   func advance(to record: LandmarkRecord) throws(StorageError) {
     guard record != self.record else { return }
+    try write(record)
+  }
+
+  private func write(_ record: LandmarkRecord) throws(StorageError) {
     sequence += 1
     try file.write(
       Landmark.encode(record, sequence: sequence),
       at: Int(sequence % 2) * Landmark.slotStride)
     self.record = record
+  }
+
+  /// Writes the landmark of a log that was just proved durable, and syncs it: what was there before
+  /// may have been seen and never written.
+  func renew(to record: LandmarkRecord) throws(StorageError) {
+    try write(record)
+    try file.sync()
   }
 
   /// Takes back what the log is about to lose, durably.

@@ -14,8 +14,9 @@ public final class MemoryDisk: FileSystem, @unchecked Sendable {
     case keepsSome(seed: UInt64)
   }
 
-  public var vfs: String? { vfsRegistration.name }
-  private let vfsRegistration: MemoryVFS
+  public var vfs: String? { registration?.name }
+  /// Set once, at the beginning.
+  private var registration: VFSRegistration?
   private let lock = Mutex(())
   private var names: [String: MemoryFile] = [:]
   private var durableNames: [String: MemoryFile] = [:]
@@ -27,11 +28,8 @@ public final class MemoryDisk: FileSystem, @unchecked Sendable {
 
   public init(capacityBytes: Int = 1 << 40) {
     self.capacityBytes = capacityBytes
-    vfsRegistration = MemoryVFS()
-    vfsRegistration.register(self)
+    registration = MemoryVFS.register(self)
   }
-
-  deinit { vfsRegistration.unregister() }
 
   /// Operations so far that changed something: every one is a place to lose power at.
   public var operations: Int { lock.withLock { _ in changes } }
@@ -55,6 +53,17 @@ public final class MemoryDisk: FileSystem, @unchecked Sendable {
       }
       names = durableNames
       for path in names.keys.sorted() { names[path]?.crash(&dice) }
+      life += 1
+      locked = []
+      fault = nil
+    }
+  }
+
+  /// The process ends and another begins: its locks are free, and what it had open fails from now
+  /// on; all that it wrote is in sight, synced or not.
+  public func endProcess() {
+    lock.withLock { _ in
+      for path in names.keys.sorted() { names[path]?.close() }
       life += 1
       locked = []
       fault = nil
@@ -147,19 +156,10 @@ extension MemoryDisk {
   ) throws(StorageError) {
     let failure = lock.withLock { _ in
       let failure = strike(operation, path)
-      if failure == nil { body() }
+      if failure?.conduct.extent ?? .whole == .whole { body() }
       return failure
     }
-    if let failure { throw failure.error(path, action) }
-  }
-}
-
-extension DiskFault.Failure {
-  fileprivate func error(_ path: String, _ action: String) -> StorageError {
-    switch self {
-    case .inputOutput: .failed(file: path, action: action, reason: "injected fault")
-    case .full: .full(file: path)
-    }
+    if let error = failure?.error(path, action) { throw error }
   }
 }
 
@@ -178,42 +178,64 @@ private final class MemoryPlainFile: DiskFile {
   }
 
   func read(at offset: Int, count: Int) throws(StorageError) -> [UInt8] {
-    try run(.read, "read") { Array(file.read(at: offset, count: count)) }
+    var bytes: [UInt8] = []
+    try run(.read, "read") {
+      bytes = Array(file.read(at: offset, count: count))
+      return nil
+    }
+    return bytes
   }
 
   func write(_ bytes: [UInt8], at offset: Int) throws(StorageError) {
-    let hasRoom = try run(.write, "write") {
-      guard disk.hasRoom(for: file, upTo: offset + bytes.count) else { return false }
-      bytes.withUnsafeBytes { file.write($0, at: offset) }
-      return true
+    func put(_ count: Int) {
+      bytes.prefix(count).withUnsafeBytes { file.write($0, at: offset) }
     }
-    if !hasRoom { throw .full(file: path) }
+    try run(.write, "write", botched: { put(bytes.count / 2) }) {
+      guard disk.hasRoom(for: file, upTo: offset + bytes.count) else { return .full(file: path) }
+      put(bytes.count)
+      return nil
+    }
   }
 
-  func sync() throws(StorageError) { try run(.sync, "sync") { file.sync() } }
+  func sync() throws(StorageError) {
+    try run(.sync, "sync", botched: file.forgetUnsynced) {
+      file.sync()
+      return nil
+    }
+  }
 
-  func size() throws(StorageError) -> Int { try run(.read, "measure") { file.bytes.count } }
+  func size() throws(StorageError) -> Int {
+    var size = 0
+    try run(.read, "measure") {
+      size = file.bytes.count
+      return nil
+    }
+    return size
+  }
 
   func allocate(_ bytes: Int) throws(StorageError) {
-    let hasRoom = try run(.write, "allocate") {
-      guard disk.hasRoom(for: file, upTo: bytes) else { return false }
+    try run(.write, "allocate") {
+      guard disk.hasRoom(for: file, upTo: bytes) else { return .full(file: path) }
       if file.bytes.count < bytes { file.truncate(to: bytes) }
-      return true
+      return nil
     }
-    if !hasRoom { throw .full(file: path) }
   }
 
-  private func run<Result>(
-    _ operation: DiskFault.Operation, _ action: String, _ body: () -> Result
-  ) throws(StorageError) -> Result {
-    var failure: DiskFault.Failure?
-    var result: Result?
+  private func run(
+    _ operation: DiskFault.Operation, _ action: String, botched: () -> Void = {},
+    _ body: () -> StorageError?
+  ) throws(StorageError) {
+    var error: StorageError?
     disk.withLock(life) { isAlive in
-      failure = isAlive ? disk.strike(operation, path) : .inputOutput
-      if failure == nil { result = body() }
+      let failure = isAlive ? disk.strike(operation, path) : .inputOutput
+      switch failure?.conduct.extent ?? .whole {
+      case .nothing: break
+      case .botched: botched()
+      case .whole: error = body()
+      }
+      error = error ?? failure?.error(path, action)
     }
-    guard let result else { throw (failure ?? .inputOutput).error(path, action) }
-    return result
+    if let error { throw error }
   }
 }
 
@@ -271,22 +293,28 @@ extension MemoryDisk {
   /// Runs one operation on an open file.
   func operate(
     _ handle: MemoryFileHandle, _ operation: DiskFault.Operation, failing code: Int32,
-    _ body: () -> Int32
+    botched: () -> Void = {}, _ body: () -> Int32
   ) -> Int32 {
     lock.withLock { _ in
       guard handle.life == life else { return code }
-      switch strike(operation, handle.path) {
-      case .inputOutput: return code
-      case .full: return SQLITE_FULL
-      case nil: return body()
+      guard let failure = strike(operation, handle.path) else { return body() }
+      switch failure.conduct.extent {
+      case .nothing: break
+      case .botched: botched()
+      case .whole: return body()
       }
+      return failure.answer(failing: code)
     }
   }
 
   func write(
     _ handle: MemoryFileHandle, _ source: UnsafeRawBufferPointer, at offset: Int
   ) -> Int32 {
-    operate(handle, .write, failing: SQLITE_IOERR | 3 << 8) {
+    let half = UnsafeRawBufferPointer(rebasing: source[..<(source.count / 2)])
+    return operate(
+      handle, .write, failing: SQLITE_IOERR | 3 << 8,
+      botched: { handle.file.write(half, at: offset) }
+    ) {
       guard hasRoom(for: handle.file, upTo: offset + source.count) else { return SQLITE_FULL }
       handle.file.write(source, at: offset)
       return SQLITE_OK
@@ -294,7 +322,9 @@ extension MemoryDisk {
   }
 
   func sync(_ handle: MemoryFileHandle) -> Int32 {
-    operate(handle, .sync, failing: SQLITE_IOERR | 4 << 8) {
+    operate(
+      handle, .sync, failing: SQLITE_IOERR | 4 << 8, botched: handle.file.forgetUnsynced
+    ) {
       handle.file.sync()
       if handle.syncsDirectory { durableNames = names }
       handle.syncsDirectory = false

@@ -45,6 +45,9 @@ final class MemoryFile: @unchecked Sendable {
     unsynced = []
   }
 
+  /// What was written since the last sync stays in sight and is never made durable.
+  func forgetUnsynced() { unsynced = [] }
+
   /// Returns to the durable bytes and, with dice, to some of the sectors written since.
   func crash(_ dice: inout SplitMix64?) {
     for change in unsynced where dice != nil {
@@ -67,6 +70,11 @@ final class MemoryFile: @unchecked Sendable {
     }
     unsynced = []
     bytes = durable
+    close()
+  }
+
+  /// Whoever had it open is gone.
+  func close() {
     handles = []
     sharedMemory.forget()
   }

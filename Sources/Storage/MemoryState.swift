@@ -9,6 +9,7 @@ public final class MemoryState: StateStore {
   public var meta: StateMeta { current.meta }
   public var durableApplied: LogIndex { LogIndex(durable.meta.appliedIndex) }
   public var isCompactionHeld: Bool { holds > 0 }
+  public var wantsTending: Bool { false }
   private var current: Contents
   private var durable: Contents
   private var unsynced: [FlushBatch] = []

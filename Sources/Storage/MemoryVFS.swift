@@ -1,42 +1,17 @@
 import CSQLite
 import Raft
-import Synchronization
 
-/// Registers a `MemoryDisk` as a VFS of SQLite (https://www.sqlite.org/vfs.html). Time stands
-/// still in it and its dice are seeded, so that a run repeats itself.
-final class MemoryVFS: @unchecked Sendable {
-  let name: String
-  private let vfs = UnsafeMutablePointer<sqlite3_vfs>.allocate(capacity: 1)
-  private let cName: UnsafeMutablePointer<CChar>
-
-  private static let count = Mutex(0)
+/// A `MemoryDisk` as a VFS of SQLite (https://www.sqlite.org/vfs.html). Time stands still in it
+/// and its dice are seeded, so that a run repeats itself.
+enum MemoryVFS {
   /// The wal-index's slots are checked as a file system would; the methods are the same for all.
   nonisolated(unsafe) private static let methods = makeMethods()
 
-  init() {
-    let number = MemoryVFS.count.withLock { count in
-      count += 1
-      return count
-    }
-    name = "quorate-memory-\(number)"
-    let bytes = Array(name.utf8CString)
-    cName = .allocate(capacity: bytes.count)
-    cName.initialize(from: bytes, count: bytes.count)
-  }
-
-  deinit {
-    vfs.deallocate()
-    cName.deallocate()
-  }
-
-  func register(_ disk: MemoryDisk) {
+  static func register(_ disk: MemoryDisk) -> VFSRegistration {
     var raw = sqlite3_vfs()
     raw.iVersion = 2
     raw.szOsFile = Int32(MemoryLayout<OpenFile>.size)
     raw.mxPathname = 1024
-    raw.zName = UnsafePointer(cName)
-    // Unretained: the disk takes the registration back before it goes.
-    raw.pAppData = Unmanaged.passUnretained(disk).toOpaque()
     raw.xOpen = { MemoryVFS.open($0, $1, $2, $3, $4) }
     raw.xDelete = { vfs, path, isSynced in
       MemoryVFS.disk(vfs).removeName(String(cString: path!), isSynced: isSynced != 0)
@@ -66,12 +41,8 @@ final class MemoryVFS: @unchecked Sendable {
       return SQLITE_OK
     }
     raw.xGetLastError = { _, _, _ in 0 }
-    vfs.initialize(to: raw)
-    let code = sqlite3_vfs_register(vfs, 0)
-    precondition(code == SQLITE_OK, "SQLite does not take a VFS: \(code)")
+    return VFSRegistration("quorate-memory", for: disk, raw)
   }
-
-  func unregister() { sqlite3_vfs_unregister(vfs) }
 
   /// SQLite's file object, with ours behind it.
   private struct OpenFile {
@@ -80,7 +51,7 @@ final class MemoryVFS: @unchecked Sendable {
   }
 
   private static func disk(_ vfs: UnsafeMutablePointer<sqlite3_vfs>?) -> MemoryDisk {
-    Unmanaged.fromOpaque(vfs!.pointee.pAppData).takeUnretainedValue()
+    VFSRegistration.disk(of: vfs)
   }
 
   private static func open(

@@ -66,6 +66,7 @@ public final class RaftLog: LogStore {
     if case .damaged(let offset) = WALScan.verdict(on: wal) {
       throw .damaged(file: path + "-wal", place: "byte \(offset); whole commits follow it")
     }
+    try fileSystem.settle(path + "-wal")
     connection = try Connection(path, .write, on: fileSystem)
     try connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     try connection.execute("PRAGMA synchronous = FULL")
@@ -84,6 +85,7 @@ public final class RaftLog: LogStore {
     guard landmark.record.isReached(by: position) else {
       throw .damaged(file: path, place: shortfall(of: landmark.record))
     }
+    try landmark.renew(to: position)
   }
 
   /// Where the log stands, for the landmark.

@@ -9,6 +9,8 @@ final class Reserve: Sendable {
   private let fileSystem: any FileSystem
   /// The file has its full size.
   private let isWhole = Mutex(false)
+  /// What `space` said last.
+  private let wasShort = Mutex(false)
 
   init(
     in directory: String, _ settings: StorageSettings, on fileSystem: any FileSystem
@@ -31,12 +33,21 @@ final class Reserve: Sendable {
     }
   }
 
+  /// The disk was short of space when it was looked at last: give back what can be given.
+  var isShort: Bool { wasShort.withLock { $0 } }
+
   /// What is left, with the reserve set up again as soon as there is room for it.
   func space() throws(StorageError) -> Space {
     let free = try fileSystem.freeBytes(in: directory)
     let isWhole = try refill(free: free)
-    let needed = settings.neededBytes + (isWhole ? 0 : UInt64(settings.reserveBytes))
-    return free >= needed && isWhole ? .plenty : .short(freeBytes: free, neededBytes: needed)
+    return wasShort.withLock { wasShort in
+      // Ended a little above where it began, it does not come and go with every command.
+      let needed =
+        settings.neededBytes + (isWhole ? 0 : UInt64(settings.reserveBytes))
+        + (wasShort ? settings.neededBytes / 8 : 0)
+      wasShort = free < needed || !isWhole
+      return wasShort ? .short(freeBytes: free, neededBytes: needed) : .plenty
+    }
   }
 
   /// Whether the reserve is whole now. A full disk is an answer, not an error.

@@ -12,6 +12,7 @@ public final class StateFile: StateStore {
   public var isCompactionHeld: Bool { shared.isHeld }
   public private(set) var meta: StateMeta
   public private(set) var durableApplied: LogIndex
+  public private(set) var wantsTending = false
   private let shared: StateShared
   private let connection: Connection
   private let reserve: Reserve
@@ -20,6 +21,7 @@ public final class StateFile: StateStore {
   private let deleteRow: Statement
   private let putMeta: Statement
   private let allRows: Statement
+  private let freePages: FreePages
   private let reader: RowReader
 
   /// Makes a file that holds nothing, or what `fill` puts in, synced; the directory's sync is the
@@ -70,13 +72,15 @@ public final class StateFile: StateStore {
     self.settings = settings
     let path = shared.path
     try DatabaseFormat.state.checkHeader(of: path, on: shared.fileSystem)
+    try shared.fileSystem.settle(path + "-wal")
     connection = try Connection(path, .write, on: shared.fileSystem)
     try connection.execute("PRAGMA synchronous = NORMAL")
     try connection.execute("PRAGMA cache_size = -2048")
     try DatabaseFormat.state.checkSchema(of: connection)
     // The scan proves every page in use, at half the cost. Free pages it does not see, and a
     // wrong one of them would be written over.
-    if try connection.text("PRAGMA freelist_count") != "0" {
+    freePages = try FreePages(connection)
+    if try freePages.count > 0 {
       try DatabaseFormat.state.checkStructure(of: connection)
     }
     insertRow = try connection.prepare(RowTable.insert)
@@ -157,16 +161,31 @@ public final class StateFile: StateStore {
     }
   }
 
-  /// Checkpoints once about a hundred pages wait; above the WAL's limit new reads wait until the
-  /// WAL begins anew.
+  /// Gives free pages back, and checkpoints once about a hundred pages wait; above the WAL's limit
+  /// new reads wait until the WAL begins anew.
   public func tend() throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
-      guard connection.walFrames >= settings.checkpointPages else { return }
+      let isShorter = try giveBack()
+      guard connection.walFrames >= settings.checkpointPages || isShorter else { return }
       let isDone =
         connection.walFrames < settings.walLimitPages
         ? try connection.checkpoint(.passive)
         : try shared.gate.alone { () throws(StorageError) in try connection.checkpoint(.restart) }
       if isDone { durableApplied = LogIndex(meta.appliedIndex) }
+    }
+  }
+
+  /// Whether the file has just given all that it is to give: a checkpoint makes it shorter.
+  private func giveBack() throws(StorageError) -> Bool {
+    do throws(StorageError) {
+      let (given, rest) = try freePages.giveBack(
+        limit: settings.vacuumPages, isShort: reserve.isShort)
+      wantsTending = rest > 0
+      return given > 0 && rest == 0
+    } catch .full {
+      // No room even to make room: after the next checkpoint or removal perhaps.
+      wantsTending = false
+      return false
     }
   }
 

@@ -32,8 +32,11 @@ public protocol StateStore: RowReading, AnyObject {
   /// member's log; `removed` is empty while `isCompactionHeld`.
   func flush(_ batch: FlushBatch) throws(StorageError)
 
-  /// House-keeping between flushes; may move `durableApplied`.
+  /// One bounded piece of house-keeping between flushes; may move `durableApplied`.
   func tend() throws(StorageError)
+
+  /// The last `tend` left work that need not wait for the next flush.
+  var wantsTending: Bool { get }
 
   /// Makes everything flushed durable now, so that `durableApplied` is `meta.appliedIndex`.
   func sync() throws(StorageError)

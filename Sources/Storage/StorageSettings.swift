@@ -4,9 +4,11 @@ public struct StorageSettings: Hashable, Sendable {
   public var checkpointPages = 100
   /// Above this many pages new reads wait until the WAL could begin anew.
   public var walLimitPages = 4_000
+  /// At most so many free pages are given back to the file system at a time.
+  public var vacuumPages = 256
   /// Kept aside for deletes, compaction and the log while the disk is full.
   public var reserveBytes = 16 << 20
-  /// Commands that grow the store are refused when less than this is free.
+  /// Commands that grow the store are refused when less than this is free, until an eighth more is.
   public var neededBytes: UInt64 = 64 << 20
 
   public init() {}

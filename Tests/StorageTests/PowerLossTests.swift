@@ -5,8 +5,9 @@ import Testing
 @testable import Storage
 
 /// A member's life on a disk that may lose power at any operation, and what it was promised.
-private final class Story {
-  let disk = MemoryDisk()
+final class Story {
+  let disk: any FileSystem
+  private let path: String
   /// The directory was made; from here on losing it would be losing promises.
   private(set) var isMade = false
   /// What the last commit that returned left, and what the one under way would leave.
@@ -27,8 +28,13 @@ private final class Story {
     return settings
   }()
 
+  init(on disk: any FileSystem, at path: String = "/m") {
+    self.disk = disk
+    self.path = path
+  }
+
   func open() throws -> DataDirectory {
-    try DataDirectory(at: "/m", as: Sample.claim, settings: Story.settings, on: disk) {
+    try DataDirectory(at: path, as: Sample.claim, settings: Story.settings, on: disk) {
       Incarnation(9)
     }
   }
@@ -147,10 +153,11 @@ private final class Story {
 @Suite struct `power loss` {
   /// How many operations the whole life has.
   private func length() throws -> Int {
-    let story = Story()
+    let disk = MemoryDisk()
+    let story = Story(on: disk)
     try story.live()
     #expect(story.brokenPromise() == nil)
-    return story.disk.operations
+    return disk.operations
   }
 
   @Test func `at any operation breaks no promise`() throws {
@@ -159,10 +166,11 @@ private final class Story {
     for operation in 0..<length {
       let fates: [MemoryDisk.Crash] = [.losesAll, .keepsSome(seed: UInt64(operation))]
       for fate in fates {
-        let story = Story()
-        story.disk.arm(DiskFault(.inputOutput, after: operation))
+        let disk = MemoryDisk()
+        let story = Story(on: disk)
+        disk.arm(DiskFault(.inputOutput, after: operation))
         try? story.live()
-        story.disk.crash(fate)
+        disk.crash(fate)
         if let broken = story.brokenPromise() {
           Issue.record("operation \(operation) of \(length), \(fate): \(broken)")
           return
@@ -171,13 +179,33 @@ private final class Story {
     }
   }
 
+  @Test func `during the start that follows one breaks none either`() throws {
+    let length = try length()
+    for operation in stride(from: 5, to: length, by: 23) {
+      for second in 0..<24 {
+        let disk = MemoryDisk()
+        let story = Story(on: disk)
+        disk.arm(DiskFault(.inputOutput, after: operation))
+        try? story.live()
+        disk.crash(.keepsSome(seed: UInt64(operation)))
+        disk.arm(DiskFault(.inputOutput, after: second))
+        _ = try? story.open().openState()
+        disk.crash(.keepsSome(seed: UInt64(second)))
+        if let broken = story.brokenPromise() {
+          Issue.record("operations \(operation) of \(length) and \(second): \(broken)")
+          return
+        }
+      }
+    }
+  }
+
   @Test func `leaves the same bytes for the same seed`() throws {
     func left() throws -> [[UInt8]?] {
-      let story = Story()
-      story.disk.arm(DiskFault(.inputOutput, after: 60))
-      try? story.live()
-      story.disk.crash(.keepsSome(seed: 5))
-      return ["/m/raft.db", "/m/landmark"].map(story.disk.bytes(of:))
+      let disk = MemoryDisk()
+      disk.arm(DiskFault(.inputOutput, after: 60))
+      try? Story(on: disk).live()
+      disk.crash(.keepsSome(seed: 5))
+      return ["/m/raft.db", "/m/landmark"].map(disk.bytes(of:))
     }
     #expect(try left() == left())
   }
