@@ -41,6 +41,21 @@ struct ConfigurationHistory: Hashable, Sendable {
     return false
   }
 
+  /// Whoever is a member in any configuration that may be the committed one, if everything up to
+  /// `commitIndex` is; as the latest of them has it, sorted by id. An uncommitted removal may still
+  /// be taken back.
+  func possibleMembers(committed commitIndex: LogIndex) -> [Configuration.Member] {
+    var members: [Configuration.Member] = []
+    for item in items.reversed() {
+      for member in item.configuration.members
+      where !members.contains(where: { $0.id == member.id }) {
+        members.append(member)
+      }
+      if item.index <= commitIndex { break }
+    }
+    return members.sorted { $0.id < $1.id }
+  }
+
   /// Notes the entry if it carries a configuration; says whether it does.
   @discardableResult
   mutating func append(_ entry: Entry) -> Bool {

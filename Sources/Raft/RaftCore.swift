@@ -101,6 +101,12 @@ public struct RaftCore: Hashable, Sendable {
     return configurations.configuration(at: index)
   }
 
+  /// The members of the configuration in force, and those that it would remove but that come back
+  /// if it is never committed; sorted by id.
+  public var possibleMembers: [Configuration.Member] {
+    configurations.possibleMembers(committed: commitIndex)
+  }
+
   /// The slot of the configuration in force; zero or the base's index: it came with the base.
   public var configurationIndex: LogIndex { configurations.currentIndex }
 

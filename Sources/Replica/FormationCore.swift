@@ -44,6 +44,11 @@ public struct FormationCore: Hashable, Sendable {
   public mutating func admit(_ greeting: Greeting) throws(GreetingRefusal) {
     try rule.admit(greeting, isFormed: base != nil, known: initialKnown)
     guard base == nil else { return }
+    // A cluster that has formed and does not know this data directory has formed without it. To
+    // count its members now would be to found a second cluster among them.
+    guard !greeting.isFormed || rule.isNamed(in: greeting) else {
+      throw .formedWithout(rule.me)
+    }
     if greeting.isFormed, greeting.initialDigest == rule.initialDigest,
       greeting.known.map(\.id) == initial.members.map(\.id),
       greeting.known.allSatisfy({ $0.incarnation != .unknown })

@@ -67,6 +67,8 @@ public enum GreetingRefusal: Error, Hashable, Sendable {
   case wiped(MemberID, theirs: Incarnation, ours: Incarnation)
   /// The sender goes by another incarnation of this member itself: this one was wiped.
   case iWasWiped(theirs: Incarnation, ours: Incarnation)
+  /// This member waits for a cluster to form that has formed, and has it not among its members.
+  case formedWithout(MemberID)
   /// The two sides know different data directories of a third member.
   case disputed(MemberID, theirs: Incarnation, ours: Incarnation)
 }
@@ -128,7 +130,7 @@ public struct GreetingRule: Hashable, Sendable {
       if greeting.incarnation == .unknown || differ(greeting.incarnation, sender.incarnation) {
         throw .wiped(sender.id, theirs: greeting.incarnation, ours: sender.incarnation)
       }
-    } else if !namesMe(greeting) {
+    } else if !isNamed(in: greeting) || greeting.incarnation == .unknown {
       throw .unknownMember(greeting.from)
     }
     for theirs in greeting.known {
@@ -151,8 +153,8 @@ public struct GreetingRule: Hashable, Sendable {
   /// of the other: whoever is behind must be able to hear a leader that it does not know yet, and
   /// whose log ends with an uncommitted removal must be able to hear the leader that it would
   /// remove.
-  private func namesMe(_ greeting: Greeting) -> Bool {
-    greeting.isFormed && greeting.incarnation != .unknown
+  func isNamed(in greeting: Greeting) -> Bool {
+    greeting.isFormed
       && greeting.known.contains { $0.id == me && $0.incarnation == incarnation }
   }
 
@@ -186,6 +188,9 @@ extension GreetingRefusal {
     case .iWasWiped(_, let ours):
       "the cluster knows this member with another data directory than \(hexadecimal(ours.number)):"
         + " bring back that very directory, or remove the member and add it again"
+    case .formedWithout(let me):
+      "the cluster has formed, and member \(hexadecimal(me.number)) with this data directory is "
+        + "not in it: add it first"
     case .disputed(let id, _, _):
       "the peer knows another data directory of member \(hexadecimal(id.number)): that member was "
         + "wiped while the cluster formed; wipe all members and form again"

@@ -10,7 +10,7 @@ extension ReplicaCore {
 
   /// The members and their data directories, for `GreetingRule.admit`.
   public var knownMembers: [KnownMember] {
-    core.configuration.members.map { KnownMember(id: $0.id, incarnation: $0.incarnation) }
+    core.possibleMembers.map { KnownMember(id: $0.id, incarnation: $0.incarnation) }
   }
 
   public var isLeader: Bool { core.isLeader }

@@ -84,7 +84,7 @@ extension ReplicaLoop: TransportOwner {
       // Only a member that has promised nothing yet may take the others' word against its flags.
       guard case .forming = phase else { return }
       fate.seal(.wrongInitialCluster("\(name(of: peer)) was started with another one"))
-    case .myself, .notMe, .staleBoot, .unknownMember, .wiped, .disputed: return
+    case .myself, .notMe, .staleBoot, .unknownMember, .wiped, .formedWithout, .disputed: return
     }
   }
 
