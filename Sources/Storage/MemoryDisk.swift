@@ -24,6 +24,7 @@ public final class MemoryDisk: FileSystem, @unchecked Sendable {
   private var life = 0
   private var fault: DiskFault?
   private var changes = 0
+  private var struck = 0
   private var capacityBytes: Int
 
   public init(capacityBytes: Int = 1 << 40) {
@@ -34,8 +35,17 @@ public final class MemoryDisk: FileSystem, @unchecked Sendable {
   /// Operations so far that changed something: every one is a place to lose power at.
   public var operations: Int { lock.withLock { _ in changes } }
 
+  /// Operations so far that an armed fault made fail.
+  public var faultsStruck: Int { lock.withLock { _ in struck } }
+
   /// Arms a fault; `nil`: takes it back.
   public func arm(_ fault: DiskFault?) { lock.withLock { _ in self.fault = fault } }
+
+  /// What is armed, with the operations that it still lets pass; `nil`: nothing (any more).
+  public var armedFault: DiskFault? { lock.withLock { _ in fault } }
+
+  /// What all files have together.
+  public var sizeBytes: Int { lock.withLock { _ in usedBytes } }
 
   /// Makes the disk larger or smaller; files stay.
   public func resize(to capacityBytes: Int) {
@@ -70,6 +80,17 @@ public final class MemoryDisk: FileSystem, @unchecked Sendable {
     }
   }
 
+  /// Turns one bit of a file over, on the disk as well as for who reads it now.
+  /// *Precondition*: the file has it; the first byte's lowest bit is bit zero.
+  public func flip(bit: Int, of path: String) {
+    lock.withLock { _ in
+      guard let file = names[path], bit / 8 < file.bytes.count else {
+        preconditionFailure("\(path) has no bit \(bit)")
+      }
+      file.flip(bit: bit)
+    }
+  }
+
   /// The bytes of a file, for tests; `nil`: there is none.
   public func bytes(of path: String) -> [UInt8]? { lock.withLock { _ in names[path]?.bytes } }
 
@@ -89,7 +110,9 @@ public final class MemoryDisk: FileSystem, @unchecked Sendable {
 
   fileprivate func strike(_ operation: DiskFault.Operation, _ path: String) -> DiskFault.Failure? {
     if operation != .read { changes += 1 }
-    return DiskFault.strike(&fault, operation, on: path)
+    let failure = DiskFault.strike(&fault, operation, on: path)
+    if failure != nil { struck += 1 }
+    return failure
   }
 
   fileprivate var usedBytes: Int { names.values.reduce(0) { $0 + $1.bytes.count } }

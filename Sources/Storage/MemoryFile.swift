@@ -79,6 +79,13 @@ final class MemoryFile: @unchecked Sendable {
     sharedMemory.forget()
   }
 
+  /// *Precondition*: the file has that bit.
+  func flip(bit: Int) {
+    bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+    // What is not synced yet may still overwrite it, as on a disk.
+    if bit / 8 < durable.count { durable[bit / 8] ^= 1 << UInt8(bit % 8) }
+  }
+
   private static func apply(_ change: Change, to bytes: inout [UInt8]) {
     switch change {
     case .truncate(let size): truncate(&bytes, to: size)
