@@ -63,7 +63,9 @@ let package = Package(
     .systemLibrary(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     module("Storage", ["Raft", "KeyValue", "Checksum", "CSQLite", mutants]),
-    module("Simulation", ["Replica", "Wire", "Storage", "Linearizability", "Raft", "KeyValue"]),
+    module(
+      "Simulation",
+      ["Replica", "Wire", "Storage", "Linearizability", "Raft", "KeyValue", "Checksum"]),
     module("Transport", ["Wire", "Raft", "Replica"] + nio),
     module(
       "EtcdAPI", [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
@@ -108,7 +110,7 @@ let package = Package(
     suite("WireTests", ["Wire", "Raft", "KeyValue", "Replica", "Checksum"]),
     suite("LinearizabilityTests", ["Linearizability"]),
     suite("StorageTests", ["Storage", "Raft", "KeyValue", "Checksum", "CSQLite"]),
-    suite("SimulationTests", ["Simulation", "Raft", "KeyValue", "Replica", "Linearizability"]),
+    suite("SimulationTests", ["Simulation", "Raft", "KeyValue", "Replica", "Linearizability", "Storage"]),
     suite("TransportTests", ["Transport", "Wire", "Raft", "Replica"] + nio),
     suite("ServicesTests", ["Services", "EtcdAPI", "KeyValue", "Replica", "Raft"]),
     suite(

@@ -7,6 +7,7 @@ struct Checks {
   var oneVoteATerm = OneVoteATerm()
   var durablePromises = DurablePromises()
   var neverBack = NeverBack()
+  var appliedDurable = AppliedDurable()
   var majorityDurability = MajorityDurability()
   var requestFates = RequestFates()
   var honestAge = HonestAge()

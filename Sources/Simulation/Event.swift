@@ -38,6 +38,22 @@ enum Event {
   case clientTimeout(Int, attempt: Int)
   /// The weather changes.
   case weatherTurn
+  /// A power cut is laid somewhere.
+  case powerTurn
+  /// A member is killed, in the middle of what was begun shortly before.
+  case crashSoon(Int)
+  /// The operator looks after a member that cannot come back.
+  case replaceTurn(Int)
+  /// There is room on a member's disk again.
+  case diskRoom(Int)
+  /// A link changes between cut and whole, until the instant.
+  case flapTurn(Int, Int, until: Instant)
+  /// Only this member is reached by the others from now on, except by the leader.
+  case constrain(hub: Int)
+  /// The store is compacted.
+  case compactTurn
+  /// A member that was told to end has had its time.
+  case terminated(Int, Boot)
   case healLinks
   case restart(Int)
   case resume(Int)

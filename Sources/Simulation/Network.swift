@@ -69,6 +69,18 @@ struct Network {
     }
   }
 
+  /// Everyone reaches the hub only (OmniPaxos, "quorum loss").
+  mutating func star(_ hub: Int, at now: Instant) {
+    partition((0..<count).filter { $0 != hub }.map { [$0, hub] }, at: now)
+  }
+
+  /// A ring with one link missing: who stands at the ends reaches one neighbour (OmniPaxos,
+  /// "chained").
+  mutating func chain(from end: Int, at now: Instant) {
+    let order = (0..<count).map { (end + $0) % count }
+    partition(zip(order, order.dropFirst()).map { [$0, $1] }, at: now)
+  }
+
   /// When a message sent now arrives if nothing overtakes it.
   mutating func arrival(_ from: Int, _ to: Int, after delay: Duration, now: Instant) -> Instant {
     let link = from * count + to

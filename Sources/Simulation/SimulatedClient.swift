@@ -28,6 +28,8 @@ struct ClientRequest {
   enum Wish {
     case write(Command, isGrowing: Bool, form: History.Call)
     case read(RangeRequest, ReadConsistency, form: History.Call)
+    /// An operator's wish: to forget what was superseded at or before the revision.
+    case compact(Int64)
   }
 }
 
@@ -41,7 +43,8 @@ enum ClientAnswer {
 
 extension ClientRequest.Wish {
   /// The request that a call of a history stands for.
-  init(_ call: History.Call) {
+  /// `maxStaleness`: the age that a serializable read may have; `nil`: any.
+  init(_ call: History.Call, maxStaleness: Duration? = nil) {
     switch call {
     case .put(let key, let value):
       let put = PutRequest(key: Array(key.utf8), value: Array(value.utf8))
@@ -60,19 +63,19 @@ extension ClientRequest.Wish {
       self = .write(.txn(txn), isGrowing: true, form: call)
     case .get(let key, let consistency):
       let range = RangeRequest(range: KeyRange(key: Array(key.utf8)))
-      self = .read(range, ReadConsistency(consistency), form: call)
+      self = .read(range, ReadConsistency(consistency, maxStaleness), form: call)
     case .scan(let consistency):
       let all = RangeRequest(range: KeyRange(key: [0], end: [0]))
-      self = .read(all, ReadConsistency(consistency), form: call)
+      self = .read(all, ReadConsistency(consistency, maxStaleness), form: call)
     }
   }
 }
 
 extension ReadConsistency {
-  fileprivate init(_ consistency: History.Consistency) {
+  fileprivate init(_ consistency: History.Consistency, _ maxStaleness: Duration?) {
     switch consistency {
     case .linearizable: self = .linearizable
-    case .serializable: self = .serializable(maxStaleness: nil)
+    case .serializable: self = .serializable(maxStaleness: maxStaleness)
     }
   }
 }

@@ -13,8 +13,8 @@ final class SimulatedMember {
   let name: String
   let peerURL: String
   /// Whether the first configuration names it; others join later.
-  let isInitial: Bool
-  var store: MemoryStore
+  var isInitial: Bool
+  var disk: any MemberDisk
   var clock: MemberClock
   var dice: SplitMix64
 
@@ -28,6 +28,8 @@ final class SimulatedMember {
   var backlog: [Event] = []
   /// Not to be started again: it was removed from the cluster for good.
   var isRetired = false
+  /// SIGTERM was sent: it hands over, answers what it can and ends.
+  var isTerminating = false
 
   /// Where a process is on its way.
   enum Phase {
@@ -65,10 +67,26 @@ final class SimulatedMember {
   var flyingWrites: [ReplicaWrite] = []
   /// Makes every sync this many times as slow; one: as the weather has it.
   var diskSlowness = 1
-  /// What the disk holds, and what the core believes that its log holds.
-  var durableState = HardState()
-  var durableLog: ShadowLog
+  /// Until when the disk does nothing at all.
+  var stalledUntil = Instant.zero
+  /// What the disk holds for certain, and what the core believes that its log holds.
+  var durable = DiskImage.empty
   var log: ShadowLog
+  /// What the disk holds if the commit that was cut short is on it; `nil`: none was.
+  var inDoubt: DiskImage?
+  /// The disk has refused something: the process ends with this event.
+  var hasFailed = false
+  /// A fault was done to the disk, so it may refuse something.
+  var mayFail = false
+  /// Its disk has next to no room.
+  var isFull = false
+  /// A bit was turned over, or all was lost: only a minority may be so at a time, and with the
+  /// power it would lose what tells of it.
+  var isSuspect = false
+  /// It must not come back with this disk: an operator replaces it.
+  var isBroken = false
+  /// What it last knew of the space on its disk.
+  var pressure = StorePressure.none
 
   // MARK: The state machine
 
@@ -91,7 +109,7 @@ final class SimulatedMember {
   var waiting: [RequestID: ClientRequest] = [:]
 
   init(
-    position: Int, member: InitialCluster.Member, isInitial: Bool, store: MemoryStore,
+    position: Int, member: InitialCluster.Member, isInitial: Bool, disk: any MemberDisk,
     clock: MemberClock, count: Int, dice: SplitMix64
   ) {
     self.position = position
@@ -99,15 +117,13 @@ final class SimulatedMember {
     name = member.name
     peerURL = member.peerURLs[0]
     self.isInitial = isInitial
-    self.store = store
+    self.disk = disk
     self.clock = clock
     self.dice = dice
     sessions = Array(repeating: nil, count: count)
     sessionSince = Array(repeating: .zero, count: count)
-    let nothing = LogBase(last: .zero, configuration: Configuration(members: []))
-    durableLog = ShadowLog(base: nothing)
-    log = durableLog
-    appliedConfiguration = nothing.configuration
+    log = durable.log
+    appliedConfiguration = log.base.configuration
   }
 
   var isUp: Bool {
@@ -126,7 +142,9 @@ final class SimulatedMember {
 
   var isLeader: Bool { standing.isLeader }
 
-  var incarnation: Incarnation { store.identity.incarnation }
+  var incarnation: Incarnation { disk.identity.incarnation }
+
+  var durableLog: ShadowLog { durable.log }
 
   var marks: NeverBack.Marks? {
     guard isRunning, let meta = keyValue?.meta else { return nil }
@@ -138,7 +156,8 @@ final class SimulatedMember {
   /// What a crash of the process takes with it.
   func forgetMemory() {
     phase = .down
-    isPaused = false
+    (isPaused, isTerminating, hasFailed) = (false, false, false)
+    pressure = .none
     backlog = []
     core = nil
     standing = Standing()

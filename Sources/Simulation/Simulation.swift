@@ -9,7 +9,7 @@
 //
 // 1. `Weather`           how rough a run is; every seed draws its own;
 // 2. `Event`, `EventQueue`, `MemberClock`, `Network`    time and distance;
-// 3. `SimulatedMember`, `SimulatedClient`    who lives there;
+// 3. `SimulatedMember`, `MemberDisk`, `SimulatedClient`    who lives there;
 // 4. `World` and its extensions    one event after the other: processes, steps, disk, network,
 //    state machine, snapshots, clients, weather;
 // 5. `Checks` and `Invariants/`    what must hold after every step, one property each;
@@ -17,8 +17,9 @@
 // 7. `Scenario`          a world without weather, led by hand.
 //
 // What a crash takes: everything in memory; of the log's writes on their way to the disk, all but a
-// prefix; with the power also the flushes of the state that no sync covered. What it leaves:
-// whatever a promise has rested on, or a check fails.
+// prefix; with the power also what no sync covered. What it leaves: whatever a promise has rested
+// on, or a check fails. One seed in four keeps its members' data in the product's own files, on a
+// `MemoryDisk` that can also fail, fill up, stall and turn bits over (`MemberDisk`, `World+Faults`).
 //
-// Left out: disks that corrupt what they hold (Storage's own tests turn every byte), the SQLite
-// files themselves, and attackers. TigerBeetle's vopr and FoundationDB's simulator treat more.
+// Left out: disks that lie about a sync, and attackers. TigerBeetle's vopr and FoundationDB's
+// simulator treat more.

@@ -10,6 +10,16 @@ public struct Simulator: Sendable {
   public let members: Int?
   /// Events of the storm.
   public let steps: Int
+  /// Which list of faults the seed draws from (`Weather.edition`).
+  public let edition: Int
+  public let kind: Kind
+
+  /// What a run is about.
+  public enum Kind: Hashable, Sendable {
+    case storm
+    /// All members lose power at once, at an operation of one of their disks, again and again.
+    case powerLoss
+  }
 
   /// Election timeouts within which a calm cluster has a leader that all follow.
   static let electionLimit = 40
@@ -19,7 +29,12 @@ public struct Simulator: Sendable {
   /// Election timeouts within which each member serves a calm cluster's clients.
   static let serviceLimit = 20
 
-  public init(seed: UInt64, members: Int? = nil, steps: Int? = nil) {
+  public init(
+    seed: UInt64, members: Int? = nil, steps: Int? = nil, kind: Kind = .storm, edition: Int = 2
+  ) {
+    precondition((1...2).contains(edition), "there is no edition \(edition)")
+    self.edition = edition
+    self.kind = kind
     if let members { precondition((1...7).contains(members), "\(members) members") }
     self.seed = seed
     self.members = members
@@ -39,6 +54,15 @@ public struct Simulator: Sendable {
     public var crashes: Int
     public var snapshots: Int
     public var configurationChanges: Int
+    /// Whether the members had files.
+    public var usesFiles: Bool
+    /// Power losses of all members, by the operation that they fell into (`DiskPoint`).
+    public var powerCuts: [Int]
+    /// Members that stopped because of their disks, and those that an operator replaced.
+    public var diskStops: Int
+    public var replacements: Int
+    /// Members that ended in order, when they were told to.
+    public var drains: Int
     /// The command that shows this run again.
     public var replay: String
 
@@ -49,13 +73,18 @@ public struct Simulator: Sendable {
         + "\(virtualTime.nanoseconds / 1_000_000) ms, \(operations) operations, "
         + "\(elections) elections, \(crashes) crashes, \(snapshots) snapshots, "
         + "\(configurationChanges) configuration changes"
+        + (usesFiles ? ", on files" : "")
+        + (powerCuts.contains { $0 > 0 } ? ", \(powerCuts.reduce(0, +)) power losses" : "")
+        + (diskStops > 0 ? ", \(diskStops) disk stops" : "")
+        + (replacements > 0 ? ", \(replacements) replaced" : "")
     }
   }
 
   /// Runs to the end or to the first violation. `trace` takes the whole story, a line at a time.
   public func run(trace: ((String) -> Void)? = nil) -> Verdict {
     var dice = SplitMix64(seed: seed)
-    let weather = Weather.drawn(&dice, members: members)
+    var weather = Weather.drawn(&dice, members: members, edition: edition)
+    if kind == .powerLoss { weather.failPower(&dice) }
     let spare = weather.faultWeights[.addLearner, default: 0] > 0 ? 2 : 0
     let world = World(seed: dice.next(), weather: weather, spareMembers: spare)
     world.trace = trace
@@ -69,12 +98,17 @@ public struct Simulator: Sendable {
   private func verdict(_ world: World) -> Verdict {
     var replay = "quorate simulate --seed \(seed)"
     if let members { replay += " --members \(members)" }
+    if edition != 2 { replay += " --edition \(edition)" }
+    if kind == .powerLoss { replay += " --power-loss" }
     if steps != 3_000 { replay += " --steps \(steps)" }
     return Verdict(
       seed: seed, members: world.weather.members, failure: world.violation,
       events: world.events, virtualTime: world.now - .zero,
       operations: world.history.operations.count, elections: world.counts.elections,
       crashes: world.counts.crashes, snapshots: world.counts.snapshots,
-      configurationChanges: world.counts.configurationChanges, replay: replay)
+      configurationChanges: world.counts.configurationChanges,
+      usesFiles: world.weather.usesFiles, powerCuts: world.counts.powerCuts,
+      diskStops: world.counts.diskStops, replacements: world.counts.replacements,
+      drains: world.counts.drains, replay: replay)
   }
 }

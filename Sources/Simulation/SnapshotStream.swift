@@ -1,3 +1,4 @@
+import Checksum
 import Raft
 import Replica
 import Storage
@@ -18,5 +19,8 @@ struct SnapshotStream {
   /// `nil`: the header has not arrived.
   var sink: (any SnapshotSink)?
   var chunks: UInt64 = 0
+  /// The checksums of all chunks, on both ends.
+  var sent = CRC32C()
+  var received = CRC32C()
   var decoder = FrameDecoder()
 }

@@ -1,5 +1,6 @@
 public import Raft
 public import Replica
+public import Storage
 
 /// How rough one run is. Every seed draws its own: a fixed mixture would average out the storms,
 /// and many things must be absent for others to go far.
@@ -41,6 +42,10 @@ public struct Weather: Hashable, Sendable {
   public var applyBatch = 64
   public var chunkBytes = 4_096
 
+  /// The members keep what they have in the product's own files, on a disk in memory.
+  public var usesFiles = false
+  public var storage = StorageSettings()
+
   // Clocks: offsets up to an hour, drift up to this.
   public var driftMillionths: UInt64 = 0
 
@@ -50,6 +55,10 @@ public struct Weather: Hashable, Sendable {
   public var think = Span(.zero, .milliseconds(40))
   public var clientTimeout = Duration.milliseconds(2_000)
   public var valueBytes = 8
+  /// What the clients accept of a serializable read, half of the time; `nil`: any age.
+  public var maxStaleness: Duration?
+  /// How often the store is compacted; `nil`: never.
+  public var compaction: Span?
 
   // Faults: relative weights of what happens at each turn of the weather; zero: never.
   public var faultInterval = Span(.milliseconds(100), .milliseconds(800))
@@ -57,6 +66,13 @@ public struct Weather: Hashable, Sendable {
   /// How long a fault lasts.
   public var faultLength = Span(.milliseconds(50), .milliseconds(2_000))
   public var resetsLinks = false
+  /// Whether members are killed in the middle of what an operator asked for.
+  public var crashesInChanges = false
+  /// How often a power cut is laid; `nil`: never.
+  public var powerCuts: Span?
+  /// Which list of faults the seed draws from: a seed that found something keeps its own. One: until
+  /// the members had files; two: all.
+  public var edition = 2
 
   public init() {}
 }
@@ -65,11 +81,31 @@ public struct Weather: Hashable, Sendable {
 public enum Fault: UInt8, CaseIterable, Hashable, Sendable {
   case crash, powerLoss, crashAll, pause, partition, isolate, oneWay, bridge, ring
   case slowDisk, heal, transfer, addLearner, promote, remove, replaceVoters
+  // Since the second edition:
+  case quorumLoss, constrainedElection, chained, flap
+  case clockJump, stalledDisk, fullDisk, failingDisk, bitFlip, wipe, terminate, powerCut
+
+  /// Those of the first edition come first and keep their order.
+  static let first = allCases.prefix { $0 != .quorumLoss }
+  static let later = allCases.drop { $0 != .quorumLoss }
+
+  /// It strikes files, so there must be some.
+  var needsFiles: Bool {
+    switch self {
+    case .fullDisk, .failingDisk, .bitFlip, .powerCut: true
+    case .crash, .powerLoss, .crashAll, .pause, .partition, .isolate, .oneWay, .bridge, .ring,
+      .slowDisk, .heal, .transfer, .addLearner, .promote, .remove, .replaceVoters, .quorumLoss,
+      .constrainedElection, .chained, .flap, .clockJump, .stalledDisk, .wipe, .terminate:
+      false
+    }
+  }
 }
 
 extension Weather {
   /// The weather of a seed. `members` `nil`: drawn as well.
-  public static func drawn(_ dice: inout SplitMix64, members: Int?) -> Weather {
+  public static func drawn(
+    _ dice: inout SplitMix64, members: Int?, edition: Int = 2
+  ) -> Weather {
     var weather = Weather()
     weather.members = members ?? [1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7][dice.index(below: 12)]
     weather.drawSettings(&dice)
@@ -78,6 +114,11 @@ extension Weather {
     weather.keepElectionsPossible()
     weather.drawClients(&dice)
     weather.drawFaults(&dice)
+    weather.edition = edition
+    if edition > 1 {
+      var more = SplitMix64(seed: dice.next())
+      weather.drawMore(&more)
+    }
     return weather
   }
 
@@ -141,16 +182,56 @@ extension Weather {
     valueBytes = [8, 8, 200][dice.index(below: 3)]
   }
 
-  /// A third of the seeds have no fault at all but the network's and the disk's; the others have
-  /// a few kinds.
+  /// A quarter of the seeds have no fault at all but the network's and the disk's; the others have
+  /// each kind with a chance of one third.
   private mutating func drawFaults(_ dice: inout SplitMix64) {
     faultInterval = Span(
       .milliseconds(20), .milliseconds([100, 400, 1_500][dice.index(below: 3)]))
     faultLength = Span(
       .milliseconds(5), .milliseconds([50, 500, 3_000][dice.index(below: 3)]))
     guard !dice.chance(1, in: 4) else { return }
-    for fault in Fault.allCases where dice.chance(1, in: 3) {
+    for fault in Fault.first where dice.chance(1, in: 3) {
       faultWeights[fault] = 1 + dice.next(below: 5)
     }
+  }
+
+  /// One seed in `filesShare` runs on files.
+  static let filesShare: UInt64 = 4
+
+  /// What the second edition adds, by dice of its own.
+  private mutating func drawMore(_ dice: inout SplitMix64) {
+    usesFiles = dice.chance(1, in: Weather.filesShare)
+    drawFiles(&dice)
+    if dice.chance(1, in: 3) {
+      maxStaleness = .milliseconds([1, 50, 1_000][dice.index(below: 3)])
+    }
+    if dice.chance(1, in: 2) {
+      compaction = Span(.milliseconds(5), .milliseconds([50, 1_000][dice.index(below: 2)]))
+    }
+    crashesInChanges = dice.chance(1, in: 2)
+    guard !faultWeights.isEmpty else { return }
+    for fault in Fault.later where dice.chance(1, in: 4) {
+      if usesFiles || !fault.needsFiles { faultWeights[fault] = 1 + dice.next(below: 3) }
+    }
+  }
+
+  private mutating func drawFiles(_ dice: inout SplitMix64) {
+    storage.checkpointPages = [2, 10, 100][dice.index(below: 3)]
+    storage.walLimitPages = storage.checkpointPages * [1, 4][dice.index(below: 2)]
+    storage.reserveBytes = 16 << 10
+    storage.neededBytes = 32 << 10
+  }
+
+  /// The weather of a seed whose members all lose power at once, again and again.
+  mutating func failPower(_ dice: inout SplitMix64) {
+    usesFiles = true
+    drawFiles(&dice)
+    powerCuts = Span(.milliseconds(5), .milliseconds([20, 100, 400][dice.index(below: 3)]))
+    // Short logs and small files: every kind of write happens early.
+    storage.checkpointPages = [2, 10][dice.index(below: 2)]
+    settings.raft.retainedEntries = [0, 5][dice.index(below: 2)]
+    if dice.chance(1, in: 2) { faultWeights[.crash] = 3 }
+    if dice.chance(1, in: 2) { faultWeights[.partition] = 2 }
+    if dice.chance(1, in: 2) { faultWeights[.terminate] = 1 }
   }
 }

@@ -2,6 +2,7 @@ import KeyValue
 import Linearizability
 import Raft
 import Replica
+import Storage
 
 /// The storm, the calm after it, and what is demanded of a calm cluster.
 extension World {
@@ -10,6 +11,8 @@ extension World {
     isCalm = false
     startClients()
     after(weather.faultInterval.draw(&weatherDice), .weatherTurn)
+    if let span = weather.powerCuts { after(span.draw(&weatherDice), .powerTurn) }
+    if let span = weather.compaction { after(span.draw(&weatherDice), .compactTurn) }
     run(until: .distantFuture, limit: steps)
   }
 
@@ -21,9 +24,19 @@ extension World {
     weather.lossPerThousand = 0
     weather.duplicatePerThousand = 0
     weather.reorderPerThousand = 0
+    powerCut = nil
+    weather.faultLength = .init(.milliseconds(5), .milliseconds(5))
     healLinks()
     for member in members {
       member.diskSlowness = 1
+      if member.stalledUntil > now {
+        member.stalledUntil = now
+        after(.zero, .diskDone(member.position, member.boot))
+      }
+      makeRoom(member)
+      // What takes its time to end has no more of it.
+      if member.isTerminating { crash(member, power: false) }
+      member.disk.files?.arm(nil)
       resume(member)
       if member.boot.number > 0 { restart(member) }
     }
@@ -94,8 +107,10 @@ extension World {
     guard let leader, leader.log.id(at: leader.standing.commitIndex)?.term == leader.standing.term
     else { return nil }
     for member in leader.log.configuration.members {
-      guard let position = positionOf[member.id], members[position].standing.leader == leader.id
-      else { return nil }
+      guard let position = positionOf[member.id] else { return nil }
+      // Who is to be replaced does not come back before that.
+      let isMissing = members[position].isBroken
+      guard isMissing || members[position].standing.leader == leader.id else { return nil }
     }
     return leader
   }
@@ -106,6 +121,7 @@ extension World {
       return false
     }
     let last = leader.log.lastIndex.number
+    guard !members.contains(where: \.isBroken) else { return false }
     return leader.log.configuration.members.allSatisfy { member in
       // Equal digests at equal indices are checked whenever something is applied.
       positionOf[member.id].map { members[$0].keyValue?.meta.appliedIndex == last } ?? false

@@ -27,9 +27,13 @@ extension World {
       call, by: client, session: session, at: now.nanoseconds)
     let attempt = clients[client].attempt
     tell(nil, "c\(client) asks \(member.name): \(call)")
+    var maxStaleness: Duration?
+    if let limit = weather.maxStaleness, !isCalm, clients[client].dice.chance(1, in: 2) {
+      maxStaleness = limit
+    }
     let request = ClientRequest(
       client: client, attempt: attempt, member: member.position, boot: member.boot,
-      timeout: weather.clientTimeout, wish: .init(call))
+      timeout: weather.clientTimeout, wish: .init(call, maxStaleness: maxStaleness))
     after(clientDelay(client), .request(request))
     after(weather.clientTimeout, .clientTimeout(client, attempt: attempt))
   }
@@ -126,6 +130,12 @@ extension World {
         proposals.append(
           ProposalRequest(
             id: id, command: envelope.encoded(), deadline: deadline, isGrowing: isGrowing))
+      case .compact(let revision):
+        let envelope = CommandEnvelope(
+          origin: origin(id, member), command: .compaction(revision: revision))
+        proposals.append(
+          ProposalRequest(
+            id: id, command: envelope.encoded(), deadline: deadline, isGrowing: false))
       case .read(_, let consistency, _):
         reads.append(ReadRequest(id: id, consistency: consistency, deadline: deadline))
       }
@@ -143,7 +153,8 @@ extension World {
     let request = member.waiting.removeValue(forKey: answer.id)
     switch answer {
     case .refused(let id, let refusal):
-      guard let request else { return tell(member, "refuses \(id.number): \(refusal.rule)") }
+      tell(member, "refuses \(id.number): \(refusal.rule)")
+      guard let request else { return }
       refuse(id, request, member)
     case .lost(let id):
       if let request { refuse(id, request, member) }
@@ -157,8 +168,9 @@ extension World {
   }
 
   private func refuse(_ id: RequestID, _ request: ClientRequest, _ member: SimulatedMember) {
-    if case .write = request.wish {
-      check(checks.requestFates.violation(refused: origin(id, member)))
+    switch request.wish {
+    case .write, .compact: check(checks.requestFates.violation(refused: origin(id, member)))
+    case .read: break
     }
     reply(.refused, to: request)
   }
@@ -182,6 +194,11 @@ extension World {
         checks.honestAge.violation(
           member: member.id, applied: applied, age: inWorld, at: now, checks.committed))
       age = inWorld.nanoseconds + 1
+      // The process may have been suspended since the core looked.
+      if let limit = ready.maxStaleness, reported > limit { return reply(.refused, to: request) }
+    }
+    if let limit = ready.maxStaleness, age == nil {
+      return fail("\(member.name) serves a read of at most \(limit) whose age it does not know")
     }
     do {
       switch try root.range(range, cache: &member.rowCache, reading: state) {
@@ -192,7 +209,8 @@ extension World {
       case .failure(let error): fail("\(member.name) refuses a read at no revision: \(error)")
       }
     } catch {
-      fail("\(member.name) cannot read: \(error)")
+      stateFails(member, error)
+      reply(.unknown, to: request)
     }
   }
 

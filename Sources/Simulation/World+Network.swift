@@ -1,6 +1,5 @@
 import Raft
 import Replica
-import Storage
 import Wire
 
 /// What passes between members: greetings, sessions and messages, all of it as frames.
@@ -116,8 +115,12 @@ extension World {
 
   /// The members that a formed member goes by.
   private func known(to member: SimulatedMember) -> [KnownMember] {
-    let configuration = member.log.configuration
-    return configuration.members.map { KnownMember(id: $0.id, incarnation: $0.incarnation) }
+    guard let core = member.core else {
+      return member.log.configuration.members.map {
+        KnownMember(id: $0.id, incarnation: $0.incarnation)
+      }
+    }
+    return core.knownMembers
   }
 
   private func greeted(_ member: SimulatedMember, _ greeting: Greeting) {
@@ -129,9 +132,7 @@ extension World {
         member.phase = .forming(formation)
         openSession(member, peer, greeting)
         if formation.known != knownBefore { regreet(member) }
-        do throws(StorageError) { try formIfComplete(member, formation) } catch {
-          fail("\(member.name) cannot store its first configuration: \(error)")
-        }
+        formIfComplete(member, formation)
       } else {
         var known = known(to: member)
         if !member.isInitial && !known.contains(where: { $0.id == greeting.from }) {

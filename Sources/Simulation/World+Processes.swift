@@ -10,66 +10,87 @@ extension World {
     precondition(!member.isUp, "\(member.name) is up")
     member.boot = Boot(member.boot.number + 1)
     member.undisturbedSince = now
-    do throws(StorageError) {
-      let state = try member.store.openState()
-      member.state = state
-      if let recovered = try member.store.recover(with: state) {
-        try run(member, recovered, state)
-      } else if member.isInitial {
-        tell(member, "boot \(member.boot.number): forming")
-        let formation = FormationCore(rule: greetingRule(member), initial: cluster)
-        member.phase = .forming(formation)
-        try formIfComplete(member, formation)
-      } else {
-        // Who joins is given what the log began after, and learns the rest from the log.
-        let initial = members.filter(\.isInitial)
-        let known = initial.map { KnownMember(id: $0.id, incarnation: $0.incarnation) }
-        try form(member, cluster.firstBase(incarnations: known), state)
-      }
-    } catch {
-      fail("\(member.name) does not start: \(error)")
+    let opened: (any StateStore, Recovered?)? = attempt(member, .boot) { () throws(StorageError) in
+      try member.disk.open()
+      let state = try member.disk.store.openState()
+      return (state, try member.disk.store.recover(with: state))
+    }
+    guard let (state, recovered) = opened else { return }
+    member.state = state
+    if let recovered {
+      guard recognize(recovered, member) else { return }
+      run(member, recovered, state)
+    } else if member.durable.isFormed {
+      fail("\(member.name) has forgotten that its cluster was formed")
+    } else if member.isInitial {
+      member.inDoubt = nil
+      tell(member, "boot \(member.boot.number): forming")
+      let formation = FormationCore(rule: greetingRule(member), initial: cluster)
+      member.phase = .forming(formation)
+      formIfComplete(member, formation)
+    } else {
+      // Who joins is given what the log began after, and learns the rest from the log.
+      member.inDoubt = nil
+      form(member, cluster.firstBase(incarnations: firstIncarnations), state)
     }
   }
 
   /// A forming member that has met everybody starts.
-  func formIfComplete(
-    _ member: SimulatedMember, _ formation: FormationCore
-  ) throws(StorageError) {
+  func formIfComplete(_ member: SimulatedMember, _ formation: FormationCore) {
     guard let base = formation.base, let state = member.state, !member.isRunning else { return }
     tell(member, "forms the cluster")
-    try form(member, base, state)
+    form(member, base, state)
   }
 
   /// Stores the first base and starts the core.
-  func form(
-    _ member: SimulatedMember, _ base: LogBase, _ state: any StateStore
-  ) throws(StorageError) {
-    try member.store.log.form(base)
-    member.durableLog = ShadowLog(base: base)
-    member.log = member.durableLog
-    guard let recovered = try member.store.recover(with: state) else {
-      return fail("\(member.name) forgets its first configuration")
+  func form(_ member: SimulatedMember, _ base: LogBase, _ state: any StateStore) {
+    let first = DiskImage(log: ShadowLog(base: base))
+    member.inDoubt = first
+    let recovered: Recovered?? = attempt(member, .form) { () throws(StorageError) in
+      try member.disk.store.log.form(base)
+      return try member.disk.store.recover(with: state)
     }
-    try run(member, recovered, state)
+    guard let recovered else { return }
+    (member.durable, member.inDoubt) = (first, nil)
+    member.log = first.log
+    guard let recovered else { return fail("\(member.name) forgets its first configuration") }
+    run(member, recovered, state)
+  }
+
+  /// Whether the disk gives back what it held; of a commit that was cut short it may have all.
+  private func recognize(_ recovered: Recovered, _ member: SimulatedMember) -> Bool {
+    let found = DiskImage(
+      hardState: recovered.hardState,
+      log: ShadowLog(base: recovered.base, entries: recovered.entries))
+    if let inDoubt = member.inDoubt, found.isEqual(inDoubt) { member.durable = inDoubt }
+    member.inDoubt = nil
+    check(
+      checks.logMatching.violation(entries: recovered.entries, after: recovered.base.last))
+    check(
+      checks.neverBack.violation(
+        member: member.id, durable: member.durable.hardState.currentTerm))
+    guard found.isEqual(member.durable) else {
+      fail("\(member.name) finds another log than its disk held")
+      return false
+    }
+    member.log = member.durable.log
+    return violation == nil
   }
 
   /// Starts the core of a formed member.
-  private func run(
-    _ member: SimulatedMember, _ recovered: Recovered, _ state: any StateStore
-  ) throws(StorageError) {
-    let found = ShadowLog(base: recovered.base, entries: recovered.entries)
-    if recovered.hardState != member.durableState || !found.isEqual(member.durableLog) {
-      return fail("\(member.name) finds another log than its disk held")
-    }
-    member.log = member.durableLog
-    member.keyValue = try state.load()
+  private func run(_ member: SimulatedMember, _ recovered: Recovered, _ state: any StateStore) {
+    let loaded = attempt(member, .boot) { () throws(StorageError) in try state.load() }
+    guard let loaded else { return }
+    member.keyValue = loaded
+    check(checks.stateAgreement.violation(member: member.id, state: loaded.meta))
     member.appliedConfiguration = recovered.configurationAtApplied
     let seed = member.dice.next()
     member.core = ReplicaCore(
       id: member.id, boot: member.boot, settings: weather.settings, recovered: recovered,
       seed: seed, now: member.clock.local(at: now))
     member.phase = .running
-    let (term, last) = (recovered.hardState.currentTerm.number, found.lastIndex.number)
+    if !member.isSuspect { member.mayFail = false }
+    let (term, last) = (recovered.hardState.currentTerm.number, member.log.lastIndex.number)
     tell(
       member,
       "boot \(member.boot.number): term \(term), log "
@@ -86,23 +107,123 @@ extension World {
   func crash(_ member: SimulatedMember, power: Bool) {
     guard member.isUp else { return }
     counts.crashes += 1
+    // With the power a disk that has turned a bit over could lose what tells of it.
+    let power = power && !member.isSuspect
     tell(member, power ? "loses power" : "is killed")
-    // What was on its way to the disk may have arrived, from the front.
-    let survivors = member.dice.index(below: member.flyingWrites.count + 1)
-    if survivors > 0 { commit(Array(member.flyingWrites.prefix(survivors)), member) }
-    let unsynced = member.store.unsyncedFlushes
-    member.store.crash(
-      keepingFlushes: power ? member.dice.index(below: unsynced + 1) : unsynced)
+    writeSome(member)
+    endProcess(member, power: power)
+  }
+
+  /// What was on its way to the disk may have arrived, from the front.
+  private func writeSome(_ member: SimulatedMember) {
+    guard let files = member.disk.files else {
+      let survivors = member.dice.index(below: member.flyingWrites.count + 1)
+      if survivors > 0 { commit(Array(member.flyingWrites.prefix(survivors)), member) }
+      return
+    }
+    guard !member.flyingWrites.isEmpty, !member.hasFailed, files.armedFault == nil else { return }
+    files.arm(DiskFault(.inputOutput, after: member.dice.index(below: 16)))
+    let mayFail = member.mayFail
+    member.mayFail = true
+    commit(member.flyingWrites, member)
+    member.mayFail = mayFail
+    failing.removeAll { $0.0 == member.position }
+    files.arm(nil)
+  }
+
+  private func endProcess(_ member: SimulatedMember, power: Bool) {
     if !power { resetSessions(of: member) }
     breakClientConnections(of: member)
+    // First the disk: what is closed from here on must not reach it.
+    member.disk.lose(power: power, &member.dice)
+    dropArrivals(at: member)
     member.forgetMemory()
     member.undisturbedSince = now
   }
 
+  /// The disk has refused something, so the process ends (design §6).
+  func stop(_ member: SimulatedMember, because error: StorageError) {
+    counts.diskStops += 1
+    tell(member, "stops: \(error)")
+    let isHealthy: Bool
+    switch error {
+    case .damaged, .unknownFormat, .inUse, .otherCluster, .otherMember, .snapshotRefused,
+      .stopped:
+      isHealthy = false
+    case .unwritable, .full, .failed: isHealthy = true
+    }
+    // After an error the system may have dropped what it had not written.
+    endProcess(member, power: isHealthy && !member.isSuspect)
+    if isHealthy {
+      after(weather.faultLength.draw(&member.dice), .restart(member.position))
+    } else {
+      giveUp(member)
+    }
+  }
+
+  /// The member cannot come back with this disk: an operator will replace it.
+  func giveUp(_ member: SimulatedMember) {
+    guard !member.isBroken else { return }
+    (member.isBroken, member.isSuspect) = (true, true)
+    after(weather.settings.raft.electionTimeout * 4, .replaceTurn(member.position))
+  }
+
+  /// All machines lose power at once, and come back one after the other.
+  func losePowerEverywhere() {
+    tell(nil, "the power fails")
+    for member in members {
+      if member.isUp {
+        crash(member, power: true)
+      } else if member.boot.number > 0 {
+        member.disk.lose(power: !member.isSuspect, &member.dice)
+        member.forgetMemory()
+      }
+      if member.boot.number > 0 {
+        after(weather.faultLength.draw(&weatherDice), .restart(member.position))
+      }
+    }
+  }
+
   func restart(_ member: SimulatedMember) {
-    guard !member.isUp, !member.isRetired else { return }
+    guard !member.isUp, !member.isRetired, !member.isBroken else { return }
     start(member)
   }
+
+  // MARK: An end in order
+
+  /// SIGTERM: the member hands its leadership over and answers what it can.
+  func terminate(_ member: SimulatedMember, within limit: Duration) {
+    guard member.isRunning, !member.isPaused, !member.isTerminating, !member.hasFailed else {
+      return
+    }
+    tell(member, "is told to end")
+    member.isTerminating = true
+    let deadline = member.clock.local(at: now) + limit
+    after(limit * 2 + .milliseconds(10), .terminated(member.position, member.boot))
+    step(member, .shutdown(deadline: deadline))
+  }
+
+  /// It is drained, or has had its time: what is written stays, and the files are closed.
+  func endInOrder(_ member: SimulatedMember) {
+    guard member.isTerminating, member.isRunning else { return }
+    let writes = member.flyingWrites + member.waitingWrites
+    if !writes.isEmpty, !commit(writes, member) { return }
+    (member.flyingWrites, member.waitingWrites) = ([], [])
+    if !member.isInstalling && !member.isRestoring { flush(member) }
+    dropArrivals(at: member)
+    let closed: Void? = attempt(member, .close) { () throws(StorageError) in
+      try member.state?.sync()
+      try member.state?.close()
+      try member.disk.close()
+    }
+    guard closed != nil else { return }
+    counts.drains += 1
+    tell(member, "ends in order")
+    endProcess(member, power: false)
+    after(weather.faultLength.draw(&member.dice), .restart(member.position))
+  }
+
+  // MARK: Pauses
 
   /// SIGSTOP.
   func pause(_ member: SimulatedMember) {
@@ -126,17 +247,39 @@ extension World {
     }
   }
 
+  // MARK: Another disk
+
   /// The disk is lost; the member comes back with an empty one.
   func wipe(_ member: SimulatedMember) {
     precondition(!member.isUp, "\(member.name) is up")
     tell(member, "loses its disk")
-    var identity = member.store.identity
+    var identity = member.disk.identity
     identity.incarnation = Incarnation(member.dice.next() | 1)
-    member.store = MemoryStore(identity: identity)
-    member.durableState = HardState()
-    member.durableLog = ShadowLog(
-      base: LogBase(last: .zero, configuration: Configuration(members: [])))
+    member.disk = World.disk(for: identity, weather)
+    member.durable = .empty
+    (member.inDoubt, member.mayFail) = (nil, false)
     checks.neverBack.forget(member.id)
+  }
+
+  /// The operator's part: out of the configuration, and back with an empty disk as a learner.
+  func replaceTurn(_ member: SimulatedMember) {
+    guard member.isBroken, violation == nil else { return }
+    after(weather.settings.raft.electionTimeout * 2, .replaceTurn(member.position))
+    guard let leader = members.first(where: { $0.isLeader && !$0.isPaused }),
+      let configuration = leader.core?.configuration
+    else { return }
+    guard let entry = configuration.members.first(where: { $0.id == member.id }) else {
+      if member.isUp { crash(member, power: false) }
+      if member.durable.isFormed { wipe(member) }
+      member.isInitial = false
+      return add(member, leader)
+    }
+    guard entry.incarnation == member.incarnation, member.isRunning else {
+      return change(leader, .remove(member.id))
+    }
+    counts.replacements += 1
+    tell(member, "is replaced")
+    (member.isBroken, member.isSuspect) = (false, false)
   }
 }
 

@@ -1,3 +1,4 @@
+import Checksum
 import KeyValue
 import Raft
 import Replica
@@ -15,19 +16,17 @@ extension World {
     guard state.meta.appliedIndex >= request.atLeast.number else {
       return endStream(request, .failed, member)
     }
-    do throws(StorageError) {
-      let source = try state.openSnapshot()
-      let meta = source.meta
-      let last = EntryID(term: Term(meta.appliedTerm), index: LogIndex(meta.appliedIndex))
-      streams.append(
-        SnapshotStream(
-          request: request, from: member.position, fromBoot: member.boot, to: to, toBoot: toBoot,
-          term: member.standing.term,
-          base: LogBase(last: last, configuration: member.appliedConfiguration),
-          source: source))
-    } catch {
-      return fail("\(member.name)'s state fails: \(error)")
-    }
+    guard !member.hasFailed,
+      let source = attempt(
+        member, nil, { () throws(StorageError) in try state.openSnapshot() })
+    else { return endStream(request, .failed, member) }
+    let meta = source.meta
+    let last = EntryID(term: Term(meta.appliedTerm), index: LogIndex(meta.appliedIndex))
+    streams.append(
+      SnapshotStream(
+        request: request, from: member.position, fromBoot: member.boot, to: to, toBoot: toBoot,
+        term: member.standing.term,
+        base: LogBase(last: last, configuration: member.appliedConfiguration), source: source))
     counts.snapshots += 1
     tell(member, "streams a snapshot to \(members[to].name)")
     after(weather.delay.draw(&networkDice), .streamTurn(streams.count - 1))
@@ -40,21 +39,24 @@ extension World {
     guard network.isOpenBothWays(stream.from, stream.to), receiver.boot == stream.toBoot,
       receiver.isRunning
     else { return close(number, .failed) }
-    if sender.isPaused || receiver.isPaused {
+    if sender.isPaused || receiver.isPaused || mustWait(stream, receiver) {
       return after(.milliseconds(5), .streamTurn(number))
     }
-    do throws(StorageError) {
-      let frame = try nextFrame(&stream)
-      guard try receive(frame, &stream, receiver) else {
-        streams[number] = stream
-        return close(number, .failed)
-      }
+    let frame = attempt(sender, nil) { () throws(StorageError) in try nextFrame(&stream) }
+    guard let frame, receive(frame, &stream, receiver) else {
       streams[number] = stream
-      if case .end = frame { return close(number, .delivered(stream.base)) }
-    } catch {
-      return fail("the snapshot stream \(number) fails: \(error)")
+      return close(number, .failed)
     }
+    streams[number] = stream
+    if case .end = frame { return close(number, .delivered(stream.base)) }
     after(weather.delay.draw(&networkDice), .streamTurn(number))
+  }
+
+  /// A new arrival is prepared by the thread that writes the log, after what waits there: a
+  /// snapshot that has arrived before is installed first.
+  private func mustWait(_ stream: SnapshotStream, _ receiver: SimulatedMember) -> Bool {
+    weather.edition > 1 && stream.sink == nil && receiver.isInstalling
+      && !(receiver.flyingWrites.isEmpty && receiver.waitingWrites.isEmpty)
   }
 
   private func nextFrame(
@@ -64,9 +66,9 @@ extension World {
       return .header(.init(term: stream.term, base: stream.base, meta: []))
     }
     guard let bytes = try stream.source.next(limitBytes: weather.chunkBytes) else {
-      // The chunks carry checksums of their own, and so does their end.
-      return .end(.init(chunks: stream.chunks, checksum: 0))
+      return .end(.init(chunks: stream.chunks, checksum: stream.sent.value))
     }
+    stream.sent.update(bytes)
     defer { stream.chunks += 1 }
     return .chunk(.init(number: stream.chunks, bytes: bytes))
   }
@@ -74,34 +76,70 @@ extension World {
   /// The frame reaches the receiver; false: it does not want it.
   private func receive(
     _ sent: SnapshotFrame, _ stream: inout SnapshotStream, _ receiver: SimulatedMember
-  ) throws(StorageError) -> Bool {
+  ) -> Bool {
     var bytes: [UInt8] = []
     Frame.snapshot(sent).encode(into: &bytes)
     stream.decoder.receive(bytes)
-    let frame: Frame?
-    do throws(WireError) { frame = try stream.decoder.next() } catch {
-      throw .snapshotRefused(reason: "\(error)")
+    guard case .snapshot(let received) = try? stream.decoder.next(), received == sent else {
+      fail("a frame of a snapshot for \(receiver.name) changes on its way")
+      return false
     }
-    guard case .snapshot(let received) = frame, received == sent else {
-      throw .snapshotRefused(reason: "a frame changes on its way")
-    }
+    let sink = stream.sink
     switch received {
     case .header(let header):
-      let isBusy =
-        receiver.isInstalling || receiver.isRestoring || isReceiving(receiver)
+      let isBusy = isReceiving(receiver) || (weather.edition == 1 && isMoving(receiver))
       guard !isBusy, header.term >= receiver.standing.term else { return false }
-      stream.sink = try receiver.store.receiveSnapshot()
+      stream.sink = attempt(receiver, .receive) { () throws(StorageError) in
+        try receiver.disk.store.receiveSnapshot()
+      }
+      return stream.sink != nil
     case .chunk(let chunk):
-      try stream.sink?.receive(chunk.bytes)
-    case .end:
-      _ = try stream.sink?.finish()
+      stream.received.update(chunk.bytes)
+      return spool(stream, receiver, .receive) { () throws(StorageError) in
+        try sink?.receive(chunk.bytes)
+      }
+    case .end(let end):
+      guard end.checksum == stream.received.value else {
+        fail("\(receiver.name) has received other chunks than were sent")
+        return false
+      }
+      let isWhole = spool(stream, receiver, .finish) { () throws(StorageError) in
+        _ = try sink?.finish()
+      }
+      guard isWhole else { return false }
       step(
         receiver,
         .snapshotReceived(stream.base, term: stream.term, from: members[stream.from].id))
+      return true
     case .accepted, .rejected:
-      throw .snapshotRefused(reason: "an answer comes from the sender")
+      preconditionFailure("an answer comes from the sender")
     }
-    return true
+  }
+
+  /// Lets the receiver write; false: it stops, or finds the snapshot not whole.
+  private func spool(
+    _ stream: SnapshotStream, _ receiver: SimulatedMember, _ point: DiskPoint,
+    _ body: () throws(StorageError) -> Void
+  ) -> Bool {
+    var refusal: String?
+    let done: Void? = attempt(receiver, point) { () throws(StorageError) in
+      do throws(StorageError) { try body() } catch .snapshotRefused(let reason) { refusal = reason }
+    }
+    if let refusal, !members[stream.from].mayFail {
+      fail("\(receiver.name) refuses a snapshot of a healthy member: \(refusal)")
+    }
+    return done != nil && refusal == nil
+  }
+
+  private func isMoving(_ member: SimulatedMember) -> Bool {
+    member.isInstalling || member.isRestoring
+  }
+
+  /// Who dies does not tidy up what was arriving.
+  func dropArrivals(at member: SimulatedMember) {
+    for number in streams.indices where streams[number]?.to == member.position {
+      streams[number]?.sink = nil
+    }
   }
 
   private func isReceiving(_ member: SimulatedMember) -> Bool {

@@ -16,13 +16,14 @@ extension World {
     member.isApplying = false
     guard !member.isRestoring else { return }
     if member.keyValue?.isFull == true { flush(member) }
+    guard !member.hasFailed else { return }
     let batch = member.applyQueue.prefix(weather.applyBatch)
     guard let last = batch.last else { return }
     member.applyQueue.removeFirst(batch.count)
     var completed: [RequestID] = []
     for entry in batch {
       apply(entry, member, &completed)
-      guard violation == nil else { return }
+      guard violation == nil, !member.hasFailed else { return }
     }
     step(member, .applied(through: last.index, completed: completed))
     scheduleApply(member)
@@ -51,7 +52,7 @@ extension World {
           index: entry.index.number, term: entry.term.number, envelope.command, reading: state)
         if let applied { complete(envelope, applied, entry.id, member, &completed) }
       } catch {
-        return fail("\(member.name) cannot apply entry \(entry.index.number): \(error)")
+        return stateFails(member, error)
       }
     }
     if let meta = member.keyValue?.meta {
@@ -78,8 +79,9 @@ extension World {
 
   func flushTurn(_ member: SimulatedMember) {
     after(weather.flushInterval, .flushTurn(member.position, member.boot))
-    guard !member.isRestoring, !member.isInstalling else { return }
+    guard !member.isRestoring, !member.isInstalling, member.stalledUntil <= now else { return }
     flush(member)
+    watchSpace(member)
     if member.dice.chance(weather.tendPerThousand, in: 1_000) { tend(member) }
   }
 
@@ -89,23 +91,47 @@ extension World {
     do {
       if !state.isCompactionHeld { _ = try member.keyValue?.scrub(limitRows: 16, reading: state) }
       while let batch = member.keyValue?.takeFlushBatch(limitBytes: 64 << 10) {
-        try state.flush(batch)
+        check(checks.appliedDurable.violation(member.id, batch.meta, member.durable.log))
+        try using(member, .flush) { () throws(StorageError) in try state.flush(batch) }
         member.keyValue?.flushed(through: batch.meta.appliedIndex)
       }
     } catch {
-      fail("\(member.name)'s state fails: \(error)")
+      stateFails(member, error)
     }
   }
 
-  private func tend(_ member: SimulatedMember) {
-    guard let state = member.state else { return }
-    let before = state.durableApplied
-    do throws(StorageError) {
-      try state.tend()
-    } catch {
+  /// What reading rows throws has passed through the store, which knows no kind of error.
+  func stateFails(_ member: SimulatedMember, _ error: any Error) {
+    guard let error = error as? StorageError else {
       return fail("\(member.name)'s state fails: \(error)")
     }
+    diskFails(member, error)
+  }
+
+  private func tend(_ member: SimulatedMember) {
+    guard let state = member.state, !member.hasFailed else { return }
+    let before = state.durableApplied
+    let done: Void? = attempt(member, .checkpoint) { () throws(StorageError) in try state.tend() }
+    guard done != nil else { return }
     if state.durableApplied > before { step(member, .durableApplied(state.durableApplied)) }
+  }
+
+  /// Tells the core when its disk runs out of space, and when it has some again.
+  private func watchSpace(_ member: SimulatedMember) {
+    guard member.disk.files != nil, !member.hasFailed else { return }
+    let space = attempt(member, nil) { () throws(StorageError) in
+      try member.disk.store.space()
+    }
+    guard let space else { return }
+    let pressure: StorePressure
+    switch space {
+    case .plenty: pressure = .none
+    case .short: pressure = .noSpace
+    }
+    guard pressure != member.pressure else { return }
+    member.pressure = pressure
+    tell(member, pressure == .none ? "has space again" : "is short of space")
+    step(member, .pressure(pressure))
   }
 
   // MARK: An installed snapshot
@@ -119,14 +145,18 @@ extension World {
   }
 
   func finishRestore(_ member: SimulatedMember, _ base: LogBase) {
-    do throws(StorageError) {
-      let state = try member.store.openState()
-      member.keyValue = try state.load()
-      member.state = state
-      try member.store.removeOldGenerations()
-    } catch {
-      return fail("\(member.name) cannot open the installed snapshot: \(error)")
+    let opened: (any StateStore, Store)? = attempt(member, .move) { () throws(StorageError) in
+      let state = try member.disk.store.openState()
+      return (state, try state.load())
     }
+    guard let (state, store) = opened else { return }
+    // The old generation's file may only go with the last that has it open.
+    member.state = state
+    member.keyValue = store
+    attempt(member, .move) { () throws(StorageError) in
+      try member.disk.store.removeOldGenerations()
+    }
+    guard !member.hasFailed else { return }
     member.isRestoring = false
     member.isInstalling = false
     member.appliedConfiguration = base.configuration

@@ -11,7 +11,7 @@ extension World {
   }
 
   func step(_ member: SimulatedMember, _ event: ReplicaEvent) {
-    guard violation == nil, member.isRunning else { return }
+    guard violation == nil, member.isRunning, !member.hasFailed else { return }
     let input = ReplicaInput(now: member.clock.local(at: now), event: event)
     guard let effects = member.core?.step(input, &member.standing) else { return }
     carryOut(effects, member)
@@ -43,6 +43,11 @@ extension World {
     }
     member.wakeAt = member.clock.world(when: effects.wakeAt)
     scheduleWake(member)
+    if effects.isDrained && member.isTerminating {
+      let left = member.waiting.count
+      check(left == 0 ? nil : "\(member.name) is drained and owes \(left) answers")
+      queue.push(.terminated(member.position, member.boot), at: now)
+    }
   }
 
   private func scheduleWake(_ member: SimulatedMember) {
@@ -104,7 +109,9 @@ extension World {
     let entry = checks.committed.last
     check(
       checks.majorityDurability.violation(committed: entry, in: member.log.configuration) { id in
-        positionOf[id].map { members[$0].durableLog.covers(entry) } ?? false
+        guard let position = positionOf[id] else { return false }
+        // A disk that was lost held it when it was acknowledged; only a minority is ever lost.
+        return members[position].isBroken || members[position].durable.log.covers(entry)
       })
   }
 
@@ -112,8 +119,8 @@ extension World {
   func observePromise(_ message: Message, to: MemberID, _ member: SimulatedMember) {
     check(
       checks.durablePromises.violation(
-        member: member.id, message: message, to: to, hardState: member.durableState,
-        log: member.durableLog))
+        member: member.id, message: message, to: to, hardState: member.durable.hardState,
+        log: member.durable.log))
     let candidate: MemberID
     switch message.body {
     case .voteReply(VoteReply(granted: true)): candidate = to

@@ -5,7 +5,11 @@ import Replica
 extension World {
   func changeWeather() {
     guard !isCalm else { return }
+    weatherTurns += 1
+    // Each turn has dice of its own, so that one may be left out without changing the next.
+    if weather.edition > 1 { weatherDice = SplitMix64(seed: seed &+ UInt64(weatherTurns)) }
     after(weather.faultInterval.draw(&weatherDice), .weatherTurn)
+    if let allowedTurns, !allowedTurns.contains(weatherTurns) { return }
     let faults = Fault.allCases.filter { weather.faultWeights[$0, default: 0] > 0 }
     let total = faults.reduce(0) { $0 + weather.faultWeights[$1, default: 0] }
     guard total > 0 else { return }
@@ -34,7 +38,9 @@ extension World {
     case .pause:
       pause(member)
       after(length, .resume(member.position))
-    case .partition, .isolate, .oneWay, .bridge, .ring: cut(fault, length)
+    case .partition, .isolate, .oneWay, .bridge, .ring, .quorumLoss, .constrainedElection,
+      .chained:
+      cut(fault, length)
     case .heal: healLinks()
     case .slowDisk:
       member.diskSlowness = [10, 100][weatherDice.index(below: 2)]
@@ -44,6 +50,9 @@ extension World {
       let leader = members.first { $0.isLeader && !$0.isPaused }
       if let leader { transfer(leader, to: weatherDice.chance(1, in: 2) ? member.id : nil) }
     case .addLearner, .promote, .remove, .replaceVoters: changeMembers(fault)
+    case .flap, .clockJump, .stalledDisk, .fullDisk, .failingDisk, .bitFlip, .wipe, .terminate,
+      .powerCut:
+      strike(fault, member, length)
     }
   }
 
@@ -67,13 +76,26 @@ extension World {
       }
     case .bridge: network.bridge(weatherDice.index(below: count), at: now)
     case .ring: network.ring(at: now)
+    case .quorumLoss: network.star(drawHub(), at: now)
+    case .constrainedElection:
+      let hub = drawHub()
+      network.partition([(0..<count).filter { $0 != hub }], at: now)
+      after(length / 2, .constrain(hub: hub))
+    case .chained: network.chain(from: weatherDice.index(below: count), at: now)
     case .crash, .powerLoss, .crashAll, .pause, .slowDisk, .heal, .transfer, .addLearner,
-      .promote, .remove, .replaceVoters:
+      .promote, .remove, .replaceVoters, .flap, .clockJump, .stalledDisk, .fullDisk, .failingDisk,
+      .bitFlip, .wipe, .terminate, .powerCut:
       preconditionFailure("\(fault) cuts no link")
     }
     tell(nil, "\(fault): \(cutText)")
     if weather.resetsLinks { resetCutSessions() }
     after(length, .healLinks)
+  }
+
+  /// Who alone will reach a majority: not the leader, if there is another.
+  private func drawHub() -> Int {
+    let hub = weatherDice.index(below: members.count)
+    return members[hub].isLeader ? (hub + 1) % members.count : hub
   }
 
   /// The links that are cut, for the trace.
@@ -125,8 +147,11 @@ extension World {
 
   private func changeMembers(_ fault: Fault) {
     guard let leader = members.first(where: { $0.isLeader && !$0.isPaused }),
-      let configuration = leader.core?.configuration
+      let configuration = leader.core?.configuration,
+      // A cluster that may already have lost a disk is not made smaller by the weather.
+      !members.contains(where: \.isSuspect)
     else { return }
+    defer { if weather.crashesInChanges { killSoon(leader) } }
     let present = configuration.members
     let drawn = present[weatherDice.index(below: present.count)]
     switch fault {
@@ -148,7 +173,8 @@ extension World {
       for member in present where weatherDice.chance(2, in: 3) { voters.append(member.id) }
       if !voters.isEmpty { change(leader, .setVoters(voters)) }
     case .crash, .powerLoss, .crashAll, .pause, .partition, .isolate, .oneWay, .bridge, .ring,
-      .slowDisk, .heal, .transfer:
+      .slowDisk, .heal, .transfer, .quorumLoss, .constrainedElection, .chained, .flap, .clockJump,
+      .stalledDisk, .fullDisk, .failingDisk, .bitFlip, .wipe, .terminate, .powerCut:
       preconditionFailure("\(fault) changes no members")
     }
   }

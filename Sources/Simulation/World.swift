@@ -16,6 +16,8 @@ final class World {
   /// The initial members, then those that may join.
   let members: [SimulatedMember]
   let positionOf: [MemberID: Int]
+  /// The initial members as the first configuration names them, whatever becomes of their disks.
+  let firstIncarnations: [KnownMember]
 
   private(set) var now = Instant.zero
   private(set) var events = 0
@@ -37,6 +39,16 @@ final class World {
   var smoothSince = Instant.zero
   /// What went wrong first; nothing happens afterwards.
   private(set) var violation: String?
+  /// The power is to fail everywhere at some operation of a disk; `nil`: it is not.
+  var powerCut: PowerCut?
+  /// It has just done so.
+  var powerFailedAt: DiskPoint?
+  /// Members whose disks refused something in this event.
+  var failing: [(Int, StorageError)] = []
+  /// Counts the turns of the weather.
+  var weatherTurns = 0
+  /// The turns at which something may strike; `nil`: all. For shrinking.
+  var allowedTurns: [Int]?
   /// Takes the trace, a line at a time; `nil`: none is made.
   var trace: ((String) -> Void)?
   /// Also what passes between the members, not only the story.
@@ -51,6 +63,13 @@ final class World {
     var refused = 0
     var unknown = 0
     var configurationChanges = 0
+    /// Power losses of all, by `DiskPoint`.
+    var powerCuts = Array(repeating: 0, count: DiskPoint.allCases.count)
+    /// Members that stopped because of their disks.
+    var diskStops = 0
+    var replacements = 0
+    var drains = 0
+    var compactions = 0
   }
 
   init(seed: UInt64, weather: Weather, spareMembers: Int = 0) {
@@ -87,15 +106,23 @@ final class World {
       built.append(
         SimulatedMember(
           position: position, member: member, isInitial: position < weather.members,
-          store: MemoryStore(identity: identity), clock: clock, count: count,
+          disk: World.disk(for: identity, weather), clock: clock, count: count,
           dice: SplitMix64(seed: dice.next())))
     }
     members = built
     positionOf = Dictionary(uniqueKeysWithValues: built.map { ($0.id, $0.position) })
+    firstIncarnations = built.prefix(weather.members).map {
+      KnownMember(id: $0.id, incarnation: $0.incarnation)
+    }
     clients = (0..<weather.clients).map { _ in
       SimulatedClient(
         dice: SplitMix64(seed: dice.next()), lastSeen: Array(repeating: nil, count: weather.keys))
     }
+  }
+
+  static func disk(for identity: Identity, _ weather: Weather) -> any MemberDisk {
+    weather.usesFiles
+      ? FileDisk(identity: identity, settings: weather.storage) : ModelDisk(identity: identity)
   }
 
   // MARK: Time
@@ -104,7 +131,9 @@ final class World {
 
   /// Starts every initial member and the handshakes.
   func begin() {
+    if weather.powerCuts != nil, weatherDice.chance(1, in: 4) { layPowerCut() }
     for member in members where member.isInitial { start(member) }
+    if !failing.isEmpty || powerFailedAt != nil { endFailing() }
     queue.push(.connectTurn, at: now)
     after(weather.settings.raft.electionTimeout, .inspection)
   }
@@ -124,6 +153,7 @@ final class World {
       left -= 1
       events += 1
       happen(event)
+      if !failing.isEmpty || powerFailedAt != nil { endFailing() }
     }
     if violation == nil && end > now && left > 0 && end < .distantFuture { now = end }
     return condition()
@@ -162,6 +192,13 @@ final class World {
     case .answer(let client, let attempt, let answer): take(answer, client, attempt)
     case .clientTimeout(let client, let attempt): take(.unknown, client, attempt)
     case .weatherTurn: changeWeather()
+    case .powerTurn: armPowerCut()
+    case .crashSoon(let position): crashSoon(members[position])
+    case .replaceTurn(let position): replaceTurn(members[position])
+    case .diskRoom(let position): makeRoom(members[position])
+    case .flapTurn(let left, let right, let end): flap(left, right, end)
+    case .constrain(let hub): constrain(hub)
+    case .compactTurn: compact()
     case .healLinks: healLinks()
     case .restart(let position): restart(members[position])
     case .resume(let position): resume(members[position])
@@ -172,7 +209,7 @@ final class World {
       .fetched(let position, let boot, _), .applyTurn(let position, let boot),
       .restored(let position, let boot, _), .flushTurn(let position, let boot),
       .drain(let position, let boot), .sessionBroken(let position, let boot, _, _),
-      .streamEnded(let position, let boot, _, _):
+      .streamEnded(let position, let boot, _, _), .terminated(let position, let boot):
       let member = members[position]
       guard member.boot == boot, member.isUp else { return }
       if member.isPaused { return member.backlog.append(event) }
@@ -193,10 +230,12 @@ final class World {
     case .sessionBroken(_, _, let peer, let peerBoot): breakSession(member, peer, peerBoot)
     case .streamEnded(_, _, let request, let outcome):
       step(member, .snapshotSent(request, outcome))
+    case .terminated: endInOrder(member)
     case .packet(let packet): receive(packet, member)
     case .request(let request): admit(request, member)
     case .connectTurn, .streamTurn, .clientTurn, .answer, .clientTimeout, .weatherTurn,
-      .healLinks, .restart, .resume, .diskCalm, .inspection:
+      .healLinks, .restart, .resume, .diskCalm, .inspection, .powerTurn, .crashSoon, .replaceTurn,
+      .diskRoom, .flapTurn, .constrain, .compactTurn:
       preconditionFailure("\(event) happens to no member")
     }
   }

@@ -2,6 +2,7 @@ import KeyValue
 import Linearizability
 import Raft
 import Replica
+import Storage
 import Testing
 
 @testable import Simulation
@@ -136,6 +137,102 @@ private func isDone(_ outcome: History.Outcome) -> Bool { outcome.revision != ni
     #expect(!scenario[3].isRunning, "it never forms a cluster, votes or acknowledges")
     #expect(scenario[3].sessions.allSatisfy { $0 == nil })
     #expect(isDone(scenario.put("k", "w", at: 2)))
+    #expect(scenario.violation == nil)
+  }
+
+  /// Design §4: who was wiped does not found a second cluster once the others know it no more, not
+  /// even while its removal may still be taken back; then it comes back as a new member.
+  @Test(arguments: [false, true]) func `a wiped member is removed and added again`(
+    usesFiles: Bool
+  ) {
+    let scenario = Scenario(members: 3) { $0.usesFiles = usesFiles }
+    scenario.elect(1)
+    scenario.put("k", "v", at: 1)
+    scenario.losePower(3)
+    scenario.wipe(3)
+    scenario.start(3)
+    scenario.run(for: .seconds(1))
+    // The removal reaches the leader's own log and no other.
+    scenario.cut(2, to: [1])
+    scenario.world.change(scenario[1], .remove(scenario[3].id))
+    scenario.run(for: scenario.electionTimeout / 3)
+    #expect(scenario[1].log.configuration.members.count == 2, "appended")
+    #expect(!scenario[3].isRunning, "it has formed a cluster of its own")
+    let session = scenario[1].sessions[2]
+    #expect(session != scenario[3].boot, "it is let in while its old self may be a voter again")
+    scenario.heal()
+    scenario.settle()
+    scenario.run(for: .seconds(5))
+    #expect(!scenario[3].isRunning)
+    scenario[3].isBroken = true
+    scenario.world.replaceTurn(scenario[3])
+    #expect(scenario.wait(timeouts: 100) { !scenario[3].isBroken })
+    #expect(scenario.settle())
+    #expect(scenario[3].keyValue?.meta.digest == scenario[1].keyValue?.meta.digest)
+    scenario.judge()
+    #expect(scenario.violation == nil)
+  }
+
+  /// Failure L4: a snapshot that begins to arrive must not take the place of one that has arrived
+  /// and is about to be installed.
+  @Test(arguments: [false, true]) func `two snapshots in quick succession`(usesFiles: Bool) {
+    let scenario = Scenario(members: 3) {
+      $0.usesFiles = usesFiles
+      $0.storage.checkpointPages = 2
+      $0.settings.raft.retainedEntries = 0
+      $0.tendPerThousand = 1_000
+      // A commit takes longer than a stream.
+      $0.sync = .init(.milliseconds(20), .milliseconds(20))
+    }
+    scenario.elect(1)
+    scenario.kill(3)
+    for number in 1...30 { scenario.put("k\(number % 7)", "v\(number)", at: 1) }
+    scenario.run(for: .seconds(1))
+    scenario.start(3)
+    let world = scenario.world
+    #expect(scenario.wait { scenario[3].isInstalling })
+    let first = scenario[3].log.base.last.index
+    #expect(!scenario[3].flyingWrites.isEmpty, "the installation is on its way to the disk")
+    // The same leader begins again, with more.
+    for number in 1...5 { scenario.put("l\(number)", "w", at: 1) }
+    let request = SnapshotRequest(to: scenario[3].id, atLeast: first)
+    world.openStream(request, from: scenario[1])
+    world.openStream(request, from: scenario[1])
+    #expect(scenario.settle())
+    #expect(scenario[3].durableLog.base.last.index >= first)
+    #expect(scenario[3].keyValue?.meta.digest == scenario[1].keyValue?.meta.digest)
+    scenario.judge()
+    #expect(scenario.violation == nil)
+  }
+
+  /// SIGTERM: leadership is handed over first, so that nobody has to wait for a time-out.
+  @Test func `a leader that is told to end hands over`() {
+    let scenario = Scenario(members: 3)
+    scenario.elect(1)
+    scenario.put("k", "v", at: 1)
+    scenario.world.terminate(scenario[1], within: .seconds(5))
+    #expect(scenario.wait(timeouts: 1) { !scenario[1].isUp })
+    #expect(scenario.wait(timeouts: 1) { scenario.leaders.count == 1 })
+    #expect(isDone(scenario.put("k", "w", at: 2)))
+    scenario.settle()
+    #expect(scenario.world.counts.drains == 1)
+    #expect(scenario.violation == nil)
+  }
+
+  /// Failures S3, S4: after its disk has refused something a member does nothing more, and the
+  /// others go on.
+  @Test(arguments: [DiskFault.Operation.write, .sync])
+  func `a member whose disk fails stops`(operation: DiskFault.Operation) {
+    let scenario = Scenario(members: 3) { $0.usesFiles = true }
+    scenario.elect(1)
+    scenario.put("k", "v", at: 1)
+    scenario[2].mayFail = true
+    scenario[2].disk.files?.arm(DiskFault(.inputOutput, of: operation, on: "raft.db-wal"))
+    #expect(isDone(scenario.put("k", "w", at: 1)))
+    #expect(scenario.wait { scenario.world.counts.diskStops == 1 })
+    #expect(!scenario[2].isUp)
+    #expect(isDone(scenario.put("k", "x", at: 3)))
+    #expect(scenario.settle(timeouts: 100), "it comes back with what it had promised")
     #expect(scenario.violation == nil)
   }
 
