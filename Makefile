@@ -9,7 +9,7 @@ FIRST_SEED ?= $(shell date +%s)
 SECONDS ?= 600
 RELEASE := .build/release/quorate
 
-.PHONY: help setup build demo test chaos figures install verify fix bench swarm compare sanitize clean
+.PHONY: help setup build demo test every-byte chaos figures install verify fix bench swarm compare sanitize clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ test: build ## Every test: units, suites, seeds, real processes
 	swift test --skip-build --disable-xctest --no-parallel --filter '$(SOCKETS)'
 	QUORATE=$(abspath $(RELEASE)) \
 	  swift test --skip-build --disable-xctest --no-parallel --filter EndToEndTests
+
+every-byte: setup ## Flip each byte of a small store, one at a time: noticed, or harmless
+	QUORATE_EVERY_BYTE=1 swift test -c release -Xswiftc -enable-testing --disable-xctest \
+	  --scratch-path .build/every-byte --filter 'of any byte'
 
 chaos: build ## SECONDS=… of kills, pauses and cuts on real processes under load
 	QUORATE=$(abspath $(RELEASE)) QUORATE_CHAOS_SECONDS=$(SECONDS) \

@@ -4,6 +4,7 @@
 ///
 /// `@unchecked Sendable`: a block is changed only by the index that owns it, and only while
 /// `isKnownUniquelyReferenced` says that nobody else can reach it; a shared block is copied first.
+/// So nobody can look at it meanwhile, and checking each access for that would cost a tenth of all.
 final class IndexNode: @unchecked Sendable {
   /// Keys of a leaf.
   static let limitKeys = 64
@@ -13,19 +14,19 @@ final class IndexNode: @unchecked Sendable {
   static let limitBytes = 8 << 10
 
   /// Of a leaf: its keys. Of a branch: a lower bound for each child; the first counts as −∞.
-  var keys = PackedKeys()
+  @exclusivity(unchecked) var keys = PackedKeys()
   /// Of a leaf: the newest version of each key.
-  var newest: [KeyVersion] = []
+  @exclusivity(unchecked) var newest: [KeyVersion] = []
   /// Of a leaf: the older versions of each key.
-  var histories = Histories()
+  @exclusivity(unchecked) var histories = Histories()
   /// Of a branch; all of one height. Empty in a leaf.
-  var children: [IndexNode] = []
+  @exclusivity(unchecked) var children: [IndexNode] = []
   /// Of a branch: how many live keys each child holds.
-  var lives: [Int] = []
+  @exclusivity(unchecked) var lives: [Int] = []
   /// How many keys below are not deleted.
-  var live = 0
+  @exclusivity(unchecked) var live = 0
   /// How many versions there are below.
-  var versions = 0
+  @exclusivity(unchecked) var versions = 0
 
   init() {}
 

@@ -99,13 +99,55 @@ struct KeyIndexBuilder: ~Copyable {
         var order = items.indices.map {
           Order(prefix: KeyIndexBuilder.prefix(of: key(items[$0]), from: common), item: $0)
         }
-        order.sort { left, right in
-          if left.prefix != right.prefix { return left.prefix < right.prefix }
-          let keys = ByteOrder.compare(key(items[left.item]), key(items[right.item]))
-          return keys == 0 ? left.item < right.item : keys < 0
+        KeyIndexBuilder.sortByPrefix(&order)
+        // Equal beginnings are in the order of their rows already; different keys among them are
+        // rare.
+        var start = 0
+        while start < order.count {
+          var end = start + 1
+          var isOneKey = true
+          while end < order.count, order[end].prefix == order[start].prefix {
+            isOneKey =
+              isOneKey
+              && ByteOrder.compare(key(items[order[start].item]), key(items[order[end].item])) == 0
+            end += 1
+          }
+          if !isOneKey {
+            order[start..<end].sort { left, right in
+              let keys = ByteOrder.compare(key(items[left.item]), key(items[right.item]))
+              return keys == 0 ? left.item < right.item : keys < 0
+            }
+          }
+          start = end
         }
         return order
       }
+    }
+  }
+
+  /// A stable radix sort, a byte a pass from the last; a byte that is the same in all needs none.
+  private static func sortByPrefix(_ order: inout [Order]) {
+    let isSorted = zip(order, order.dropFirst()).allSatisfy { $0.prefix <= $1.prefix }
+    guard !isSorted else { return }
+    var counts = [Int](repeating: 0, count: 8 * 256)
+    for entry in order {
+      for byte in 0..<8 { counts[byte * 256 + Int(entry.prefix >> UInt64(byte * 8) & 0xFF)] += 1 }
+    }
+    var target = order
+    for byte in 0..<8 {
+      var positions = [Int](repeating: 0, count: 256)
+      var position = 0
+      for value in 0..<256 {
+        positions[value] = position
+        position += counts[byte * 256 + value]
+      }
+      guard !counts[byte * 256..<byte * 256 + 256].contains(order.count) else { continue }
+      for entry in order {
+        let value = Int(entry.prefix >> UInt64(byte * 8) & 0xFF)
+        target[positions[value]] = entry
+        positions[value] += 1
+      }
+      swap(&order, &target)
     }
   }
 

@@ -31,6 +31,9 @@ public struct StateDigest: Hashable, Sendable {
     lanes = hasher.finish()
   }
 
+  /// 64 bits of it: of one row, the row's own checksum in the table.
+  public var checksum: UInt64 { lanes.0 }
+
   /// One more row, or a set of rows that has none in common with this one.
   public static func + (left: StateDigest, right: StateDigest) -> StateDigest {
     StateDigest(

@@ -16,9 +16,9 @@ public struct StoreLoader: ~Copyable {
     self.settings = settings
   }
 
-  /// The next row of the scan. The bytes are copied as far as they are needed.
+  /// The next row of the scan, and its own digest. The key is copied.
   public mutating func add(
-    _ head: RowHead, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
+    _ head: RowHead, key: UnsafeRawBufferPointer, digest rowDigest: StateDigest
   ) throws(StoreDamage) {
     let before =
       last
@@ -36,7 +36,7 @@ public struct StoreLoader: ~Copyable {
         reason: "row \(head.number) of revision \(head.modRevision) is beyond the state's row "
           + "\(meta.lastRow) of revision \(meta.revision)")
     }
-    digest = digest + StateDigest(of: head, key: key, value: value)
+    digest = digest + rowDigest
     count += 1
     last = head
     builder.add(
@@ -49,10 +49,7 @@ public struct StoreLoader: ~Copyable {
   /// The next row of the scan.
   public mutating func add(_ row: Row) throws(StoreDamage) {
     try row.key.withUnsafeBufferPointer { key throws(StoreDamage) in
-      try row.value.withUnsafeBufferPointer { value throws(StoreDamage) in
-        try add(
-          row.head, key: UnsafeRawBufferPointer(key), value: UnsafeRawBufferPointer(value))
-      }
+      try add(row.head, key: UnsafeRawBufferPointer(key), digest: StateDigest(of: row))
     }
   }
 

@@ -56,15 +56,12 @@ public final class MemoryState: StateStore {
     self.failure = failure
   }
 
-  public func scan(
-    _ body: (RowHead, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer)
-      throws(StoreDamage) -> Void
-  ) throws(StorageError) {
+  public func scan(_ body: RowBody) throws(StorageError) {
     try failure.check()
     for row in current.rows {
       let verdict = row.key.withUnsafeBytes { key in
         row.value.withUnsafeBytes { value in
-          Result { () throws(StoreDamage) in try body(row.head, key, value) }
+          Result { () throws(StoreDamage) in try body(row.head, key, value, StateDigest(of: row)) }
         }
       }
       if case .failure(let error) = verdict {

@@ -1,7 +1,7 @@
-import Checksum
 import KeyValue
 
-/// The rows of a state file as columns, with the checksum over all of them.
+/// The rows of a state file as columns, with a checksum over all of them: 64 bits of the hash that
+/// the state's digest is made of, so that one pass over a row proves both.
 enum RowTable {
   static let columns =
     "number, mod_revision, sub_revision, create_revision, version, lease, key, value, checksum"
@@ -16,10 +16,7 @@ enum RowTable {
     statement.bind(row.lease, at: 6)
     try statement.bind(row.key, at: 7)
     try statement.bind(row.value, at: 8)
-    let checksum = row.key.withUnsafeBytes { key in
-      row.value.withUnsafeBytes { RowTable.checksum(row.head, key, $0) }
-    }
-    statement.bind(Int64(checksum), at: 9)
+    statement.bind(Int64(bitPattern: StateDigest(of: row).checksum), at: 9)
     try statement.run()
   }
 
@@ -28,6 +25,7 @@ enum RowTable {
     let head: RowHead
     let key: UnsafeRawBufferPointer
     let value: UnsafeRawBufferPointer
+    let digest: StateDigest
 
     var row: Row {
       Row(
@@ -46,24 +44,10 @@ enum RowTable {
     // A column whose type has changed gives another value, or one that means the same.
     let key = statement.bytes(6)
     let value = statement.bytes(7)
-    guard statement.number(8) == Int64(checksum(head, key, value)) else {
+    let digest = StateDigest(of: head, key: key, value: value)
+    guard statement.number(8) == Int64(bitPattern: digest.checksum) else {
       throw .damaged(file: file, place: "row \(head.number)")
     }
-    return Found(head: head, key: key, value: value)
-  }
-
-  private static func checksum(
-    _ head: RowHead, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
-  ) -> UInt32 {
-    var crc = CRC32C()
-    let numbers = (
-      head.number.littleEndian, head.modRevision.littleEndian, head.subRevision.littleEndian,
-      head.createRevision.littleEndian, head.version.littleEndian, head.lease.littleEndian,
-      UInt64(key.count).littleEndian
-    )
-    withUnsafeBytes(of: numbers) { crc.update($0) }
-    crc.update(key)
-    crc.update(value)
-    return crc.value
+    return Found(head: head, key: key, value: value, digest: digest)
   }
 }

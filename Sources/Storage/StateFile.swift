@@ -104,22 +104,18 @@ public final class StateFile: StateStore {
     if try connection.checkpoint(.truncate) { durableApplied = LogIndex(meta.appliedIndex) }
   }
 
-  public func scan(
-    _ body: (RowHead, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer)
-      throws(StoreDamage) -> Void
-  ) throws(StorageError) {
+  public func scan(_ body: RowBody) throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
-      let rows = allRows
-      defer { rows.reset() }
+      let (rows, name) = (allRows, name)
       var previous: RowNumber = 0
-      while try rows.step() {
+      try rows.forEach { () throws(StorageError) in
         let found = try RowTable.found(by: rows, in: name)
         guard found.head.number > previous else {
           throw .damaged(file: name, place: "row \(found.head.number) after row \(previous)")
         }
         previous = found.head.number
         do throws(StoreDamage) {
-          try body(found.head, found.key, found.value)
+          try body(found.head, found.key, found.value, found.digest)
         } catch {
           throw .damaged(file: name, place: error.reason)
         }

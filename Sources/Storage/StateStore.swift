@@ -21,11 +21,9 @@ public protocol StateStore: RowReading, AnyObject {
   var isCompactionHeld: Bool { get }
 
   /// Hands every row to `body` in number order, each checked by itself; whether they are the ones
-  /// that `meta` speaks of is for `body` to find out. The bytes are good during the call.
-  func scan(
-    _ body: (RowHead, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer)
-      throws(StoreDamage) -> Void
-  ) throws(StorageError)
+  /// that `meta` speaks of is for `body` to find out, with the help of each row's digest. The bytes
+  /// are good during the call.
+  func scan(_ body: RowBody) throws(StorageError)
 
   /// Writes all of the batch or nothing.
   /// *Precondition*: every entry up to `meta.appliedIndex` is committed and durable in this
@@ -52,12 +50,17 @@ public protocol StateStore: RowReading, AnyObject {
   func close() throws(StorageError)
 }
 
+/// What a scan does with a row. *Throws* to end it.
+public typealias RowBody = (
+  RowHead, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ digest: StateDigest
+) throws(StoreDamage) -> Void
+
 extension StateStore {
   /// Builds the store from every row and proves that none is missing or changed. For the start.
   public func load(settings: StoreSettings = StoreSettings()) throws(StorageError) -> Store {
     var loader = StoreLoader(meta: meta, generation: generation, settings: settings)
-    try scan { head, key, value throws(StoreDamage) in
-      try loader.add(head, key: key, value: value)
+    try scan { head, key, _, digest throws(StoreDamage) in
+      try loader.add(head, key: key, digest: digest)
     }
     do {
       return try loader.finish()

@@ -41,6 +41,18 @@ final class Statement {
     }
   }
 
+  /// Runs `body` at each row, without what `step` does for every single one, and resets.
+  func forEach(_ body: () throws(StorageError) -> Void) throws(StorageError) {
+    precondition(connection.isOpen, "\(connection.file) is used after it was closed")
+    defer { sqlite3_reset(handle) }
+    while true {
+      let code = sqlite3_step(handle)
+      if code == SQLITE_DONE { return }
+      guard code == SQLITE_ROW else { throw connection.error(code, "read") }
+      try body()
+    }
+  }
+
   /// Runs it to its end and makes it ready for the next time.
   func run() throws(StorageError) {
     while try step() {}

@@ -94,7 +94,7 @@ extension StateStore {
   /// Every row by a scan, proved against the meta as the key-value store does it.
   func scannedRows() throws -> [Row] {
     var rows: [Row] = []
-    try scan { head, key, value in
+    try scan { head, key, value, _ in
       rows.append(
         Row(
           number: head.number, modRevision: head.modRevision, subRevision: head.subRevision,
