@@ -64,25 +64,3 @@ struct LogLine: Sendable {
     return "\(date)T\(clock).\(padded(time.tv_nsec / 1_000_000, 3))Z"
   }
 }
-
-/// The little JSON that a log line needs.
-enum JSONText {
-  /// The text as a JSON string (RFC 8259 §7).
-  static func quoted(_ text: String) -> String {
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": quoted += "\\\""
-      case "\\": quoted += "\\\\"
-      case "\n": quoted += "\\n"
-      case "\r": quoted += "\\r"
-      case "\t": quoted += "\\t"
-      case _ where scalar.value < 0x20:
-        let digits = String(scalar.value, radix: 16)
-        quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: quoted.unicodeScalars.append(scalar)
-      }
-    }
-    return quoted + "\""
-  }
-}

@@ -9,7 +9,9 @@ struct LabCommand: ParsableCommand {
     abstract: "Run members on this machine, cut them apart, heal them, and watch.",
     subcommands: [
       LabUp.self, LabDown.self, LabStatus.self, LabWatch.self, LabPartition.self, LabHeal.self,
-      LabKill.self, LabStart.self, LabRestart.self, LabPause.self, LabResume.self, LabLogs.self,
+      LabMemberCommand<LabKill>.self, LabMemberCommand<LabStart>.self,
+      LabMemberCommand<LabRestart>.self, LabMemberCommand<LabPause>.self,
+      LabMemberCommand<LabResume>.self, LabLogs.self,
       LabSupervise.self,
     ])
 }

@@ -7,74 +7,51 @@ struct LabMembers: ParsableArguments {
   var members: [Int]
 }
 
-struct LabKill: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "kill", abstract: "Kill members at once (SIGKILL); their disks stay.")
+/// What one word of `quorate lab` does to members.
+protocol LabMemberOrder {
+  static var action: MemberAction { get }
+  static var abstract: String { get }
+}
+
+/// A command of `quorate lab` that is named after what it does to members.
+struct LabMemberCommand<Order: LabMemberOrder>: ParsableCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(commandName: Order.action.rawValue, abstract: Order.abstract)
+  }
 
   @OptionGroup var options: LabOptions
   @OptionGroup var members: LabMembers
 
   func run() throws {
     try options.run { lab in
-      for line in try lab.act(.kill, on: members.members) { print(line) }
+      for line in try lab.act(Order.action, on: members.members) { print(line) }
     }
   }
 }
 
-struct LabStart: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "start", abstract: "Start members that do not run, from their disks.")
-
-  @OptionGroup var options: LabOptions
-  @OptionGroup var members: LabMembers
-
-  func run() throws {
-    try options.run { lab in
-      for line in try lab.act(.start, on: members.members) { print(line) }
-    }
-  }
+enum LabKill: LabMemberOrder {
+  static let action = MemberAction.kill
+  static let abstract = "Kill members at once (SIGKILL); their disks stay."
 }
 
-struct LabRestart: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "restart", abstract: "End members in good order (SIGTERM) and start them again.")
-
-  @OptionGroup var options: LabOptions
-  @OptionGroup var members: LabMembers
-
-  func run() throws {
-    try options.run { lab in
-      for line in try lab.act(.restart, on: members.members) { print(line) }
-    }
-  }
+enum LabStart: LabMemberOrder {
+  static let action = MemberAction.start
+  static let abstract = "Start members that do not run, from their disks."
 }
 
-struct LabPause: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "pause", abstract: "Stop members in their tracks (SIGSTOP).")
-
-  @OptionGroup var options: LabOptions
-  @OptionGroup var members: LabMembers
-
-  func run() throws {
-    try options.run { lab in
-      for line in try lab.act(.pause, on: members.members) { print(line) }
-    }
-  }
+enum LabRestart: LabMemberOrder {
+  static let action = MemberAction.restart
+  static let abstract = "End members in good order (SIGTERM) and start them again."
 }
 
-struct LabResume: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "resume", abstract: "Let paused members go on (SIGCONT).")
+enum LabPause: LabMemberOrder {
+  static let action = MemberAction.pause
+  static let abstract = "Stop members in their tracks (SIGSTOP)."
+}
 
-  @OptionGroup var options: LabOptions
-  @OptionGroup var members: LabMembers
-
-  func run() throws {
-    try options.run { lab in
-      for line in try lab.act(.resume, on: members.members) { print(line) }
-    }
-  }
+enum LabResume: LabMemberOrder {
+  static let action = MemberAction.resume
+  static let abstract = "Let paused members go on (SIGCONT)."
 }
 
 struct LabLogs: ParsableCommand {

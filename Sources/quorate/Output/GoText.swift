@@ -1,3 +1,5 @@
+import Server
+
 /// Texts as Go's standard library writes them, because etcdctl's output is made of them.
 enum GoText {
   /// A quoted string, as `%q` prints it: what is not printable is escaped, and bytes that are no
@@ -49,21 +51,7 @@ enum GoText {
   /// A string as encoding/json writes it: HTML's characters are escaped, and what is no UTF-8
   /// becomes U+FFFD.
   static func json(_ string: String) -> String {
-    var text = "\""
-    for scalar in string.unicodeScalars {
-      switch scalar {
-      case "\"": text += "\\\""
-      case "\\": text += "\\\\"
-      case "\n": text += "\\n"
-      case "\r": text += "\\r"
-      case "\t": text += "\\t"
-      case "<", ">", "&", "\u{2028}", "\u{2029}":
-        text += "\\u" + hexadecimal(scalar.value, digits: 4)
-      default:
-        text += scalar.value < 0x20 ? "\\u" + hexadecimal(scalar.value, digits: 4) : String(scalar)
-      }
-    }
-    return text + "\""
+    JSONText.quoted(string, escaping: ["<", ">", "&", "\u{2028}", "\u{2029}"])
   }
 
   /// A duration as time.Duration prints it: `1.5s`, `2.75101ms`, `1m30s`.
