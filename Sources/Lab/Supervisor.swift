@@ -142,7 +142,8 @@ extension Supervisor {
     process.signal(SIGKILL)
     awaitEnd(number, withinMilliseconds: 2_000)
     states[number] = .killed
-    return "n\(number) killed (SIGKILL), as if its machine had lost power but kept its disk"
+    return
+      "n\(number) killed (SIGKILL): its memory is gone, its disk and what the system had taken stay"
   }
 
   private mutating func restart(_ number: MemberNumber) throws(LabError) -> String {

@@ -195,8 +195,9 @@ private struct Account {
     return ", \(name): --endpoints \(url)"
   }
 
+  /// By name: ids are in no order that means anything to people.
   private func list(_ ids: [MemberID]) -> String {
-    ids.map { members.name(of: $0) }.joined(separator: ", ")
+    ids.map { members.name(of: $0) }.sorted().joined(separator: ", ")
   }
 
   private static func served(whenInquorate policy: QuorumPolicy) -> String {
