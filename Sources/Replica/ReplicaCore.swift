@@ -7,7 +7,7 @@ public import Raft
 /// the leader, `+Outcomes` says what became of them; `+Reads` serves reads and knows the age of the
 /// state; `+Quorum` is the quorum rule; `+Leadership` hands over and shuts down; `+Status` tells it
 /// all. Before there is a configuration there is no replica, but a `FormationCore`; whether what a
-/// disk holds may become one is `Recovery`.
+/// disk holds may become one is the store's to say, which has read every byte of it.
 ///
 /// Left out: leases (kept by the state machine), and sessions that make a repeated command safe
 /// (Thesis §6.3).

@@ -66,6 +66,13 @@ extension MemberStore {
           place: "entry \(applied.index.number) was applied in term \(applied.term.number), "
             + "and the log has it in term \(expected.term.number)"))
     }
+    guard last.term <= kept.hardState.currentTerm else {
+      throw failure.latch(
+        .damaged(
+          file: log.name,
+          place: "its last entry is of term \(last.term.number), and it stands in term "
+            + "\(kept.hardState.currentTerm.number)"))
+    }
     return Recovered(
       hardState: kept.hardState, base: kept.base, entries: kept.entries, applied: applied.index)
   }
