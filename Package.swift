@@ -118,7 +118,8 @@ let package = Package(
     suite(
       "ServerTests",
       [
-        "Server", "Client", "EtcdAPI", "Services", "Replica", "Raft", "Storage",
+        "Server", "Client", "EtcdAPI", "Services", "Replica", "Raft", "Storage", "KeyValue", "Wire",
+        "RPC", "Transport",
         .product(name: "Logging", package: "swift-log"),
       ] + nio),
     suite("ClientTests", ["Client", "EtcdAPI", "RPC"] + nio),

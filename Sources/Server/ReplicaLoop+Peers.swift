@@ -56,7 +56,8 @@ extension ReplicaLoop: TransportOwner {
       sessions[peer] = nil
       logger.info("the session was lost", metadata: ["peer": "\(name(of: peer))"])
       step(.sessionLost(peer))
-    case .refused(let refusal, peer: let peer): refused(refusal, by: peer)
+    case .refused(let refusal, peer: let peer, dialed: let dialed):
+      refused(refusal, by: peer, dialed: dialed)
     case .snapshotWritable(let stream): snapshotWritable(stream)
     case .snapshotFrame(let frame, let stream, from: let peer):
       receive(frame, on: stream, from: peer)
@@ -66,14 +67,21 @@ extension ReplicaLoop: TransportOwner {
 
   func receivedAll() { endBatch() }
 
-  /// A handshake failed. Most such things mend themselves; some say that this member must not run.
-  private func refused(_ refusal: GreetingRefusal, by peer: MemberID) {
+  /// Refusals that are remembered, so that each is logged once.
+  private static let refusalsLimit = 64
+
+  /// A handshake failed. Most such things mend themselves; some say that this member must not run,
+  /// and those are believed only where this member called: a stranger's word must not end it.
+  private func refused(_ refusal: GreetingRefusal, by peer: MemberID, dialed: Bool) {
     if refusals[peer] != refusal {
+      // Strangers can call under any number of names.
+      if refusals.count >= Self.refusalsLimit { refusals = [:] }
       refusals[peer] = refusal
       logger.warning(
         "a handshake was refused",
         metadata: ["peer": "\(name(of: peer))", "why": "\(refusal.sentence)"])
     }
+    guard dialed else { return }
     switch refusal {
     case .iWasWiped:
       fate.seal(

@@ -6,7 +6,8 @@ public struct Link: Hashable, Sendable {
     /// As the network has it.
     case open
     /// Bytes are neither sent nor read; connections stay up and nobody is told, as when a cable
-    /// is cut. New connections do not come about.
+    /// is cut. New connections do not come about. What the system had taken to send before, 128 KiB
+    /// and its own buffer at most, may still reach a peer whose own switch is open.
     case silent
     /// Connections are broken at once and refused; either direction breaks both.
     case reset

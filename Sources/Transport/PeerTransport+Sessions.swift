@@ -129,7 +129,7 @@ extension PeerTransport {
     _ refusal: GreetingRefusal, of peer: MemberID, on connection: PeerConnection
   ) {
     abandon(connection)
-    report(.refused(refusal, peer: peer))
+    report(.refused(refusal, peer: peer, dialed: connection.isDialed))
   }
 
   // MARK: Sessions

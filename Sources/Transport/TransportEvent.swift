@@ -10,8 +10,10 @@ public enum TransportEvent: Sendable {
   /// The session broke; the peer may be gone.
   case lost(MemberID)
   case message(PeerMessage, from: MemberID)
-  /// A handshake failed; the connection is closed and will be tried again.
-  case refused(GreetingRefusal, peer: MemberID)
+  /// A handshake failed; the connection is closed and will be tried again. `dialed`: this member
+  /// called at an address of its own list, so whoever answered is who it takes for `peer`.
+  /// Otherwise anybody may have called, under any name.
+  case refused(GreetingRefusal, peer: MemberID, dialed: Bool)
   /// A snapshot connection that `openSnapshot` asked for stands and may be written to.
   case snapshotWritable(SnapshotStreamID)
   case snapshotFrame(SnapshotFrame, SnapshotStreamID, from: MemberID)

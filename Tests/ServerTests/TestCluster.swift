@@ -82,12 +82,15 @@ final class TestCluster: Sendable {
 
   @discardableResult
   func start(
-    _ number: Int, _ change: (inout MemberFlags) -> Void = { _ in }
+    _ number: Int, _ change: (inout MemberFlags) -> Void = { _ in },
+    settings changeSettings: (inout MemberSettings) -> Void = { _ in }
   ) async throws -> MemberProcess {
     var flags = flags(number)
     change(&flags)
+    var settings = try flags.settings()
+    changeSettings(&settings)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    let process = try await MemberProcess.start(try flags.settings(), logger: logger)
+    let process = try await MemberProcess.start(settings, logger: logger)
     running.withLock { $0[number] = process }
     return process
   }
@@ -133,6 +136,21 @@ final class TestCluster: Sendable {
   func page(
     _ number: Int, _ path: String, method: String = "GET", body: String = ""
   ) async throws -> Page {
+    let request =
+      "\(method) \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+      + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    let answer = try await call(ports[number - 1].client, Array(request.utf8))
+    guard let end = answer.firstRange(of: Data("\r\n\r\n".utf8)) else {
+      throw Overdue(what: "an answer to \(path)")
+    }
+    let head = String(decoding: answer[..<end.lowerBound], as: UTF8.self)
+    let status = Int(head.split(separator: " ")[1]) ?? 0
+    return Page(status: status, body: Data(answer[end.upperBound...]))
+  }
+
+  /// Sends these bytes to a port of this machine. Returns what comes back until the other side
+  /// closes.
+  func call(_ port: Int, _ bytes: [UInt8]) async throws -> Data {
     let group = MultiThreadedEventLoopGroup.singleton
     let promise = group.next().makePromise(of: Data.self)
     let channel = try await ClientBootstrap(group: group)
@@ -141,18 +159,9 @@ final class TestCluster: Sendable {
           try channel.pipeline.syncOperations.addHandler(Collector(promise))
         }
       }
-      .connect(host: "127.0.0.1", port: ports[number - 1].client).get()
-    let request =
-      "\(method) \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-      + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
-    try await channel.writeAndFlush(ByteBuffer(string: request))
-    let answer = try await promise.futureResult.get()
-    guard let end = answer.firstRange(of: Data("\r\n\r\n".utf8)) else {
-      throw Overdue(what: "an answer to \(path)")
-    }
-    let head = String(decoding: answer[..<end.lowerBound], as: UTF8.self)
-    let status = Int(head.split(separator: " ")[1]) ?? 0
-    return Page(status: status, body: Data(answer[end.upperBound...]))
+      .connect(host: "127.0.0.1", port: port).get()
+    try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
+    return try await promise.futureResult.get()
   }
 
   func status(_ number: Int) async throws -> [String: Any] {

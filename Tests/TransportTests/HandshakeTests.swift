@@ -51,8 +51,32 @@ import Wire
           .wiped(MemberID(2), theirs: Incarnation(999), ours: Incarnation(102)))
       }
       try await rig.wait(2) { member in
-        member.refusals.contains(.iWasWiped(theirs: Incarnation(102), ours: Incarnation(999)))
+        member.dialedRefusals.contains(
+          .iWasWiped(theirs: Incarnation(102), ours: Incarnation(999)))
       }
+    }
+  }
+
+  @Test func `what a caller says of this member is told apart from what a called peer says`()
+    async throws
+  {
+    try await Rig.run { rig in
+      let port = try await rig.start(1)
+      try await rig.onLoop { rig[1].isFormed = false }
+      try await rig.introduce(1, to: [2: 0])
+      let caller = try await RawPeer.connect(port: port, on: rig.loop)
+      let lie = KnownMember(id: MemberID(1), incarnation: Incarnation(999))
+      let hello = try await rig.onLoop {
+        var hello = RawPeer.hello(as: 2, boot: 1, to: rig[1], receiverBoot: nil)
+        hello.greeting.known = [lie]
+        return hello
+      }
+      caller.send(.hello(hello))
+      try await rig.wait(1) { member in
+        member.refusals == [.iWasWiped(theirs: Incarnation(999), ours: Incarnation(101))]
+      }
+      #expect(try await rig.onLoop { rig[1].dialedRefusals.isEmpty })
+      try await caller.awaitClose()
     }
   }
 

@@ -137,6 +137,8 @@ final class Member: TransportOwner {
   private(set) var lostCount = 0
   private(set) var messages: [PeerMessage] = []
   private(set) var refusals: [GreetingRefusal] = []
+  /// Those whose peer was called at its own address.
+  private(set) var dialedRefusals: [GreetingRefusal] = []
   private(set) var snapshotFrames: [SnapshotFrame] = []
   private(set) var stream: SnapshotStreamID?
   private(set) var writableCount = 0
@@ -198,7 +200,9 @@ final class Member: TransportOwner {
     case .opened(_, let boot): opened.append(boot)
     case .lost: lostCount += 1
     case .message(let message, _): messages.append(message)
-    case .refused(let refusal, _): refusals.append(refusal)
+    case .refused(let refusal, _, dialed: let isDialed):
+      refusals.append(refusal)
+      if isDialed { dialedRefusals.append(refusal) }
     case .snapshotWritable(let id):
       stream = id
       writableCount += 1
