@@ -67,7 +67,8 @@ public enum QuorateMetadata {
   public static let maxStaleness = "quorate-max-staleness-ms"
   /// Answer: the age of a serializable read in milliseconds, rounded up; never below the true age.
   public static let age = "quorate-age-ms"
-  /// Answer: how many revisions behind its leader the member knows itself to be.
+  /// Answer: how many revisions at most a serializable read lacks of what the member knows to be
+  /// committed. What it has not heard of is not among them: that is what the age is for.
   public static let revisionsBehind = "quorate-revisions-behind"
 }
 

@@ -69,18 +69,57 @@ public struct CallContext: Sendable {
   public let peer: SocketAddress?
   /// When the client gives up; nil is never. The server then ends the call by itself.
   public let deadline: NIODeadline?
+
+  public init(
+    path: String, metadata: Metadata, peer: SocketAddress? = nil, deadline: NIODeadline? = nil
+  ) {
+    self.path = path
+    self.metadata = metadata
+    self.peer = peer
+    self.deadline = deadline
+  }
+}
+
+/// How a call with one answer ended.
+public enum UnaryOutcome: Sendable {
+  case answered([UInt8], Metadata)
+  case failed(RPCStatus, Metadata)
 }
 
 /// A call with its one message, to be answered once.
 public struct UnaryCall: Sendable {
   public let context: CallContext
   public let message: ByteBuffer
-  let stream: ServerStream
+  private let caller: Caller
+
+  /// Who is told how the call ended.
+  private enum Caller: Sendable {
+    case stream(ServerStream)
+    case closure(@Sendable (UnaryOutcome) -> Void)
+  }
+
+  init(context: CallContext, message: ByteBuffer, stream: ServerStream) {
+    self.context = context
+    self.message = message
+    caller = .stream(stream)
+  }
+
+  /// A call that did not come as gRPC: `onEnd` is told how it ended, on whichever thread ends it.
+  public init(
+    context: CallContext, message: ByteBuffer, onEnd: @escaping @Sendable (UnaryOutcome) -> Void
+  ) {
+    self.context = context
+    self.message = message
+    caller = .closure(onEnd)
+  }
 
   /// Ends the call well. The first answer counts; a later one, or one after the client has gone or
   /// the deadline has passed, is dropped.
   public func answer(_ message: [UInt8], trailers: Metadata = Metadata()) {
-    stream.finishFromAnyThread(.answer(message, trailers))
+    switch caller {
+    case .stream(let stream): stream.finishFromAnyThread(.answer(message, trailers))
+    case .closure(let tell): tell(.answered(message, trailers))
+    }
   }
 
   /// Ends the call with an error.
@@ -88,7 +127,10 @@ public struct UnaryCall: Sendable {
   /// *Precondition*: the status is not ok; a call that went well is answered with a message.
   public func fail(_ status: RPCStatus, trailers: Metadata = Metadata()) {
     precondition(status.code != .ok, "a failure with the status ok")
-    stream.finishFromAnyThread(.finish(status, trailers))
+    switch caller {
+    case .stream(let stream): stream.finishFromAnyThread(.finish(status, trailers))
+    case .closure(let tell): tell(.failed(status, trailers))
+    }
   }
 }
 

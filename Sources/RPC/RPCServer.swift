@@ -143,7 +143,8 @@ public final class RPCServer: Sendable {
 }
 
 extension ListenFailure {
-  fileprivate init(_ error: any Error) {
+  /// What an error of binding a socket means.
+  public init(_ error: any Error) {
     if let failure = error as? ListenFailure {
       self = failure
     } else if let error = error as? IOError,

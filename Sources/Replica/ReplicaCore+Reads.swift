@@ -20,7 +20,7 @@ extension ReplicaCore {
             .ready(
               ReadReady(
                 id: request.id, index: .zero, freshAsOf: freshness.asOf,
-                maxStaleness: maxStaleness)))
+                maxStaleness: maxStaleness, committed: core.commitIndex)))
         }
       }
     }
@@ -88,7 +88,8 @@ extension ReplicaCore {
         effects.answers.append(
           .ready(
             ReadReady(
-              id: id, index: confirmed.index, freshAsOf: freshness.asOf, maxStaleness: nil)))
+              id: id, index: confirmed.index, freshAsOf: freshness.asOf, maxStaleness: nil,
+              committed: core.commitIndex)))
       }
     }
   }

@@ -61,9 +61,16 @@ public struct ReadReady: Hashable, Sendable {
   /// process may have been suspended since. `nil`: any.
   public var maxStaleness: Duration?
 
-  public init(id: RequestID, index: LogIndex, freshAsOf: Instant?, maxStaleness: Duration?) {
+  /// The last entry that this member knew to be committed.
+  public var committed: LogIndex
+
+  public init(
+    id: RequestID, index: LogIndex, freshAsOf: Instant?, maxStaleness: Duration?,
+    committed: LogIndex
+  ) {
     self.id = id
     self.index = index
+    self.committed = committed
     self.freshAsOf = freshAsOf
     self.maxStaleness = maxStaleness
   }

@@ -98,6 +98,7 @@ struct Applier {
       // A batch of a generation that is gone has nothing to tell.
       guard !isRestoring else { return }
       store.flushed(through: index)
+      out.board.overlayBytes = store.overlayBytes
       answerScrubbed()
       openReadySnapshots()
     case .scrub: isScrubDue = false
@@ -129,7 +130,7 @@ struct Applier {
         }
         last = entry.index
       }
-      out.board.root = store.root
+      publish()
       for (waiter, result) in answers { answer(waiter, result) }
       out.door.complete(.applied(through: last, completed: completed))
       try flushIfDue()
@@ -138,6 +139,12 @@ struct Applier {
       wasFull = store.isFull
       out.door.complete(.overlayFull(wasFull))
     }
+  }
+
+  /// Shows readers the state as it is now.
+  private func publish() {
+    out.board.root = store.root
+    out.board.overlayBytes = store.overlayBytes
   }
 
   /// The request of this boot that the entry carries, and its result; `nil`: of somebody else.
@@ -202,7 +209,7 @@ struct Applier {
     if openSnapshots == 0 && store.needsScrub {
       _ = try store.scrub(limitRows: Self.scrubLimitRows, reading: reader)
       // What was taken out of the index is free only when no root shows it.
-      out.board.root = store.root
+      publish()
     }
     if let batch = store.takeFlushBatch(limitBytes: Self.flushLimitBytes) {
       isFlushing = true
@@ -248,7 +255,7 @@ struct Applier {
     precondition(
       index == base.last.index.number,
       "the snapshot ends at \(base.last.index.number), and its state at \(index)")
-    out.board.root = store.root
+    publish()
     out.reads(.adopt(adopted.reader))
     for opening in openings {
       openSnapshots -= 1

@@ -15,6 +15,8 @@ final class Board: Sendable {
 
   private let currentRoot: Mutex<Root>
   private let currentView: Mutex<View>
+  private let currentOverlayBytes = Atomic(0)
+  private let currentFileBytes = Atomic<Int64>(0)
 
   init(root: Root, view: View) {
     currentRoot = Mutex(root)
@@ -34,4 +36,16 @@ final class Board: Sendable {
   }
 
   var header: AnswerHeader { currentView.withLock { $0.header } }
+
+  /// What the rows occupy that wait for the flusher.
+  var overlayBytes: Int {
+    get { currentOverlayBytes.load(ordering: .relaxed) }
+    set { currentOverlayBytes.store(newValue, ordering: .relaxed) }
+  }
+
+  /// What the state files occupy on the disk, as of the last look, a second ago or so.
+  var fileBytes: Int64 {
+    get { currentFileBytes.load(ordering: .relaxed) }
+    set { currentFileBytes.store(newValue, ordering: .relaxed) }
+  }
 }

@@ -29,7 +29,7 @@ extension ClientFace {
           let refusal = Refusal(.notFormed(missing: home.missing))
           return call.fail(FailedAnswer(refusal, members: board.view.members))
         }
-        let size = home.fileBytes()
+        let size = board.fileBytes
         let facts = MaintenanceService.StoreFacts(
           revision: board.root.revision, sizeBytes: size, usedBytes: size)
         let answer = MaintenanceService.status(

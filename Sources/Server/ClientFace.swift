@@ -134,13 +134,13 @@ final class ClientFace: Sendable {
       switch plan.kind {
       case .range(let request):
         switch root.range(request, cache: &cache) {
-        case .answer(let response): answers.range(waiter, response, ready)
+        case .answer(let response): answers.range(waiter, response, root, ready)
         case .refused(let error): answers.fail(waiter, error)
         case .misses: readRows(.read(waiter, plan, ready))
         }
       case .txn(let request):
         switch root.transact(request, cache: &cache) {
-        case .answer(let response): answers.txn(waiter, response, root.revision, ready)
+        case .answer(let response): answers.txn(waiter, response, root, ready)
         case .refused(let error): answers.fail(waiter, error)
         case .misses: readRows(.read(waiter, plan, ready))
         }

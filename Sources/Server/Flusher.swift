@@ -49,6 +49,7 @@ struct Flusher {
     self.fate = fate
     self.flushed = flushed
     self.back = back
+    tellDurable()
   }
 
   mutating func work(_ jobs: [Job]) {

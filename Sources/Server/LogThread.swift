@@ -14,21 +14,29 @@ struct LogThread {
     case openState(@Sendable (Handover<any StateStore>) -> Void)
     case receiveSnapshot(@Sendable (Handover<any SnapshotSink>?) -> Void)
     case removeOldGenerations
-    /// Looks how much space is left.
+    /// Looks how much space is left, and how much the state takes.
     case lookAtSpace
   }
 
   private let store: any MemberStore
+  private let files: StateFiles
+  private let board: Board
   private let door: ReplicaDoor
   private let metrics: Metrics
   private let fate: Fate
   private var isShort = false
 
-  init(store: any MemberStore, door: ReplicaDoor, metrics: Metrics, fate: Fate) {
+  init(
+    store: any MemberStore, files: StateFiles, board: Board, door: ReplicaDoor, metrics: Metrics,
+    fate: Fate
+  ) {
     self.store = store
+    self.files = files
+    self.board = board
     self.door = door
     self.metrics = metrics
     self.fate = fate
+    board.fileBytes = files.bytes()
   }
 
   /// Carries a batch out. After a failure nothing is done, or acknowledged, any more.
@@ -77,6 +85,7 @@ struct LogThread {
   }
 
   private mutating func lookAtSpace() throws(StorageError) {
+    board.fileBytes = files.bytes()
     let isShort = try store.space() != .plenty
     guard isShort != self.isShort else { return }
     self.isShort = isShort

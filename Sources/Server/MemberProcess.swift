@@ -73,15 +73,40 @@ public final class MemberProcess: Sendable {
       "quorate \(Version.quorate)",
       metadata: ["etcd-api": "\(Version.etcd)", "sqlite": "\(SQLiteVersion.inUse.text)"])
     logger.info("\(SQLiteVersion.inUse.notice)")
-    let opened = try await open(settings)
     let loops = Loops()
     do throws(ServerExit) {
-      return try await start(settings, opened, loops, logger)
+      if !settings.hasDirectory { try await tryAddresses(settings, on: loops.replica.next()) }
+      let opened = try await open(settings)
+      do throws(ServerExit) {
+        return try await start(settings, opened, loops, logger)
+      } catch {
+        opened.close()
+        throw error
+      }
     } catch {
-      opened.close()
       for group in loops.all { try? await group.shutdownGracefully() }
       throw error
     }
+  }
+
+  /// Listens everywhere for a moment. A directory that is made belongs to its flags for ever, so
+  /// it is not made for flags that cannot be used.
+  private static func tryAddresses(
+    _ settings: MemberSettings, on loop: any EventLoop
+  ) async throws(ServerExit) {
+    var listeners = try await listen(at: settings.listenPeerURLs, "--listen-peer-urls", on: loop)
+    do throws(ServerExit) {
+      listeners += try await listen(
+        at: settings.listenClientURLs, "--listen-client-urls", on: loop)
+    } catch {
+      await close(listeners)
+      throw error
+    }
+    await close(listeners)
+  }
+
+  private static func close(_ listeners: [PeerListener]) async {
+    for listener in listeners { try? await listener.close().get() }
   }
 
   private static func start(
@@ -90,7 +115,8 @@ public final class MemberProcess: Sendable {
     let identity = opened.identity
     let boot = Boot(UInt64.random(in: 1...UInt64.max))
     let replicaLoop = loops.replica.next()
-    let listeners = try await listen(settings, on: replicaLoop)
+    let listeners = try await listen(
+      at: settings.listenPeerURLs, "--listen-peer-urls", on: replicaLoop)
 
     let fate = Fate()
     let metrics = Metrics()
@@ -113,7 +139,8 @@ public final class MemberProcess: Sendable {
     let servers = try await serve(settings, face, pages, on: loops.clients, giveUp: listeners)
 
     threads.start(
-      opened, boot: boot, board: board, door: door, waiters: waiters, metrics: metrics, fate: fate)
+      opened, files: StateFiles(directory: settings.dataDirectory), boot: boot, board: board,
+      door: door, waiters: waiters, metrics: metrics, fate: fate)
     let desks = clientLoops.map { loop in
       ClientDesk.open(on: loop) { ready, cache in face.serve(ready, &cache) }
     }
@@ -173,16 +200,16 @@ public final class MemberProcess: Sendable {
   }
 
   private static func listen(
-    _ settings: MemberSettings, on loop: any EventLoop
+    at urls: [MemberURL], _ flag: String, on loop: any EventLoop
   ) async throws(ServerExit) -> [PeerListener] {
     var listeners: [PeerListener] = []
-    for url in settings.listenPeerURLs {
+    for url in urls {
       do {
         let address = PeerAddress(host: url.host, port: url.port)
         listeners.append(try await PeerTransport.listen(at: address, on: loop).get())
       } catch {
-        for listener in listeners { try? await listener.close().get() }
-        throw ServerExit(listening: error, flag: "--listen-peer-urls", url: url)
+        await close(listeners)
+        throw ServerExit(listening: error, flag: flag, url: url)
       }
     }
     return listeners
@@ -203,7 +230,7 @@ public final class MemberProcess: Sendable {
             http: { pages.handle($0) }, group: group))
       } catch {
         for server in servers { await server.shutDown(grace: .zero) }
-        for listener in listeners { try? await listener.close().get() }
+        await close(listeners)
         throw ServerExit(listening: error, flag: "--listen-client-urls", url: url)
       }
     }
@@ -286,9 +313,7 @@ extension MemberThreads.Opened {
     guard let own = settings.initialCluster.member(named: settings.name) else {
       return .failure(.wrongInitialCluster("it does not name this member, \(settings.name)"))
     }
-    if settings.mustExist,
-      !FileManager.default.fileExists(atPath: settings.dataDirectory + "/raft.db")
-    {
+    if settings.mustExist && !settings.hasDirectory {
       return .failure(
         .badFlags(
           "--initial-cluster-state=existing, but \(settings.dataDirectory) holds no member"))
@@ -321,19 +346,11 @@ extension MemberThreads.Opened {
 
 extension ServerExit {
   fileprivate init(listening error: any Error, flag: String, url: MemberURL) {
-    let address = "\(url.host):\(url.port)"
-    if let error = error as? ListenFailure {
-      switch error {
-      case .addressInUse: self = .addressInUse(flag: flag, address: address)
-      case .addressNotAvailable:
-        self = .badFlags("\(flag)=\(url) is no address of this machine")
-      case .notPermitted: self = .badFlags("\(flag)=\(url) needs rights that this process lacks")
-      case .other(let reason): self = .badFlags("\(flag)=\(url): \(reason)")
-      }
-    } else if let error = error as? IOError, error.errnoCode == EADDRINUSE {
-      self = .addressInUse(flag: flag, address: address)
-    } else {
-      self = .badFlags("\(flag)=\(url) is no address to listen on (\(error))")
+    switch ListenFailure(error) {
+    case .addressInUse: self = .addressInUse(flag: flag, address: "\(url.host):\(url.port)")
+    case .addressNotAvailable: self = .badFlags("\(flag)=\(url) is no address of this machine")
+    case .notPermitted: self = .badFlags("\(flag)=\(url) needs rights that this process lacks")
+    case .other(let reason): self = .badFlags("\(flag)=\(url): \(reason)")
     }
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Raft
 public import Logging
 public import Replica
@@ -113,6 +114,11 @@ extension MemberSettings {
   /// Where clients are told to reach this member.
   var advertisedClientURLs: [String] {
     (advertiseClientURLs.isEmpty ? listenClientURLs : advertiseClientURLs).map(\.description)
+  }
+
+  /// Whether the data directory is a member's already.
+  var hasDirectory: Bool {
+    FileManager.default.fileExists(atPath: dataDirectory + "/raft.db")
   }
 
   /// A session is given up after three election timeouts of silence.

@@ -28,8 +28,8 @@ final class MemberThreads: Sendable {
   }
 
   func start(
-    _ opened: Opened, boot: Boot, board: Board, door: ReplicaDoor, waiters: WaiterTable,
-    metrics: Metrics, fate: Fate
+    _ opened: Opened, files: StateFiles, boot: Boot, board: Board, door: ReplicaDoor,
+    waiters: WaiterTable, metrics: Metrics, fate: Fate
   ) {
     let (log, apply, flush, read, snapshot) = (log, apply, flush, read, snapshot)
     // A thread keeps what its closures hold for as long as it runs.
@@ -37,7 +37,10 @@ final class MemberThreads: Sendable {
     let (store, state, reader) = (opened.store, opened.state, opened.adopted.reader)
     let me = opened.identity.member
     log.run(
-      start: { LogThread(store: store.value, door: door, metrics: metrics, fate: fate) },
+      start: {
+        LogThread(
+          store: store.value, files: files, board: board, door: door, metrics: metrics, fate: fate)
+      },
       work: { $0.work($1) }, end: { $0.close() })
     flush.run(
       start: {

@@ -10,14 +10,14 @@ struct ReadAnswers: Sendable {
   let board: Board
   let metrics: Metrics
 
-  func range(_ waiter: Waiter, _ response: RangeResponse, _ ready: ReadReady) {
+  func range(_ waiter: Waiter, _ response: RangeResponse, _ root: Root, _ ready: ReadReady) {
     metrics.ranges.add()
-    answer(waiter, KVService.body(response, board.header), ready)
+    answer(waiter, KVService.body(response, board.header), root, ready)
   }
 
-  func txn(_ waiter: Waiter, _ response: TxnResponse, _ revision: Int64, _ ready: ReadReady) {
+  func txn(_ waiter: Waiter, _ response: TxnResponse, _ root: Root, _ ready: ReadReady) {
     metrics.transactions.add()
-    answer(waiter, KVService.body(response, revision: revision, board.header), ready)
+    answer(waiter, KVService.body(response, revision: root.revision, board.header), root, ready)
   }
 
   func hashKV(_ waiter: Waiter, _ hash: UInt32, _ root: Root) {
@@ -42,7 +42,7 @@ struct ReadAnswers: Sendable {
   }
 
   /// The age counts up to now: the process may have been suspended since the read was ready.
-  private func answer(_ waiter: Waiter, _ body: [UInt8], _ ready: ReadReady) {
+  private func answer(_ waiter: Waiter, _ body: [UInt8], _ root: Root, _ ready: ReadReady) {
     guard case .read(let plan) = waiter.kind, case .serializable = plan.consistency else {
       return waiter.call.answer(body)
     }
@@ -52,7 +52,17 @@ struct ReadAnswers: Sendable {
     }
     var trailers = Metadata()
     if let age { trailers.add(QuorateMetadata.age, "\(age.milliseconds)") }
+    trailers.add(
+      QuorateMetadata.revisionsBehind,
+      "\(ready.revisionsBehind(at: root.meta.appliedIndex))")
     waiter.call.answer(body, trailers: trailers)
+  }
+}
+
+extension ReadReady {
+  /// Committed entries that a state at `applied` does not show: each made one revision at most.
+  func revisionsBehind(at applied: UInt64) -> UInt64 {
+    committed.number > applied ? committed.number - applied : 0
   }
 }
 

@@ -8,23 +8,13 @@ import Services
 import Transport
 
 extension ReplicaLoop {
-  /// Bytes of the member's state files and their WAL.
-  func fileBytes() -> Int64 {
-    let manager = FileManager.default
-    let names = (try? manager.contentsOfDirectory(atPath: settings.dataDirectory)) ?? []
-    return names.filter { $0.hasPrefix("state-") }.reduce(0) { sum, name in
-      let path = settings.dataDirectory + "/" + name
-      let size = try? manager.attributesOfItem(atPath: path)[.size] as? Int64
-      return sum + (size ?? 0)
-    }
-  }
-
   var gauges: Metrics.Gauges {
     var gauges = Metrics.Gauges()
     let root = board.root
     gauges.applied = root.meta.appliedIndex
     gauges.revision = root.revision
     gauges.pending = waiters.count
+    gauges.overlayBytes = board.overlayBytes
     guard let status = replica?.status(at: MonotonicClock.now()) else { return gauges }
     gauges.role = "\(status.role)"
     gauges.isLeader = status.role == .leader
@@ -69,7 +59,7 @@ extension ReplicaLoop {
     page.term = status.term.number
     page.leader = status.leader.map { LabStatus.hexadecimal($0.number) }
     page.commit = status.commitIndex.number
-    page.durableApplied = status.base.last.index.number
+    page.durableApplied = durableApplied.number
     page.quorate = status.quorum.isQuorate
     page.R = status.quorum.current.heard
     page.N = status.quorum.current.voters

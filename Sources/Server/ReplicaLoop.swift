@@ -59,6 +59,8 @@ final class ReplicaLoop {
   private var releases = Queue<Release>()
   private var writes: [StorageWrite] = []
   private var committed: [Entry] = []
+  /// What would survive a power loss, as the flusher told it last.
+  private(set) var durableApplied = LogIndex.zero
   private var isOverlayFull = false
   private var isSpaceShort = false
   private var timer: Scheduled<Void>?
@@ -103,7 +105,7 @@ final class ReplicaLoop {
     showMembers()
     transport.setPeers(peerAddresses)
     let log = out.log
-    spaceWatch = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+    spaceWatch = loop.scheduleRepeatedTask(initialDelay: .zero, delay: .seconds(1)) { _ in
       log(.lookAtSpace)
     }
     if replica != nil { step(.timer) } else { formIfComplete() }
@@ -144,7 +146,9 @@ final class ReplicaLoop {
     case .formed(let base): formed(base)
     case .applied(let index, let completed):
       step(.applied(through: index, completed: completed))
-    case .durableApplied(let index): step(.durableApplied(index))
+    case .durableApplied(let index):
+      durableApplied = index
+      step(.durableApplied(index))
     case .overlayFull(let isFull):
       isOverlayFull = isFull
       step(.pressure(pressure))

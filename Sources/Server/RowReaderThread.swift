@@ -65,12 +65,12 @@ struct RowReaderThread {
     switch plan.kind {
     case .range(let request):
       switch try root.range(request, cache: &cache, reading: reader) {
-      case .success(let response): answers.range(waiter, response, ready)
+      case .success(let response): answers.range(waiter, response, root, ready)
       case .failure(let error): answers.fail(waiter, error)
       }
     case .txn(let request):
       switch try root.transact(request, cache: &cache, reading: reader) {
-      case .success(let response): answers.txn(waiter, response, root.revision, ready)
+      case .success(let response): answers.txn(waiter, response, root, ready)
       case .failure(let error): answers.fail(waiter, error)
       }
     }

@@ -69,7 +69,8 @@ struct ClientFlags: ParsableArguments {
 /// Says on the standard error how old a serializable answer may be, where the member told it.
 func reportAge<Message>(of reply: Reply<Message>) {
   guard let age = reply.age else { return }
-  let behind = reply.revisionsBehind.map { ", \($0) revisions behind" } ?? ""
+  let known = reply.revisionsBehind ?? 0
+  let behind = known > 0 ? ", and up to \(known) revisions behind what the member knows of" : ""
   StandardStreams.writeError(
     "serializable: at most \(GoText.duration(age)) old\(behind) (\(reply.endpoint))\n")
 }

@@ -46,6 +46,8 @@ import Testing
         first == .addressInUse(flag: "--listen-peer-urls", address: "127.0.0.1:\(peer)"))
       #expect(
         second == .addressInUse(flag: "--listen-client-urls", address: "127.0.0.1:\(client)"))
+      // Nothing was made: the directory belongs to no flags yet.
+      #expect(!FileManager.default.fileExists(atPath: cluster.flags(2).dataDirectory!))
       // What was opened for the refused starts is closed again.
       #expect(try await cluster.refusal(2) == nil)
     }
@@ -57,6 +59,21 @@ import Testing
       try Data().write(to: URL(filePath: file))
       let exit = try await cluster.refusal(1) { $0.dataDirectory = file + "/n1" }
       #expect(exit?.code == 26)
+    }
+  }
+
+  @Test func `every reason has its own code and one sentence that ends with a stop`() {
+    let exits: [ServerExit] = [
+      .badFlags("--x"), .wrongInitialCluster("it names nobody"), .directoryInUse(directory: "d"),
+      .anotherCluster(directory: "d", found: "a", expected: "b"),
+      .wiped(name: "n", member: "1", peerURL: "http://n:1"), .addressInUse(flag: "-", address: "a"),
+      .unwritableDirectory(directory: "d", reason: "r"), .damagedFile(file: "f", place: "p"),
+      .diskFailed(file: "f", reason: "r"), .unknownFormat(what: "f"),
+    ]
+    #expect(exits.map(\.code) == Array(20...29))
+    for exit in exits {
+      #expect(exit.sentence.hasSuffix("."))
+      #expect(!exit.sentence.dropLast().contains(". "))
     }
   }
 
@@ -72,6 +89,19 @@ import Testing
         return
       }
       #expect(file.hasSuffix("raft.db"))
+    }
+  }
+
+  @Test func `a file of a newer format`() async throws {
+    try await withFormed { cluster in
+      let path = cluster.flags(1).dataDirectory! + "/raft.db"
+      var bytes = try Data(contentsOf: URL(filePath: path))
+      // SQLite's header keeps the application's version here, big-endian.
+      bytes[63] += 1
+      try bytes.write(to: URL(filePath: path))
+      let exit = try await cluster.refusal(1)
+      #expect(exit?.code == 29)
+      #expect(exit?.sentence.contains("use a newer quorate") == true)
     }
   }
 
