@@ -81,4 +81,29 @@ struct Durability: Hashable, Sendable {
     truncate(after: kept)
     unwrittenFrom = base.next
   }
+
+  // MARK: Exploration
+
+  /// Counts the writes under way from one again, as if none had ended before them.
+  mutating func renumberTickets() {
+    for position in underWay.indices {
+      underWay[position].ticket = WriteTicket(UInt64(position) + 1)
+    }
+    lastTicket = WriteTicket(UInt64(underWay.count))
+  }
+
+  func portray(_ portrait: inout Portrait) {
+    portrait.add(index)
+    portrait.add(hardState)
+    portrait.add(writtenHardState)
+    portrait.add(unwrittenFrom)
+    portrait.add(underWay.count)
+    for write in underWay {
+      portrait.add(write.ticket.number)
+      portrait.add(write.covers)
+      portrait.add(write.hardState)
+      portrait.add(write.install)
+    }
+    portrait.add(lastTicket.number)
+  }
 }

@@ -41,7 +41,7 @@ public struct WriteTicket: Comparable, Hashable, Sendable {
 }
 
 /// One atomic change to durable state, and the promises that rest on it.
-public struct StorageWrite: Equatable, Sendable {
+public struct StorageWrite: Hashable, Sendable {
   public var ticket: WriteTicket
   /// `nil`: unchanged.
   public var hardState: HardState?

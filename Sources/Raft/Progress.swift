@@ -138,4 +138,33 @@ struct Inflight: Hashable, Sendable {
     items.removeAll(keepingCapacity: true)
     bytes = 0
   }
+
+  func portray(_ portrait: inout Portrait) {
+    portrait.add(items.count)
+    for item in items {
+      portrait.add(item.last)
+      portrait.add(item.bytes)
+    }
+  }
+}
+
+extension Progress {
+  func portray(_ portrait: inout Portrait) {
+    portrait.add(member)
+    switch state {
+    case .probe: portrait.add(0)
+    case .replicate: portrait.add(1)
+    case .snapshot(atLeast: let index):
+      portrait.add(2)
+      portrait.add(index)
+    }
+    portrait.add(match)
+    portrait.add(next)
+    portrait.add(confirmedRound)
+    portrait.add(toldCommit)
+    portrait.add(matchAtHeartbeat)
+    portrait.add([waitsForHeartbeat, probedWithEntries])
+    portrait.add(fetching.map { [$0.first, $0.last] } ?? [])
+    inflight.portray(&portrait)
+  }
 }

@@ -19,6 +19,7 @@
 /// 10. `ReadQueue`, `+Reads`: answers without a log entry (Thesis §6.4).
 /// 11. `ConfigurationHistory`, `+Membership`, `+Transfer`, `+Snapshots`, `+Sessions`: the rest.
 /// 12. `+Invariants`: what must hold for any of it to be believed.
+/// 13. `Portrait`, `+Exploration`: which cores are one state, for whoever walks through all states.
 ///
 /// # Left out
 ///

@@ -1,0 +1,107 @@
+/// For an explorer of all states: what of a core is the same state.
+extension RaftCore {
+  /// The same member with its clock at zero: whoever it hears was heard just now, every time-out
+  /// lies ahead at a fixed distance, and tickets count from one. How far a clock has run is for the
+  /// explorer to choose, so it need not be part of a state. *Precondition*: no read waits.
+  package mutating func forgetTime() {
+    let isHearing = hearsLeader
+    let lossWasLate = lossHonouredAt.map { now < $0 + settings.electionTimeout } ?? false
+    // Half-way through the draw: a leader can fall silent before this member stands for election.
+    let electionAt = Instant.zero + settings.electionTimeout * 3 / 2
+    switch role {
+    case .follower(var follower):
+      precondition(follower.reads.isEmpty, "\(follower.reads.count) reads wait")
+      follower.heardAt = isHearing ? .zero : nil
+      follower.electionAt = electionAt
+      role = .follower(follower)
+    case .preCandidate(var candidate):
+      candidate.granted.sort()
+      candidate.electionAt = electionAt
+      role = .preCandidate(candidate)
+    case .candidate(var candidate):
+      candidate.granted.sort()
+      candidate.electionAt = electionAt
+      role = .candidate(candidate)
+    case .leader(var leader):
+      precondition(leader.reads.isEmpty, "reads wait")
+      leader.heartbeatAt = .zero + settings.heartbeatInterval
+      leader.transfer?.deadline = .zero + settings.electionTimeout
+      for position in leader.followers.indices { leader.followers[position].heardAt = .zero }
+      role = .leader(leader)
+    }
+    lossHonouredAt = lossWasLate ? .zero : nil
+    durability.renumberTickets()
+    dice = SplitMix64(seed: 0)
+    now = .zero
+  }
+
+  /// Whether, with the clock at zero, it still counts on the leader that it heard or on itself.
+  package var isHearingLeader: Bool { hearsLeader }
+
+  /// The entries after the base. *Precondition*: memory holds all of them.
+  package var entries: [Entry] {
+    guard lastEntry.index > log.base.index else { return [] }
+    let all = log.entries(from: log.base.index.next, through: lastEntry.index, limitBytes: .max)
+    guard let all else { preconditionFailure("entry \(log.base.index.number + 1) left memory") }
+    return all
+  }
+
+  /// Everything that may decide what this core does next, once it has forgotten the time.
+  package func portray(_ portrait: inout Portrait) {
+    portrait.add(id)
+    portrait.add(hardState)
+    portrait.add(role)
+    portrait.add(commitIndex)
+    portrait.add(base)
+    portrait.add(entries)
+    portrait.add(log.windowStart)
+    durability.portray(&portrait)
+    portrait.add(delivery)
+    portrait.add(retention.durableApplied)
+    portrait.add(retention.bytesBehind)
+    portrait.add(lossHonouredAt)
+  }
+}
+
+extension Portrait {
+  fileprivate mutating func add(_ role: Role) {
+    switch role {
+    case .follower(let follower):
+      add(0)
+      add(follower.leader)
+      add(follower.heardAt)
+      add(follower.quickTries)
+    case .preCandidate(let candidate):
+      add(1)
+      add(set: candidate.granted)
+      add(candidate.quickTries)
+    case .candidate(let candidate):
+      add(2)
+      add(set: candidate.granted)
+      add(candidate.quickTries)
+    case .leader(let leader):
+      add(3)
+      add(leader)
+    }
+  }
+
+  private mutating func add(_ leader: Leader) {
+    add(leader.firstIndex)
+    add(leader.round)
+    add(leader.uncommittedBytes)
+    add(leader.transfer?.to)
+    add([leader.transfer?.isSent ?? false])
+    add(leader.followers.count)
+    for follower in leader.followers.sorted(by: { name(of: $0.member) < name(of: $1.member) }) {
+      follower.portray(&self)
+    }
+  }
+
+  fileprivate mutating func add(_ delivery: Delivery) {
+    add(delivery.handedOver)
+    add(delivery.applied)
+    add(delivery.unappliedBytes)
+    add(delivery.installing)
+    add(delivery.fetching.map { [$0.first, $0.last] } ?? [])
+  }
+}
