@@ -12,7 +12,7 @@ func describe(_ message: PeerMessage) -> String {
   }
 }
 
-private func describe(_ body: Message.Body) -> String {
+func describe(_ body: Message.Body) -> String {
   switch body {
   case .preVote(let ask): "pre-vote, last \(describe(ask.lastEntry))"
   case .preVoteReply(let reply): reply.granted ? "pre-vote granted" : "pre-vote refused"

@@ -14,7 +14,8 @@
 //    state machine, snapshots, clients, weather;
 // 5. `Checks` and `Invariants/`    what must hold after every step, one property each;
 // 6. `Simulator`         storm, calm, progress, verdict; `Swarm` runs many;
-// 7. `Scenario`          a world without weather, led by hand.
+// 7. `Scenario`          a world without weather, led by hand;
+// 8. `Exhaustive/`       no seed at all: `Explorer` walks through every state of a `Scope`.
 //
 // What a crash takes: everything in memory; of the log's writes on their way to the disk, all but a
 // prefix; with the power also what no sync covered. What it leaves: whatever a promise has rested

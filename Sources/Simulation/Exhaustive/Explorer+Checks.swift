@@ -1,0 +1,133 @@
+import Raft
+
+/// What must hold in every state, and what a state need not keep.
+extension Explorer {
+  // MARK: Invariants
+
+  /// What a member's step means for the world: votes, leaders, commits, logs.
+  mutating func observe(
+    _ step: LocalStep, of position: Int, from before: Face, in scene: inout Scene
+  ) -> Violation? {
+    let after = book.faces[Int(step.after)]
+    if after.log != before.log || after.diskLog != before.diskLog {
+      if let violation = checkLogs(of: position, in: scene) { return violation }
+    }
+    let isElected =
+      after.isLeader && (!before.isLeader || before.currentTerm != after.currentTerm)
+    let losesVote =
+      before.durable.votedFor != nil && before.durable.currentTerm == after.durable.currentTerm
+      && before.durable.votedFor != after.durable.votedFor
+    guard
+      isElected || losesVote || !step.ballots.isEmpty || after.commitIndex > before.commitIndex
+        || before.durable != after.durable
+    else { return nil }
+    var chronicle = chronicles[scene.chronicle]
+    let violation = record(
+      step, of: position, from: before, losesVote, isElected, in: scene, &chronicle)
+    chronicle.forget(scene.members.map { book.faces[Int($0)].durable })
+    scene.chronicle = chronicles.number(of: chronicle, portray: Chronicle.portray).number
+    return violation
+  }
+
+  private func record(
+    _ step: LocalStep, of position: Int, from before: Face, _ losesVote: Bool, _ isElected: Bool,
+    in scene: Scene, _ chronicle: inout Chronicle
+  ) -> Violation? {
+    let id = scope.ids[position]
+    let after = book.faces[Int(step.after)]
+    let log = book.logs[Int(after.log)]
+    var found: [Violation] = []
+    let speaks = step.ballots.contains { $0.term == before.durable.currentTerm }
+    if losesVote || speaks, let candidate = before.durable.votedFor {
+      // What the disk showed may have left it; then only the chronicle knows of that vote.
+      _ = chronicle.vote(id, for: candidate, in: before.durable.currentTerm)
+    }
+    for ballot in step.ballots {
+      chronicle.vote(id, for: ballot.candidate, in: ballot.term).map { found.append($0) }
+    }
+    if isElected {
+      chronicle.elect(id, in: after.currentTerm, log: log).map { found.append($0) }
+    }
+    if after.commitIndex > before.commitIndex {
+      let (isNews, violation) = chronicle.commit(
+        id, upTo: after.commitIndex, in: after.currentTerm, log: log)
+      violation.map { found.append($0) }
+      if isNews { majorityViolation(position, in: scene).map { found.append($0) } }
+    }
+    return found.first { scope.invariants.contains($0.invariant) }
+  }
+
+  private func majorityViolation(_ position: Int, in scene: Scene) -> Violation? {
+    let core = book.members[scene.members[position]].core
+    let index = Int(core.commitIndex.number) - 1
+    let entry = core.entries[index]
+    let text = MajorityDurability().violation(committed: entry.id, in: core.configuration) { id in
+      let disk = book.logs[Int(book.faces[Int(scene.members[Int(id.number) - 1])].diskLog)]
+      return index < disk.count && disk[index].id == entry.id
+    }
+    return text.map { Violation(invariant: .majorityDurability, text: $0) }
+  }
+
+  /// The logs of this member, in memory and on disk, beside those of all others.
+  private mutating func checkLogs(of position: Int, in scene: Scene) -> Violation? {
+    guard scope.invariants.contains(.logMatching) else { return nil }
+    let own = book.faces[Int(scene.members[position])]
+    for (other, member) in scene.members.enumerated() {
+      let face = book.faces[Int(member)]
+      for (log, otherLog) in [
+        (own.log, face.log), (own.log, face.diskLog), (own.diskLog, face.log),
+        (own.diskLog, face.diskLog),
+      ] where !match(log, otherLog) {
+        return Violation(
+          invariant: .logMatching,
+          text: "the logs of m\(position + 1) and m\(other + 1) share an index and term, but not "
+            + "all before it")
+      }
+    }
+    return nil
+  }
+
+  private mutating func match(_ log: UInt32, _ other: UInt32) -> Bool {
+    if log == other { return true }
+    let key = UInt64(min(log, other)) << 32 | UInt64(max(log, other))
+    if let known = matches[key] { return known }
+    let (first, second) = (book.logs[Int(log)], book.logs[Int(other)])
+    let last = zip(first, second).enumerated().filter { $1.0.id == $1.1.id }.last?.offset
+    let match = last.map { first[...$0] == second[...$0] } ?? true
+    matches[key] = match
+    return match
+  }
+
+  // MARK: What may be forgotten
+
+  /// Drops the messages that can change nothing any more.
+  func tidy(_ scene: inout Scene) {
+    guard scene.packets.contains(where: { isDead($0, in: scene) }) else { return }
+    let alive = scene.packets.filter { !isDead($0, in: scene) }
+    scene.packets = alive
+  }
+
+  /// Whether the receiver would do nothing, now and for ever. Its term only grows as long as it
+  /// runs, and a crash takes what is on its way to it.
+  private func isDead(_ number: UInt32, in scene: Scene) -> Bool {
+    let packet = book.packets[number]
+    let receiver = book.faces[Int(scene.members[Int(packet.to.number) - 1])]
+    let term = packet.message.term
+    switch packet.message.body {
+    case .preVoteReply:
+      return term <= receiver.currentTerm
+    case .voteReply(let reply):
+      if reply.granted && term == receiver.currentTerm { return receiver.kind != .candidate }
+      return term <= receiver.currentTerm
+    case .appendReply, .heartbeatReply:
+      if term == receiver.currentTerm { return !receiver.isLeader }
+      return term < receiver.currentTerm
+    case .readIndexReply, .timeoutNow:
+      return term < receiver.currentTerm
+    case .preVote:
+      return scope.losesStale && term <= receiver.currentTerm
+    case .requestVote, .appendEntries, .heartbeat, .installSnapshot, .readIndex:
+      return scope.losesStale && term < receiver.currentTerm
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import Raft
+
+/// A value in 128 bits: among a thousand million states, two share one by chance once in 10²⁰ runs.
+///
+/// Fingerprints of the parts of a state are added, so their order does not matter.
+struct Fingerprint: Hashable, Comparable {
+  var high: UInt64
+  var low: UInt64
+
+  static let zero = Fingerprint(high: 0, low: 0)
+
+  init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+
+  /// `kind` keeps equal words of unlike things apart.
+  init(kind: UInt64, _ words: [UInt64]) {
+    high = Self.mixed(kind &+ 0x9E37_79B9_7F4A_7C15)
+    low = Self.mixed(kind ^ 0xD1B5_4A32_D192_ED03)
+    for word in words {
+      high = Self.mixed(high ^ word) &+ 0x9E37_79B9_7F4A_7C15
+      low = Self.mixed((low &+ word) &* 0xDA94_2042_E4DD_58B5)
+    }
+    high = Self.mixed(high ^ UInt64(words.count))
+    low = Self.mixed(low &+ UInt64(words.count))
+  }
+
+  static func + (left: Fingerprint, right: Fingerprint) -> Fingerprint {
+    let (low, carries) = left.low.addingReportingOverflow(right.low)
+    return Fingerprint(high: left.high &+ right.high &+ (carries ? 1 : 0), low: low)
+  }
+
+  static func < (left: Fingerprint, right: Fingerprint) -> Bool {
+    left.high == right.high ? left.low < right.low : left.high < right.high
+  }
+
+  /// The output function of SplitMix64.
+  private static func mixed(_ value: UInt64) -> UInt64 {
+    var mixed = value
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
+
+/// Distinct values, numbered as they come, each with its fingerprint under every renaming of the
+/// members.
+struct Pool<Value: Hashable> {
+  private(set) var values: [Value] = []
+  private var numberOf: [Value: UInt32] = [:]
+  /// Of value `v` under renaming `r`: at `v × renamings + r`.
+  private(set) var fingerprints: [Fingerprint] = []
+  private var unrenamed: Set<Fingerprint> = []
+  private let kind: UInt64
+  private let renamings: [[MemberID]]
+
+  init(kind: UInt64, renamings: [[MemberID]]) {
+    self.kind = kind
+    self.renamings = renamings
+  }
+
+  subscript(number: UInt32) -> Value { values[Int(number)] }
+
+  /// The number of an equal value, or of this one from now on.
+  mutating func number(
+    of value: Value, portray: (Value, inout Portrait) -> Void
+  ) -> (number: UInt32, isNew: Bool) {
+    if let known = numberOf[value] { return (known, false) }
+    let number = UInt32(values.count)
+    values.append(value)
+    numberOf[value] = number
+    for (position, names) in renamings.enumerated() {
+      var portrait = Portrait(names: names)
+      portray(value, &portrait)
+      let fingerprint = Fingerprint(kind: kind, portrait.words)
+      fingerprints.append(fingerprint)
+      // Else the portrait leaves something out, and unlike states would count as one.
+      precondition(
+        position > 0 || unrenamed.insert(fingerprint).inserted, "two values have one portrait")
+    }
+    return (number, true)
+  }
+}
+
+/// All orders of the members; the first is the one they are in.
+func renamings(of members: [MemberID]) -> [[MemberID]] {
+  guard let first = members.first else { return [[]] }
+  return members.indices.flatMap { position in
+    var rest = members
+    let chosen = position == 0 ? first : rest[position]
+    rest.remove(at: position)
+    return renamings(of: rest).map { [chosen] + $0 }
+  }
+}

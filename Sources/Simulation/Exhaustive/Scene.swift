@@ -1,0 +1,80 @@
+/// One state of the explored world, in numbers of the pools.
+struct Scene {
+  /// What may still be done to it.
+  struct Budget: Hashable {
+    var crashes: UInt8
+    var duplicates: UInt8
+    var heartbeats: UInt8
+    var proposals: UInt8
+    var changes: UInt8
+
+    init(_ scope: Scope) {
+      crashes = UInt8(scope.crashes)
+      duplicates = UInt8(scope.duplicates)
+      heartbeats = UInt8(scope.heartbeats)
+      proposals = UInt8(scope.proposals)
+      changes = UInt8(scope.changes)
+    }
+
+    /// Six bits each.
+    var code: UInt32 {
+      UInt32(crashes) | UInt32(duplicates) << 6 | UInt32(heartbeats) << 12
+        | UInt32(proposals) << 18 | UInt32(changes) << 24
+    }
+
+    init(code: UInt32) {
+      crashes = UInt8(code & 63)
+      duplicates = UInt8(code >> 6 & 63)
+      heartbeats = UInt8(code >> 12 & 63)
+      proposals = UInt8(code >> 18 & 63)
+      changes = UInt8(code >> 24 & 63)
+    }
+  }
+
+  var budget: Budget
+  var chronicle: UInt32
+  /// By position.
+  var members: [UInt32]
+  /// On their way, ascending. A message that is there already does not come twice.
+  var packets: [UInt32]
+
+  mutating func send(_ packet: UInt32) {
+    let place = packets.firstIndex { $0 >= packet } ?? packets.count
+    if place < packets.count && packets[place] == packet { return }
+    packets.insert(packet, at: place)
+  }
+
+  mutating func remove(_ packet: UInt32) {
+    if let place = packets.firstIndex(of: packet) { packets.remove(at: place) }
+  }
+}
+
+/// The states of one depth that wait to be expanded, side by side in one array.
+struct Frontier {
+  private var words: [UInt32] = []
+  private(set) var count = 0
+
+  mutating func append(_ scene: Scene, state: UInt32) {
+    words.append(state)
+    words.append(scene.budget.code)
+    words.append(scene.chronicle)
+    words.append(contentsOf: scene.members)
+    words.append(UInt32(scene.packets.count))
+    words.append(contentsOf: scene.packets)
+    count += 1
+  }
+
+  /// The state at `offset`, which then stands behind it.
+  func next(at offset: inout Int, members: Int) -> (scene: Scene, state: UInt32)? {
+    guard offset < words.count else { return nil }
+    let packetsAt = offset + 3 + members + 1
+    let end = packetsAt + Int(words[packetsAt - 1])
+    let scene = Scene(
+      budget: Scene.Budget(code: words[offset + 1]), chronicle: words[offset + 2],
+      members: Array(words[(offset + 3)..<(packetsAt - 1)]),
+      packets: Array(words[packetsAt..<end]))
+    let state = words[offset]
+    offset = end
+    return (scene, state)
+  }
+}
