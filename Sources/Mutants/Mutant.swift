@@ -23,6 +23,7 @@ public enum Mutant: String, CaseIterable, Sendable {
 
   // Log, snapshot, transport.
   case trustsStaleWrites = "L3"
+  case acknowledgesStaleWrites = "L3-ack"
 
   /// The variable of the environment that names the one to plant.
   public static let variable = "QUORATE_MUTANT"

@@ -69,7 +69,7 @@ struct Durability: Hashable, Sendable {
     index = min(index, last)
     unwrittenFrom = min(unwrittenFrom, last.next)
     #if Mutants
-      if Mutant.trustsStaleWrites.isPlanted { return }
+      if Mutant.trustsStaleWrites.isPlanted || Mutant.acknowledgesStaleWrites.isPlanted { return }
     #endif
     for position in underWay.indices {
       underWay[position].covers = min(underWay[position].covers, last)

@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// The leader's log becomes everyone's (Raft §5.3).
 extension RaftCore {
   private var pipelineLimits: Inflight.Limits {
@@ -228,6 +232,13 @@ extension RaftCore {
 
   mutating func acknowledge(_ match: EntryID, to leader: MemberID, _ output: inout Output) {
     let reply = Message.Body.appendReply(AppendReply(.accepted(match: match)))
+    #if Mutants
+      if Mutant.acknowledgesStaleWrites.isPlanted, match.index <= durability.index {
+        // Matched by its index alone: another entry may have stood there when it was written.
+        return output.sends.append(
+          Envelope(to: leader, message: Message(term: currentTerm, body: reply)))
+      }
+    #endif
     if isDurable(match) {
       send(reply, to: leader, &output)
     } else {

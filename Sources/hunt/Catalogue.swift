@@ -31,7 +31,10 @@ enum Catalogue {
   private static let log = [
     Trial(
       .trustsStaleWrites, "a write that a truncation took back counts as stored (ABA)",
-      .trap("RaftCore+Invariants", "is durable, the log ends at"), .seeds(upTo: 1_000))
+      .trap("RaftCore+Invariants", "is durable, the log ends at"), .seeds(upTo: 1_000)),
+    Trial(
+      .acknowledgesStaleWrites, "an acknowledgement rests on a write of another entry (ABA)",
+      .durablePromises, .scope("stale-acknowledgement")),
   ]
 
   static let accountMarkdown = ""

@@ -3,12 +3,13 @@ import Mutants
 import Synchronization
 
 /// `hunt [id …] [--write page]`: plants each mutant and shows who notices. `hunt run id [seed]` is
-/// what it starts for that.
+/// what it starts for that. `hunt explore [id …]`: the shortest way to each (`Walk`).
 @main
 struct Hunt {
   static func main() throws {
     var arguments = Array(CommandLine.arguments.dropFirst())
     if arguments.first == "run" { play(Array(arguments.dropFirst())) }
+    if arguments.first == "explore" { try Walk.start(Array(arguments.dropFirst())) }
     var page: String?
     if let flag = arguments.firstIndex(of: "--write"), flag + 1 < arguments.count {
       page = arguments[flag + 1]

@@ -26,6 +26,13 @@ struct Run {
       let ending = story.run()
       guard let finding = ending.finding else { return true }
       return found(finding, steps: ending.events)
+    case .scope(let name):
+      guard let scope = Scope.named(name) else { preconditionFailure("no scope is named \(name)") }
+      say("at scope \(name)")
+      var explorer = Explorer(scope)
+      let seen = explorer.run()
+      guard let violation = seen.violation else { return true }
+      return found(violation.text, steps: seen.depth)
     }
   }
 

@@ -22,4 +22,6 @@ enum Ground: Hashable, Sendable {
   case seeds(upTo: UInt64, members: Int? = nil)
   /// A story led by hand, by its name (`Simulation.Story`).
   case story(String)
+  /// Every state of a small world, by the scope's name (`Simulation.Scope`).
+  case scope(String)
 }
