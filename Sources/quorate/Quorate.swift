@@ -10,7 +10,8 @@ struct Quorate: AsyncParsableCommand {
     subcommands: [
       GetCommand.self, PutCommand.self, DelCommand.self, TxnCommand.self, CompactionCommand.self,
       EndpointCommand.self, MemberCommand.self, ServerCommand.self, LabCommand.self,
-      SimulateCommand.self, ExploreCommand.self, BenchCommand.self, VersionCommand.self, CompletionCommand.self,
+      SimulateCommand.self, ExploreCommand.self, BenchCommand.self, VersionCommand.self,
+      CompletionCommand.self,
     ])
 
   static func main() async {
