@@ -7,6 +7,7 @@ PREFIX ?= /usr/local
 SEEDS ?= 2000
 FIRST_SEED ?= $(shell date +%s)
 SECONDS ?= 600
+STEP ?= 1
 RELEASE := .build/release/quorate
 
 .PHONY: help setup build demo test every-byte chaos figures install verify fix bench swarm compare sanitize clean
@@ -34,8 +35,8 @@ test: build ## Every test: units, suites, seeds, real processes
 	QUORATE=$(abspath $(RELEASE)) \
 	  swift test --skip-build --disable-xctest --no-parallel --filter EndToEndTests
 
-every-byte: setup ## Flip each byte of a small store, one at a time: noticed, or harmless
-	QUORATE_EVERY_BYTE=1 swift test -c release -Xswiftc -enable-testing --disable-xctest \
+every-byte: setup ## Flip each byte (STEP=n: each n-th) of a small store: noticed, or harmless
+	QUORATE_EVERY_BYTE=$(STEP) swift test -c release -Xswiftc -enable-testing --disable-xctest \
 	  --scratch-path .build/every-byte --filter 'of any byte'
 
 chaos: build ## SECONDS=… of kills, pauses and cuts on real processes under load

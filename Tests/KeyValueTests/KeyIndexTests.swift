@@ -175,6 +175,29 @@ import Testing
     }
   }
 
+  /// The sort looks at eight bytes first: these are equal in them, or end within them.
+  @Test func `an index built at once tells keys apart that begin alike`() {
+    let middles = ["", "\0", "\0\0", "eight by", "eight by\0", "eight byt", "eight byte", "z"]
+    for seed in UInt64(1)...20 {
+      var dice = Dice(seed: seed)
+      var grown = KeyIndex()
+      var builder = KeyIndexBuilder()
+      for number in Int64(1)...400 {
+        let key = [UInt8]("k" + dice.pick(middles)) + dice.bytes(dice.below(2))
+        let version = KeyVersion(
+          number: number, modRevision: number, createRevision: 1, version: 1)
+        grown.append(version, to: key)
+        key.withUnsafeBytes { builder.add(version, to: $0) }
+      }
+      let built = builder.build()
+      #expect(built.violation() == nil)
+      for revision in [nil, Int64(200)] {
+        #expect(
+          visited(built, .everything, at: revision) == visited(grown, .everything, at: revision))
+      }
+    }
+  }
+
   @Test func `a key with a long history is read at each of its revisions`() {
     var index = KeyIndex()
     for revision in Int64(1)...1000 {
