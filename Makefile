@@ -57,9 +57,12 @@ verify: setup ## Layout and generated code; changes nothing
 	Scripts/generate-protos --check
 
 sanitize: setup ## The suite under the thread and the address sanitizer
-	swift test --disable-xctest --sanitize=thread --scratch-path .build/thread
-	ASAN_OPTIONS=detect_leaks=0 \
-	  swift test --disable-xctest --sanitize=address --scratch-path .build/address
+	for kind in thread address; do \
+	  export TSAN_OPTIONS='halt_on_error=1 suppressions=$(abspath Scripts/thread-sanitizer.suppressions)'; \
+	  export ASAN_OPTIONS=detect_leaks=0; \
+	  swift test --disable-xctest --sanitize=$$kind --scratch-path .build/$$kind --no-parallel \
+	    --skip Figures || exit 1; \
+	done
 
 fix: ## Lay the sources out
 	swift format --in-place --recursive --parallel Package.swift Sources Tests

@@ -162,7 +162,7 @@ import Testing
         group.addTask {
           let message = Array("call \(index)".utf8)
           let method = index % 2 == 0 ? Stub.echo : Stub.echoElsewhere
-          return await connection.call(method, message, timeout: .seconds(30)).bytes == message
+          return await connection.call(method, message, timeout: .seconds(300)).bytes == message
         }
       }
       return await group.reduce(0) { $0 + ($1 ? 0 : 1) }

@@ -69,7 +69,7 @@ final class RawPeer: ChannelInboundHandler, @unchecked Sendable {
   /// Waits until the other side has closed, ten seconds at most.
   func awaitClose() async throws {
     let promise = loop.makePromise(of: Void.self)
-    let deadline = loop.scheduleTask(in: .seconds(10)) { promise.fail(Rig.Overdue()) }
+    let deadline = loop.scheduleTask(in: .seconds(60)) { promise.fail(Rig.Overdue()) }
     channel.closeFuture.whenComplete { _ in
       deadline.cancel()
       promise.succeed()

@@ -105,7 +105,7 @@ final class Rig: @unchecked Sendable {
   ) async throws {
     let promise = loop.makePromise(of: Void.self)
     try await onLoop {
-      let deadline = self.loop.scheduleTask(in: .seconds(10)) { promise.fail(Overdue()) }
+      let deadline = self.loop.scheduleTask(in: .seconds(60)) { promise.fail(Overdue()) }
       self[id].wait(until: condition) {
         deadline.cancel()
         promise.succeed()
