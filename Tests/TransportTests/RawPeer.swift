@@ -66,7 +66,7 @@ final class RawPeer: ChannelInboundHandler, @unchecked Sendable {
     return try await promise.futureResult.get()
   }
 
-  /// Waits until the other side has closed, ten seconds at most.
+  /// Waits until the other side has closed, a minute at most.
   func awaitClose() async throws {
     let promise = loop.makePromise(of: Void.self)
     let deadline = loop.scheduleTask(in: .seconds(60)) { promise.fail(Rig.Overdue()) }

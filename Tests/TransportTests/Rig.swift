@@ -99,7 +99,7 @@ final class Rig: @unchecked Sendable {
     try await onLoop { self[member].transport.setLink(link, with: MemberID(peer)) }
   }
 
-  /// Waits until the condition holds of a member, ten seconds at most.
+  /// Waits until the condition holds of a member, a minute at most.
   func wait(
     _ id: UInt64, until condition: @escaping @Sendable (Member) -> Bool
   ) async throws {
