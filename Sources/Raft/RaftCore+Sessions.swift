@@ -2,6 +2,7 @@
 extension RaftCore {
   /// A leader shows itself at once, and begins again where the new session's follower stands.
   mutating func sessionOpened(with member: MemberID, _ output: inout Output) {
+    forgetReads(of: member)
     guard isLeader, let position = leading.position(of: member) else { return }
     restart(position)
     sendHeartbeat(to: position, &output)
@@ -11,6 +12,7 @@ extension RaftCore {
   /// leader for alive until it hears it again, and asks around shortly; a flapping link is believed
   /// once in an election timeout.
   mutating func sessionLost(with member: MemberID, _ output: inout Output) {
+    forgetReads(of: member)
     switch role {
     case .leader(let leader):
       guard let position = leader.position(of: member) else { return }
@@ -27,6 +29,12 @@ extension RaftCore {
     case .preCandidate, .candidate:
       break
     }
+  }
+
+  /// A read's id is good for one boot. An answer to the member's earlier boot would reach its next
+  /// one over the new session, and confirm a read that came after the answer's round had begun.
+  private mutating func forgetReads(of member: MemberID) {
+    if isLeader { leading.reads.forget(from: member) }
   }
 
   private mutating func restart(_ position: Int) {

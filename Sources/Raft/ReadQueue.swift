@@ -56,6 +56,13 @@ struct ReadQueue: Hashable, Sendable {
     return expired
   }
 
+  /// Drops what the member has forwarded; it asks again, or gives up in time.
+  mutating func forget(from member: MemberID) {
+    for position in batches.indices { batches[position].reads.removeAll { $0.from == member } }
+    batches.removeAll(where: \.reads.isEmpty)
+    waiting.removeAll { $0.from == member }
+  }
+
   mutating func takeAll() -> [Read] {
     let all = batches.flatMap(\.reads) + waiting
     self = ReadQueue()

@@ -60,6 +60,22 @@ import Testing
     #expect(output.sends == [Envelope(to: MemberID(2), message: reply)])
   }
 
+  /// A boot counts its reads from one again: an answer to the boot before would confirm a read that
+  /// came after the answer's round had begun.
+  @Test(arguments: [true, false])
+  func `an earlier boot's read is not answered over the next boot's session`(isLost: Bool) {
+    var core = readyLeader()
+    let asked = core.step(.readIndex(ReadIndex(id: ReadID(2))), from: 3)
+    let round = asked.sends.heartbeats(to: 2).last?.round ?? 0
+    if isLost { _ = core.step(Input(now: core.now, event: .sessionLost(MemberID(3)))) }
+    _ = core.step(Input(now: core.now, event: .sessionOpened(MemberID(3))))
+    let answer = core.step(.heartbeatReply(HeartbeatReply(round: round)), from: 2)
+    let replies = answer.sends.filter { envelope in
+      if case .readIndexReply = envelope.message.body { true } else { false }
+    }
+    #expect(round > 0 && replies.isEmpty)
+  }
+
   @Test func `reads that come meanwhile share one round`() {
     var core = readyLeader()
     let first = core.step(Input(now: core.now, event: .read(ReadID(1))))
