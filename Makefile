@@ -70,8 +70,10 @@ fix: ## Lay the sources out
 bench: build ## Puts and gets beside etcd, alternating
 	Scripts/bench
 
-swarm: build ## SEEDS=… FIRST_SEED=… random simulated clusters
+swarm: build ## SEEDS=… FIRST_SEED=… random simulated clusters; power losses; requests
 	$(RELEASE) simulate --first-seed $(FIRST_SEED) --seeds $(SEEDS)
+	$(RELEASE) simulate --first-seed $(FIRST_SEED) --seeds 1000 --power-loss
+	$(RELEASE) simulate --first-seed $(FIRST_SEED) --requests 1000000
 
 compare: build ## The same generated requests to etcd and to Quorate
 	Scripts/compare

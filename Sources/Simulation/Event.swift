@@ -64,6 +64,8 @@ enum Event {
 
 /// Bytes on their way from one boot to another.
 struct Packet {
+  /// Counts the messages of the run; zero: a greeting.
+  var number: UInt64 = 0
   var from: Int
   var to: Int
   var fromBoot: Boot

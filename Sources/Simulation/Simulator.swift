@@ -4,15 +4,17 @@ import Raft
 /// One run: a storm drawn from the seed, then calm, then the demand that all is well.
 ///
 /// A broken invariant inside the product traps and ends the process: print the seed before `run`.
-public struct Simulator: Sendable {
+public struct Simulator: Hashable, Sendable {
   public let seed: UInt64
   /// `nil`: drawn from the seed.
   public let members: Int?
   /// Events of the storm.
-  public let steps: Int
+  public var steps: Int
   /// Which list of faults the seed draws from (`Weather.edition`).
   public let edition: Int
   public let kind: Kind
+  /// What is left out of the run.
+  public var reduction: Reduction
 
   /// What a run is about.
   public enum Kind: Hashable, Sendable {
@@ -30,8 +32,10 @@ public struct Simulator: Sendable {
   static let serviceLimit = 20
 
   public init(
-    seed: UInt64, members: Int? = nil, steps: Int? = nil, kind: Kind = .storm, edition: Int = 2
+    seed: UInt64, members: Int? = nil, steps: Int? = nil, kind: Kind = .storm, edition: Int = 2,
+    reduction: Reduction = Reduction()
   ) {
+    self.reduction = reduction
     precondition((1...2).contains(edition), "there is no edition \(edition)")
     self.edition = edition
     self.kind = kind
@@ -63,6 +67,8 @@ public struct Simulator: Sendable {
     public var replacements: Int
     /// Members that ended in order, when they were told to.
     public var drains: Int
+    /// Turns of the weather.
+    public var turns: Int
     /// The command that shows this run again.
     public var replay: String
 
@@ -81,13 +87,15 @@ public struct Simulator: Sendable {
   }
 
   /// Runs to the end or to the first violation. `trace` takes the whole story, a line at a time.
-  public func run(trace: ((String) -> Void)? = nil) -> Verdict {
+  /// `watch` is shown it as events, for a `Diagram`.
+  public func run(
+    trace: ((String) -> Void)? = nil, watch: ((TraceEvent) -> Void)? = nil
+  ) -> Verdict {
     var dice = SplitMix64(seed: seed)
-    var weather = Weather.drawn(&dice, members: members, edition: edition)
-    if kind == .powerLoss { weather.failPower(&dice) }
-    let spare = weather.faultWeights[.addLearner, default: 0] > 0 ? 2 : 0
+    let (weather, spare) = drawWeather(&dice)
     let world = World(seed: dice.next(), weather: weather, spareMembers: spare)
-    world.trace = trace
+    world.allowedTurns = reduction.turns
+    (world.trace, world.watch) = (trace, watch)
     world.begin()
     world.storm(steps: steps)
     world.demandProgress()
@@ -95,12 +103,31 @@ public struct Simulator: Sendable {
     return verdict(world)
   }
 
-  private func verdict(_ world: World) -> Verdict {
+  private func drawWeather(_ dice: inout SplitMix64) -> (Weather, spareMembers: Int) {
+    var weather = Weather.drawn(&dice, members: members, edition: edition)
+    if kind == .powerLoss { weather.failPower(&dice) }
+    reduction.apply(to: &weather)
+    return (weather, weather.faultWeights[.addLearner, default: 0] > 0 ? 2 : 0)
+  }
+
+  /// The members of the run, with those that may join.
+  public var positions: Int {
+    var dice = SplitMix64(seed: seed)
+    let (weather, spare) = drawWeather(&dice)
+    return weather.members + spare
+  }
+
+  /// The command that shows this run.
+  public var replay: String {
     var replay = "quorate simulate --seed \(seed)"
     if let members { replay += " --members \(members)" }
     if edition != 2 { replay += " --edition \(edition)" }
     if kind == .powerLoss { replay += " --power-loss" }
     if steps != 3_000 { replay += " --steps \(steps)" }
+    return replay + reduction.flags
+  }
+
+  private func verdict(_ world: World) -> Verdict {
     return Verdict(
       seed: seed, members: world.weather.members, failure: world.violation,
       events: world.events, virtualTime: world.now - .zero,
@@ -109,6 +136,6 @@ public struct Simulator: Sendable {
       configurationChanges: world.counts.configurationChanges,
       usesFiles: world.weather.usesFiles, powerCuts: world.counts.powerCuts,
       diskStops: world.counts.diskStops, replacements: world.counts.replacements,
-      drains: world.counts.drains, replay: replay)
+      drains: world.counts.drains, turns: world.weatherTurns, replay: replay)
   }
 }

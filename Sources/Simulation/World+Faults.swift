@@ -141,7 +141,9 @@ extension World {
 
   func armPowerCut() {
     guard !isCalm, let span = weather.powerCuts else { return }
+    let isAllowed = beginTurn()
     after(span.draw(&weatherDice), .powerTurn)
+    guard isAllowed else { return }
     // One that waits for something rare is given time.
     if powerCut == nil || weatherDice.chance(1, in: 4) { layPowerCut() }
   }
@@ -171,9 +173,12 @@ extension World {
 
   func compact() {
     guard !isCalm, let span = weather.compaction else { return }
+    let isAllowed = beginTurn()
     let member = members[weatherDice.index(below: members.count)]
     after(span.draw(&weatherDice), .compactTurn)
-    guard member.isRunning, !member.isPaused, let meta = member.keyValue?.meta else { return }
+    guard isAllowed, member.isRunning, !member.isPaused, let meta = member.keyValue?.meta else {
+      return
+    }
     let revision = meta.revision - Int64(weatherDice.next(below: 8))
     guard revision > 1 else { return }
     counts.compactions += 1

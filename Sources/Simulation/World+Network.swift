@@ -14,9 +14,14 @@ extension World {
     tellMessage("\(member.name)→\(members[to].name) \(describe(envelope.message))")
     var bytes: [UInt8] = []
     Frame.message(envelope.message).encode(into: &bytes)
+    sentMessages += 1
+    watch?(
+      .sent(
+        sentMessages, at: now, from: member.position, to: to, text: describe(envelope.message)))
     post(
       Packet(
-        from: member.position, to: to, fromBoot: member.boot, toBoot: toBoot, bytes: bytes))
+        number: sentMessages, from: member.position, to: to, fromBoot: member.boot, toBoot: toBoot,
+        bytes: bytes))
   }
 
   /// Gives bytes to the network, which may lose, repeat or delay them.
@@ -39,6 +44,7 @@ extension World {
     let member = members[packet.to]
     guard network.isOpen(packet.from, packet.to), member.isUp else { return }
     if let toBoot = packet.toBoot, toBoot != member.boot { return }
+    if packet.number > 0 { watch?(.arrived(packet.number, at: now)) }
     if member.isPaused { return member.backlog.append(.packet(packet)) }
     receive(packet, member)
   }

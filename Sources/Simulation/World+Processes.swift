@@ -89,6 +89,7 @@ extension World {
       id: member.id, boot: member.boot, settings: weather.settings, recovered: recovered,
       seed: seed, now: member.clock.local(at: now))
     member.phase = .running
+    watch?(.life(member.position, at: now, isUp: true))
     if !member.isSuspect { member.mayFail = false }
     let (term, last) = (recovered.hardState.currentTerm.number, member.log.lastIndex.number)
     tell(
@@ -138,6 +139,7 @@ extension World {
     member.disk.lose(power: power, &member.dice)
     dropArrivals(at: member)
     member.forgetMemory()
+    watch?(.life(member.position, at: now, isUp: false))
     member.undisturbedSince = now
   }
 

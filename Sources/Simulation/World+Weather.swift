@@ -5,11 +5,9 @@ import Replica
 extension World {
   func changeWeather() {
     guard !isCalm else { return }
-    weatherTurns += 1
-    // Each turn has dice of its own, so that one may be left out without changing the next.
-    if weather.edition > 1 { weatherDice = SplitMix64(seed: seed &+ UInt64(weatherTurns)) }
+    let isAllowed = beginTurn()
     after(weather.faultInterval.draw(&weatherDice), .weatherTurn)
-    if let allowedTurns, !allowedTurns.contains(weatherTurns) { return }
+    guard isAllowed else { return }
     let faults = Fault.allCases.filter { weather.faultWeights[$0, default: 0] > 0 }
     let total = faults.reduce(0) { $0 + weather.faultWeights[$1, default: 0] }
     guard total > 0 else { return }
@@ -19,6 +17,14 @@ extension World {
       if drawn < weight { return strike(fault) }
       drawn -= weight
     }
+  }
+
+  /// Counts a turn of the weather; whether something may happen at it.
+  func beginTurn() -> Bool {
+    weatherTurns += 1
+    // Each turn has dice of its own, so that one may be left out without changing the next.
+    if weather.edition > 1 { weatherDice = SplitMix64(seed: seed &+ UInt64(weatherTurns)) }
+    return allowedTurns?.contains(weatherTurns) ?? true
   }
 
   private func strike(_ fault: Fault) {

@@ -51,6 +51,10 @@ final class World {
   var allowedTurns: [Int]?
   /// Takes the trace, a line at a time; `nil`: none is made.
   var trace: ((String) -> Void)?
+  /// Is shown the run event by event, for a drawing; `nil`: nobody looks.
+  var watch: ((TraceEvent) -> Void)?
+  /// Messages so far, greetings not counted.
+  var sentMessages: UInt64 = 0
   /// Also what passes between the members, not only the story.
   var tracesMessages = true
 
@@ -171,8 +175,10 @@ final class World {
 
   /// One line of the trace: the instant in microseconds, who, what.
   func tell(_ member: SimulatedMember?, _ text: @autoclosure () -> String) {
-    guard let trace else { return }
-    trace("\(now.nanoseconds / 1_000) \(member?.name ?? "world") \(text())")
+    guard trace != nil || watch != nil else { return }
+    let text = text()
+    watch?(.told(member?.position, at: now, text: text))
+    trace?("\(now.nanoseconds / 1_000) \(member?.name ?? "world") \(text)")
   }
 
   /// One line about what passes between members.

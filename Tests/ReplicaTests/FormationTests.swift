@@ -110,6 +110,19 @@ struct FormationTests {
     try a.rule.admit(c.greeting(to: a.rule.me, receiverBoot: nil), isFormed: true, known: known)
   }
 
+  /// It would found a second cluster of the old members with its new self.
+  @Test func `a wiped member does not count members that formed and know it no more`() throws {
+    var (a, b) = (try forming("a", incarnation: 1), try forming("b", incarnation: 2))
+    var c = try forming("c", incarnation: 3)
+    try shakeHands(&a, &b)
+    try shakeHands(&a, &c)
+    var wiped = try forming("c", incarnation: 33)
+    var greeting = a.greeting(to: wiped.rule.me, receiverBoot: nil)
+    greeting.known.removeAll { $0.id == wiped.rule.me }
+    #expect(throws: GreetingRefusal.formedWithout(wiped.rule.me)) { try wiped.admit(greeting) }
+    #expect(wiped.base == nil && wiped.missing.count == 2)
+  }
+
   @Test func `a member that stopped before it formed takes the base from one that has`() throws {
     var (a, b) = (try forming("a", incarnation: 1), try forming("b", incarnation: 2))
     var c = try forming("c", incarnation: 3)

@@ -19,6 +19,14 @@ import Testing
     #expect(first.1 == second.1)
   }
 
+  @Test(arguments: [1, 2] as [UInt64])
+  func `the same power loss leaves the same bytes and gives the same trace`(seed: UInt64) {
+    let first = trace(of: Simulator(seed: seed, steps: 800, kind: .powerLoss))
+    let second = trace(of: Simulator(seed: seed, steps: 800, kind: .powerLoss))
+    #expect(first.lines == second.lines)
+    #expect(first.1 == second.1 && first.1.usesFiles)
+  }
+
   @Test func `another seed gives another trace`() {
     let first = trace(of: Simulator(seed: 1, members: 3, steps: 500))
     let second = trace(of: Simulator(seed: 2, members: 3, steps: 500))
@@ -67,7 +75,9 @@ import Testing
   @Test(
     arguments: [
       // Wiped and removed, a member founded a second cluster of the old members with itself.
-      2_476
+      2_476,
+      // A leader's answer to a read of a follower's earlier boot confirmed one of the next boot.
+      11_570,
     ] as [UInt64])
   func `what a seed of the second edition found stays found`(seed: UInt64) {
     #expect(Simulator(seed: seed).run().failure == nil)
@@ -86,6 +96,14 @@ import Testing
       cuts += verdict.powerCuts.reduce(0, +)
     }
     #expect(cuts >= 3, "the power hardly ever fails")
+  }
+
+  /// `quorate simulate --requests` applies any number.
+  @Test func `whatever a client asks has the same result on every member`() {
+    let verdict = RequestStorm(seed: 4, requests: 4_000).run()
+    #expect(verdict.failure == nil)
+    #expect(verdict.applied == 4_000)
+    #expect(verdict.failed > 200 && verdict.invalid > 200 && verdict.revision > 1_000)
   }
 
   @Test func `a verdict names the command that replays it`() {
