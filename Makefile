@@ -10,7 +10,10 @@ SECONDS ?= 600
 STEP ?= 1
 RELEASE := .build/release/quorate
 
-.PHONY: help setup build demo test every-byte chaos figures install verify fix bench swarm compare sanitize clean
+MUTANTS := .build/mutants
+
+.PHONY: help setup build demo test every-byte chaos figures install verify fix bench swarm mutants \
+  compare sanitize clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +32,7 @@ demo: build ## Three members: write, read, cut, heal, and what happened
 SOCKETS := RPCTests|ClientTests|TransportTests|ServerTests
 
 test: build ## Every test: units, suites, seeds, real processes
+	@if grep -q QUORATE_MUTANT $(RELEASE); then echo 'the release holds mutants'; exit 1; fi
 	swift build --build-tests
 	swift test --skip-build --disable-xctest --skip 'EndToEndTests|$(SOCKETS)'
 	swift test --skip-build --disable-xctest --no-parallel --filter '$(SOCKETS)'
@@ -74,6 +78,12 @@ swarm: build ## SEEDS=… FIRST_SEED=… random simulated clusters; power losses
 	$(RELEASE) simulate --first-seed $(FIRST_SEED) --seeds $(SEEDS)
 	$(RELEASE) simulate --first-seed $(FIRST_SEED) --seeds 1000 --power-loss
 	$(RELEASE) simulate --first-seed $(FIRST_SEED) --requests 1000000
+
+# Preconditions say what they have found, which a release build leaves to the debugger.
+mutants: setup ## Break one rule at a time and show who notices
+	swift build -c release --product hunt --traits Mutants --scratch-path $(MUTANTS) \
+	  -Xswiftc -assert-config -Xswiftc Debug
+	$(MUTANTS)/release/hunt --write Docs/Simulation.md
 
 compare: build ## The same generated requests to etcd and to Quorate
 	Scripts/compare

@@ -96,7 +96,9 @@ let package = Package(
     // Faults by name, and the tool that shows that each is noticed (`make mutants`); for us.
     module("Mutants"),
     .executableTarget(
-      name: "hunt", dependencies: ["Mutants", "Simulation"], swiftSettings: settings),
+      name: "hunt",
+      dependencies: ["Mutants", "Simulation", "Storage", "Wire", "Replica", "KeyValue", "Raft"],
+      swiftSettings: settings),
     // Compares two servers' answers (`make compare`); for us, not for users.
     .executableTarget(
       name: "compare", dependencies: ["Client", "EtcdAPI", "RPC"] + nio,
@@ -110,7 +112,9 @@ let package = Package(
     suite("WireTests", ["Wire", "Raft", "KeyValue", "Replica", "Checksum"]),
     suite("LinearizabilityTests", ["Linearizability"]),
     suite("StorageTests", ["Storage", "Raft", "KeyValue", "Checksum", "CSQLite"]),
-    suite("SimulationTests", ["Simulation", "Raft", "KeyValue", "Replica", "Linearizability", "Storage"]),
+    suite(
+      "SimulationTests",
+      ["Simulation", "Raft", "KeyValue", "Replica", "Linearizability", "Storage"]),
     suite("TransportTests", ["Transport", "Wire", "Raft", "Replica"] + nio),
     suite("ServicesTests", ["Services", "EtcdAPI", "KeyValue", "Replica", "Raft"]),
     suite(

@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// Builds a store from the rows of a state file, in number order, and verifies them on the way.
 public struct StoreLoader: ~Copyable {
   private let meta: StateMeta
@@ -39,6 +43,9 @@ public struct StoreLoader: ~Copyable {
     digest = digest + rowDigest
     count += 1
     last = head
+    #if Mutants
+      if Mutant.startsWithoutRows.isPlanted { return }
+    #endif
     builder.add(
       KeyVersion(
         number: head.number, modRevision: head.modRevision, createRevision: head.createRevision,
@@ -53,6 +60,18 @@ public struct StoreLoader: ~Copyable {
     }
   }
 
+  /// The revision is part of the state: the row that made it may have been compacted away.
+  private var restoredMeta: StateMeta {
+    #if Mutants
+      if Mutant.countsRevisionFromRows.isPlanted {
+        var meta = meta
+        meta.revision = last?.modRevision ?? 1
+        return meta
+      }
+    #endif
+    return meta
+  }
+
   /// The store, if the rows are those that the meta speaks of.
   public consuming func finish() throws(StoreDamage) -> Store {
     guard count == meta.rowCount else {
@@ -61,7 +80,7 @@ public struct StoreLoader: ~Copyable {
     guard digest == meta.presentDigest else {
       throw StoreDamage(reason: "the rows of the table are not those that the state was made of")
     }
-    let (meta, generation, settings) = (meta, generation, settings)
+    let (meta, generation, settings) = (restoredMeta, generation, settings)
     return Store(
       meta: meta, index: builder.build(), generation: generation, settings: settings)
   }

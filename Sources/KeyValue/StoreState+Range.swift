@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// A read settled by the index alone, before any row was fetched.
 struct RangePlan {
   /// In the answer's order, unless the rows must be sorted by value first.
@@ -100,7 +104,7 @@ extension StoreState {
   private func visible(_ revision: Int64, current: Int64) throws(CommandError) -> Int64? {
     guard revision <= current else { throw .futureRevision }
     guard revision > 0 else { return nil }
-    guard revision >= meta.compactRevision else { throw .compacted }
+    guard revision >= oldestReadable else { throw .compacted }
     return revision == current ? nil : revision
   }
 

@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// Which branch each transaction of a nest takes, in the order in which they are met.
 struct TransactionPath {
   private var branches: [Bool] = []
@@ -26,11 +30,23 @@ extension StoreState {
     do {
       try checkPuts(request, &walk)
       walk = path
+      #if Mutants
+        if Mutant.checksRangesLate.isPlanted { return path }
+      #endif
       try checkRanges(request, &walk)
     } catch {
       throw .refused(error)
     }
     return path
+  }
+
+  /// The oldest revision that any member still answers for: a matter of the log, not of the rows
+  /// that a member happens to have removed.
+  var oldestReadable: Int64 {
+    #if Mutants
+      if Mutant.readsUnscrubbed.isPlanted { return meta.scrubbedRevision }
+    #endif
+    return meta.compactRevision
   }
 
   private func compare(
@@ -70,7 +86,7 @@ extension StoreState {
       case .range(let range):
         if range.revision == 0 { break }
         if range.revision > meta.revision { throw .futureRevision }
-        if range.revision < meta.compactRevision { throw .compacted }
+        if range.revision < oldestReadable { throw .compacted }
       case .txn(let nested): try checkRanges(nested, &path)
       case .put, .deleteRange: break
       }

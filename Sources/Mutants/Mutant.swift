@@ -13,17 +13,81 @@ public enum Mutant: String, CaseIterable, Sendable {
   // Votes and terms.
   case storesTermBeforeVote = "V1"
   case asksForVotesEarly = "V2"
+  case grantsVotesEarly = "V2b"
   case forgetsVoteOnStepDown = "V3"
+  case comparesLogsByIndex = "V4"
+  case votesOnceOnly = "V5"
+  case countsLearners = "V6"
+  case countsRefusals = "V7"
+  case admitsWipedMembers = "V8"
+  case keepsLeaderAcrossTerms = "V9"
 
   // Commit rule.
   case commitsOlderTerms = "C1"
+  case countsOwnCopyEarly = "C2"
+  case countsSentEntries = "C3"
+  case takesForwardsOfAnyTerm = "C5"
+  case standsBeforeSnapshot = "C6"
+
+  // Reads and time.
+  case readsBeforeOwnCommit = "R1"
+  case confirmsNewestRound = "R2"
+  case confirmsStaleRound = "R2b"
+  case dropsUnconfirmedReads = "R4"
+  case followersServeReads = "R5"
 
   // Membership.
   case changesBeforeOwnCommit = "M1"
+  case changesAtCommit = "M2"
+  case learnersDoNotVote = "M3"
+  case keepsTruncatedChange = "M4"
+  case forgetsMembersAtStart = "M5"
+  case changesInParallel = "M6"
+  case countsNewHalfOnly = "M7"
+  case removesLastVoter = "M8"
+  case promotesUnseen = "M10"
+
+  // Pre-vote, check-quorum, connectivity.
+  case ignoresEarlierPreVotes = "P1"
+  case learnsNoTermFromRefusals = "P3"
+  case preVoteCountsAsContact = "P4"
+  case leadsUnheard = "P5"
+  case standsUnasked = "P6"
 
   // Log, snapshot, transport.
+  case cutsBeforeFlush = "L1"
+  case truncatesWhatItHolds = "L2"
   case trustsStaleWrites = "L3"
-  case acknowledgesStaleWrites = "L3-ack"
+  case acknowledgesStaleWrites = "L3b"
+  case appliesDuringInstall = "L4"
+  case takesStaleSnapshots = "L5"
+  case sendsNoSnapshot = "L6"
+  case takesNewestGeneration = "L7"
+  case believesAnyPayload = "L8"
+  case keepsLogForTheSlowest = "L9"
+
+  // Storage.
+  case writesIndexApart = "S1"
+  case countsRevisionFromRows = "S2"
+  case goesOnAfterErrors = "S3"
+  case commitsWithoutSync = "S5"
+  case acknowledgesEarly = "S5b"
+  case takesDamageForTornTail = "S6"
+  case refusesTornTails = "S7"
+  case keepsReserve = "S8"
+
+  // State machine.
+  case readsUnscrubbed = "A2"
+  case checksRangesLate = "A3"
+  case startsWithoutRows = "A5"
+
+  // The product's own promises (Docs/Consistency.md): the quorum rule, ages, forwards, reads.
+  case halfIsQuorate = "Q1"
+  case countsPongsFromArrival = "Q2"
+  case agesFromTheAnswer = "Q3"
+  case servesReadsEarly = "Q4"
+  case takesForwardsTwice = "Q5"
+  case readsWithoutRound = "Q6"
 
   /// The variable of the environment that names the one to plant.
   public static let variable = "QUORATE_MUTANT"

@@ -29,10 +29,18 @@ extension RaftCore {
   /// One change at a time, and none before this leader knows what earlier terms have committed:
   /// otherwise two majorities of two configurations may not meet (Ongaro, raft-dev 2015-07-10).
   private func checkChangeMayBegin() throws(ConfigurationRefusal) {
-    guard configurations.currentIndex <= commitIndex, !quorum.isJoint else {
+    guard hasNoChangeInProgress, !quorum.isJoint else {
       throw .changeInProgress
     }
     guard knowsEarlierCommits else { throw .termNotCommitted }
+  }
+
+  /// Whether the configuration in force is known to be committed.
+  private var hasNoChangeInProgress: Bool {
+    #if Mutants
+      if Mutant.changesInParallel.isPlanted { return true }
+    #endif
+    return configurations.currentIndex <= commitIndex
   }
 
   /// Whether everything that earlier terms committed is known to be committed here.
@@ -47,6 +55,9 @@ extension RaftCore {
   /// it (Thesis §4.2.1).
   private func isCaughtUp(_ member: MemberID) -> Bool {
     if member == id { return true }
+    #if Mutants
+      if Mutant.promotesUnseen.isPlanted { return true }
+    #endif
     guard let position = leading.position(of: member) else { return false }
     let follower = leading.followers[position]
     return follower.match > .zero
@@ -58,7 +69,7 @@ extension RaftCore {
     _ configuration: Configuration, _ output: inout Output
   ) -> EntryID {
     precondition(
-      configurations.currentIndex <= commitIndex && knowsEarlierCommits,
+      hasNoChangeInProgress && knowsEarlierCommits,
       "the configuration at \(configurations.currentIndex.number) is not committed")
     let entry = append(.configuration(configuration), &output)
     updateFollowers(next: entry.index)
@@ -124,6 +135,9 @@ extension Configuration {
     case .remove(let id):
       guard self[id] != nil else { throw .memberNotFound }
       let rest = Configuration(members: members.filter { $0.id != id })
+      #if Mutants
+        if Mutant.removesLastVoter.isPlanted { return rest }
+      #endif
       guard !Quorum(rest).voters.isEmpty else { throw .noVoters }
       return rest
     case .update(let id, peerURLs: let peerURLs):

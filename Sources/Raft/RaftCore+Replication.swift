@@ -60,6 +60,9 @@ extension RaftCore {
     while !leading.followers[position].isPaused {
       let follower = leading.followers[position]
       guard let term = log.term(at: follower.next.previous) else {
+        #if Mutants
+          if Mutant.sendsNoSnapshot.isPlanted { return }
+        #endif
         return requestSnapshot(for: position, &output)
       }
       let previous = EntryID(term: term, index: follower.next.previous)
@@ -215,8 +218,7 @@ extension RaftCore {
     _ leaderCommit: LogIndex, _ output: inout Output
   ) {
     let last = entries.last?.id ?? previous
-    let fresh =
-      previous == lastEntry ? entries : entries.drop { log.term(at: $0.index) == $0.term }
+    let fresh = unknown(entries, after: previous)
     if let first = fresh.first {
       if first.index <= lastEntry.index { truncate(after: first.index.previous, &output) }
       for entry in fresh { enter(entry, &output) }
@@ -225,9 +227,22 @@ extension RaftCore {
     acknowledge(last, to: leader, &output)
   }
 
+  /// What of the entries this log does not hold: equal ids are equal logs up to there (Raft §5.3).
+  private func unknown(
+    _ entries: ArraySlice<Entry>, after previous: EntryID
+  ) -> ArraySlice<Entry> {
+    #if Mutants
+      if Mutant.truncatesWhatItHolds.isPlanted { return entries }
+    #endif
+    return previous == lastEntry ? entries : entries.drop { log.term(at: $0.index) == $0.term }
+  }
+
   /// Says that this log is durably the leader's up to `match`, as soon as that is so.
   func isDurable(_ match: EntryID) -> Bool {
-    durability.hardState.currentTerm == currentTerm && match.index <= durability.index
+    #if Mutants
+      if Mutant.acknowledgesEarly.isPlanted { return true }
+    #endif
+    return durability.hardState.currentTerm == currentTerm && match.index <= durability.index
   }
 
   mutating func acknowledge(_ match: EntryID, to leader: MemberID, _ output: inout Output) {

@@ -18,6 +18,10 @@ extension RaftCore {
     precondition(
       term >= currentTerm, "term \(term.number) is before \(currentTerm.number)")
     precondition(leader != id, "m\(id.number) cannot follow itself")
+    #if Mutants
+      let known = self.leader == id ? nil : self.leader
+      let leader = Mutant.keepsLeaderAcrossTerms.isPlanted ? leader ?? known : leader
+    #endif
     leaveRole(&output)
     if term > currentTerm { hardState = HardState(currentTerm: term, votedFor: nil) }
     #if Mutants
@@ -40,6 +44,11 @@ extension RaftCore {
     role = .preCandidate(
       PreCandidate(granted: [id], electionAt: electionAt, quickTries: quickTries))
     output.notes.append(.becamePreCandidate(currentTerm))
+    #if Mutants
+      if Mutant.standsUnasked.isPlanted {
+        return becomeCandidate(quickTries: quickTries, isTransfer: false, &output)
+      }
+    #endif
     let request = Message(
       term: currentTerm.next, body: .preVote(PreVote(lastEntry: lastEntry)))
     for voter in otherVoters {

@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// Followers that are too far behind the log, and logs that have grown too long (Raft §7).
 extension RaftCore {
   // MARK: Leader
@@ -66,6 +70,11 @@ extension RaftCore {
       delivery.installing?.last == base.last,
       "the state machine moved to \(base.last.index.number), which was not asked")
     delivery = Delivery(applied: base.last.index)
+    #if Mutants
+      if Mutant.standsBeforeSnapshot.isPlanted {
+        delivery = Delivery(applied: base.last.index.previous)
+      }
+    #endif
   }
 
   // MARK: Cutting
@@ -80,6 +89,10 @@ extension RaftCore {
     applied(upTo: index)
     retention.bytesBehind += log.bytes(after: retention.durableApplied, through: index)
     retention.durableApplied = index
+    #if Mutants
+      let slowest = followers.map(\.match).min() ?? index
+      let index = Mutant.keepsLogForTheSlowest.isPlanted ? min(index, slowest) : index
+    #endif
     var cut = log.base.index
     var bytes = retention.bytesBehind
     while cut < index,

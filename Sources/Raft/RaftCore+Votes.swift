@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// Asking for votes and giving them (Raft §5.2, §5.4.1). Given whatever this member believes its
 /// own role to be: its configuration may be older than the candidate's, who counts its own voters.
 extension RaftCore {
@@ -6,12 +10,24 @@ extension RaftCore {
     _ request: PreVote, for term: Term, from candidate: MemberID, _ output: inout Output
   ) {
     let isNewTerm = term > currentTerm
-    let isUpToDate = request.lastEntry >= lastEntry
-    guard isNewTerm && isUpToDate && !hearsLeader else {
+    guard isNewTerm && mayHoldAll(request.lastEntry) && !hearsLeader else {
       return refusePreVote(of: candidate, &output)
     }
+    #if Mutants
+      if Mutant.preVoteCountsAsContact.isPlanted, case .follower = role { following.heardAt = now }
+    #endif
     let reply = Message(term: term, body: .preVoteReply(VoteReply(granted: true)))
     output.sends.append(Envelope(to: candidate, message: reply))
+  }
+
+  /// Whether a log that ends so may hold every committed entry, as far as this one tells: it is at
+  /// least as up-to-date (Raft §5.4.1).
+  private func mayHoldAll(_ last: EntryID) -> Bool {
+    #if Mutants
+      if Mutant.comparesLogsByIndex.isPlanted { return last.index >= lastEntry.index }
+      if Mutant.learnersDoNotVote.isPlanted, !quorum.contains(id) { return false }
+    #endif
+    return last >= lastEntry
   }
 
   /// The refusal carries this member's term: an asker that is behind catches up with it. Else two
@@ -38,18 +54,33 @@ extension RaftCore {
   mutating func answer(
     _ request: RequestVote, from candidate: MemberID, _ output: inout Output
   ) {
-    let isFree = hardState.votedFor == nil || hardState.votedFor == candidate
-    let isUpToDate = request.lastEntry >= lastEntry
-    guard isFree && isUpToDate else {
+    guard isFree(for: candidate) && mayHoldAll(request.lastEntry) else {
       return send(.voteReply(VoteReply(granted: false)), to: candidate, &output)
     }
     hardState.votedFor = candidate
     waitForElection(&output)
+    #if Mutants
+      if Mutant.grantsVotesEarly.isPlanted {
+        let grant = Message(term: currentTerm, body: .voteReply(VoteReply(granted: true)))
+        return output.sends.append(Envelope(to: candidate, message: grant))
+      }
+    #endif
     // A granted vote is a promise to remember: it leaves only once it is on disk.
     promise(.voteReply(VoteReply(granted: true)), to: candidate, &output)
   }
 
+  /// Whether this member's vote of this term is not given, or given to this very candidate.
+  private func isFree(for candidate: MemberID) -> Bool {
+    #if Mutants
+      if Mutant.votesOnceOnly.isPlanted { return votedFor == nil }
+    #endif
+    return votedFor == nil || votedFor == candidate
+  }
+
   mutating func receive(_ reply: VoteReply, from voter: MemberID, _ output: inout Output) {
+    #if Mutants
+      if Mutant.countsRefusals.isPlanted { return count(voteOf: voter, &output) }
+    #endif
     guard reply.granted else { return }
     count(voteOf: voter, &output)
   }

@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// One member's part in the agreement on one log (Raft, Figure 2): a value with one door.
 ///
 /// Everything that happens is an `Input`; everything it asks of the world is in the `Output`. It
@@ -61,6 +65,9 @@ public struct RaftCore: Hashable, Sendable {
     configurations = ConfigurationHistory(base: recovered.base)
     for entry in recovered.entries {
       log.append(entry)
+      #if Mutants
+        if Mutant.forgetsMembersAtStart.isPlanted { continue }
+      #endif
       configurations.append(entry)
       log.shrinkWindow(limitBytes: settings.windowLimitBytes, durable: entry.index)
     }
@@ -94,7 +101,12 @@ public struct RaftCore: Hashable, Sendable {
   }
 
   /// The configuration in force: the last one appended, committed or not (Raft §6).
-  public var configuration: Configuration { configurations.current }
+  public var configuration: Configuration {
+    #if Mutants
+      if Mutant.changesAtCommit.isPlanted { return configurations.configuration(at: commitIndex) }
+    #endif
+    return configurations.current
+  }
 
   /// The configuration in force at an entry of the log; `nil`: it lies outside the log.
   public func configuration(at index: LogIndex) -> Configuration? {
@@ -111,7 +123,12 @@ public struct RaftCore: Hashable, Sendable {
   /// The slot of the configuration in force; zero or the base's index: it came with the base.
   public var configurationIndex: LogIndex { configurations.currentIndex }
 
-  public var quorum: Quorum { configurations.quorum }
+  public var quorum: Quorum {
+    #if Mutants
+      if Mutant.changesAtCommit.isPlanted { return Quorum(configuration) }
+    #endif
+    return configurations.quorum
+  }
 
   /// The log up to here is on this member's disk.
   public var durableIndex: LogIndex { durability.index }
@@ -172,7 +189,11 @@ public struct RaftCore: Hashable, Sendable {
     case .sessionOpened(let member): sessionOpened(with: member, &output)
     case .sessionLost(let member): sessionLost(with: member, &output)
     case .fetched(let fetch, let entries): fetched(fetch, entries, &output)
-    case .applied(let index): applied(upTo: index)
+    case .applied(let index):
+      #if Mutants
+        if Mutant.cutsBeforeFlush.isPlanted { return durablyApplied(upTo: index, &output) }
+      #endif
+      applied(upTo: index)
     case .durableApplied(let index): durablyApplied(upTo: index, &output)
     case .snapshotSent(let request, let outcome): snapshotSent(request, outcome)
     case .restored(let base): restored(base)

@@ -1,5 +1,9 @@
 import Raft
 
+#if Mutants
+  import Mutants
+#endif
+
 /// The sessions of this boot, and which forwards of each peer's boot have been taken.
 struct PeerTable: Sendable {
   fileprivate struct Peer: Sendable {
@@ -41,6 +45,9 @@ struct PeerTable: Sendable {
     guard let position = peers.firstIndex(where: { $0.member == member }),
       peers[position].isOpen, peers[position].boot == forward.boot
     else { return false }
+    #if Mutants
+      if Mutant.takesForwardsTwice.isPlanted { return true }
+    #endif
     return peers[position].take(forward.number)
   }
 }

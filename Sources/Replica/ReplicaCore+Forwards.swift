@@ -1,5 +1,9 @@
 import Raft
 
+#if Mutants
+  import Mutants
+#endif
+
 /// Commands of one member's clients on their way to the leader. Each is sent at most once: whether
 /// a lost forward was appended cannot be known, so a second one could take effect twice.
 ///
@@ -81,6 +85,9 @@ extension ReplicaCore {
   }
 
   private func refusal(of forward: Forward) -> ForwardRefusal? {
+    #if Mutants
+      if Mutant.takesForwardsOfAnyTerm.isPlanted, core.isLeader { return nil }
+    #endif
     guard core.isLeader, core.currentTerm == forward.term else {
       return .notLeader(leader: core.leader)
     }

@@ -1,5 +1,9 @@
 import Raft
 
+#if Mutants
+  import Mutants
+#endif
+
 /// The quorum rule: ping all voters, count R, and while R ≤ ⌊N/2⌋ refuse what cannot succeed
 /// (design §9).
 extension ReplicaCore {
@@ -20,6 +24,9 @@ extension ReplicaCore {
   }
 
   mutating func heard(_ member: MemberID, pingedAt: Instant) {
+    #if Mutants
+      let pingedAt = Mutant.countsPongsFromArrival.isPlanted ? now : pingedAt
+    #endif
     monitor.heard(member, pingedAt: pingedAt, now: now)
     quorumCheckAt = now
   }

@@ -1,5 +1,9 @@
 public import Raft
 
+#if Mutants
+  import Mutants
+#endif
+
 /// Reads, and how old the state is that they see (design §10).
 extension ReplicaCore {
   mutating func read(_ reads: [ReadRequest], _ effects: inout ReplicaEffects) {
@@ -70,6 +74,11 @@ extension ReplicaCore {
     guard let (askedAt, confirmed) = reads.confirm(readable.read, at: readable.index) else {
       return
     }
+    #if Mutants
+      if Mutant.agesFromTheAnswer.isPlanted {
+        freshness.confirm(askedAt: now, index: readable.index, applied: appliedIndex)
+      }
+    #endif
     freshness.confirm(askedAt: askedAt, index: readable.index, applied: appliedIndex)
     for id in confirmed where requests.contains(id) {
       requests.update(id, .read(confirmedAt: readable.index))
@@ -77,6 +86,11 @@ extension ReplicaCore {
   }
 
   mutating func unconfirmed(_ read: ReadID) {
+    #if Mutants
+      if Mutant.dropsUnconfirmedReads.isPlanted {
+        for id in reads.takeUnconfirmed() { requests.remove(id) }
+      }
+    #endif
     reads.fail(read)
     isReadingBlocked = true
   }

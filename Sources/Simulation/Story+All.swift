@@ -1,4 +1,9 @@
 extension Story {
   /// Every story.
-  public static let all: [Story] = []
+  public static let all: [Story] = [
+    .oldTerm, .lateTerm, .lateAnswer, .wiped, .readOfTheDead, .quorumLoss, .quietReturn,
+    .figure8, .disjointMajorities, .parallelChanges, .lateForward, .lateSnapshot, .unknownPromotion,
+    .lastVoter,
+    .absentLearner, .slowFollower,
+  ]
 }

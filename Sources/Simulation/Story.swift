@@ -22,11 +22,15 @@ public struct Story: Sendable {
     /// An invariant's sentence or the story's own; `nil`: all went well.
     public var finding: String?
     public var events: Int
+    /// The story, a line an event that matters.
+    public var trace: String
   }
 
   public func run() -> Ending {
     let scenario = scenario()
     let demand = tell(scenario)
-    return Ending(finding: scenario.violation ?? demand, events: scenario.world.events)
+    return Ending(
+      finding: scenario.violation ?? demand, events: scenario.world.events,
+      trace: scenario.takeTrace())
   }
 }

@@ -1,5 +1,9 @@
 public import Raft
 
+#if Mutants
+  import Mutants
+#endif
+
 /// Whose data a directory is expected to hold.
 public struct Claim: Hashable, Sendable {
   public var cluster: UInt64
@@ -75,7 +79,19 @@ public final class DataDirectory: MemberStore {
       throw .otherMember(
         directory: path, found: found.member, name: found.name, expected: claim.member)
     }
-    try removeGenerations { [generation = raftLog.generation] in $0 != generation }
+    try removeGenerations { [generation = try presentGeneration] in $0 != generation }
+  }
+
+  /// The generation of the state in force: `raft.db` alone says which.
+  private var presentGeneration: UInt64 {
+    get throws(StorageError) {
+      #if Mutants
+        if Mutant.takesNewestGeneration.isPlanted {
+          return try fileSystem.names(in: path).compactMap(DataDirectory.generation).max() ?? 0
+        }
+      #endif
+      return raftLog.generation
+    }
   }
 
   /// `raft.db` comes last and in one step: until it is there, nothing was promised.
@@ -101,7 +117,7 @@ public final class DataDirectory: MemberStore {
 
   public func openState() throws(StorageError) -> any StateStore {
     try failure.guarding { () throws(StorageError) in
-      let generation = raftLog.generation
+      let generation = try presentGeneration
       let shared = StateShared(
         path: DataDirectory.statePath(in: path, generation: generation), generation: generation,
         fileSystem: fileSystem, failure: failure)

@@ -1,5 +1,9 @@
 public import Raft
 
+#if Mutants
+  import Mutants
+#endif
+
 /// `raft.db`: identity, hard state, base and log, on one connection of one thread.
 ///
 /// WAL with `synchronous=FULL` and exclusive locking: a commit is one write and one fdatasync,
@@ -63,6 +67,11 @@ public final class RaftLog: LogStore {
     self.settings = settings
     try DatabaseFormat.log.checkHeader(of: path, on: fileSystem)
     let wal = try fileSystem.contents(of: path + "-wal") ?? []
+    #if Mutants
+      if Mutant.refusesTornTails.isPlanted, WALScan.verdict(on: wal) == .torn {
+        throw .damaged(file: path + "-wal", place: "its end")
+      }
+    #endif
     if case .damaged(let offset) = WALScan.verdict(on: wal) {
       throw .damaged(file: path + "-wal", place: "byte \(offset); whole commits follow it")
     }
@@ -70,6 +79,9 @@ public final class RaftLog: LogStore {
     connection = try Connection(path, .write, on: fileSystem)
     try connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     try connection.execute("PRAGMA synchronous = FULL")
+    #if Mutants
+      if Mutant.commitsWithoutSync.isPlanted { try connection.execute("PRAGMA synchronous = OFF") }
+    #endif
     try connection.execute("PRAGMA cache_size = -1024")
     try DatabaseFormat.log.checkSchema(of: connection)
     try DatabaseFormat.log.checkStructure(of: connection)

@@ -1,5 +1,9 @@
 import Synchronization
 
+#if Mutants
+  import Mutants
+#endif
+
 /// Space that nothing uses, given up once when the disk is full, so that what frees space still
 /// finds some (design §6). Shared by all threads of a member.
 final class Reserve: Sendable {
@@ -24,7 +28,10 @@ final class Reserve: Sendable {
 
   /// Gives the space back to the file system; whether there was any.
   func release() -> Bool {
-    isWhole.withLock { isWhole in
+    #if Mutants
+      if Mutant.keepsReserve.isPlanted { return false }
+    #endif
+    return isWhole.withLock { isWhole in
       guard isWhole else { return false }
       isWhole = false
       // If it cannot be removed, the next write says so.

@@ -1,6 +1,10 @@
 public import KeyValue
 public import Raft
 
+#if Mutants
+  import Mutants
+#endif
+
 /// `state-<generation>.db`: rows and meta, written by one connection of one thread.
 ///
 /// WAL with `synchronous=NORMAL`: a flush is not durable by itself; the log replays what a power
@@ -144,6 +148,13 @@ public final class StateFile: StateStore {
   }
 
   private func write(_ batch: FlushBatch) throws(StorageError) {
+    #if Mutants
+      if Mutant.writesIndexApart.isPlanted {
+        try connection.transaction { () throws(StorageError) in
+          try StateFile.write(batch.meta, with: putMeta)
+        }
+      }
+    #endif
     try connection.transaction { () throws(StorageError) in
       for row in batch.rows { try RowTable.insert(row, with: insertRow) }
       for number in batch.removed {

@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// Tells a torn tail from damage in a WAL that SQLite would silently cut at the first bad frame
 /// (https://www.sqlite.org/walformat.html §2).
 ///
@@ -18,6 +22,9 @@ enum WALScan {
   }
 
   static func verdict(on wal: [UInt8]) -> Verdict {
+    #if Mutants
+      if Mutant.takesDamageForTornTail.isPlanted { return .torn }
+    #endif
     guard wal.count > headerLength else { return .sound }
     return wal.withUnsafeBytes { verdict(on: $0) }
   }

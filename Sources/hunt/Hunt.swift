@@ -2,13 +2,26 @@ import Foundation
 import Mutants
 import Synchronization
 
-/// `hunt [id …] [--write page]`: plants each mutant and shows who notices. `hunt run id [seed]` is
-/// what it starts for that. `hunt explore [id …]`: the shortest way to each (`Walk`).
+/// `hunt [id …] [--write page]` plants each mutant and shows who notices. `hunt run id [seed]` is
+/// what it starts for that; `hunt tell id [seed]` does the same and tells what happens. Both plant
+/// what the environment names, so without it they play the product as it is. `hunt explore [id …]`:
+/// the shortest way to some (`Walk`).
 @main
 struct Hunt {
-  static func main() throws {
+  static func main() {
+    do {
+      try run()
+    } catch {
+      FileHandle.standardError.write(Data("Error: \(error)\n".utf8))
+      exit(2)
+    }
+  }
+
+  private static func run() throws {
     var arguments = Array(CommandLine.arguments.dropFirst())
-    if arguments.first == "run" { play(Array(arguments.dropFirst())) }
+    if let word = arguments.first, word == "run" || word == "tell" {
+      play(Array(arguments.dropFirst()), isTold: word == "tell")
+    }
     if arguments.first == "explore" { try Walk.start(Array(arguments.dropFirst())) }
     var page: String?
     if let flag = arguments.firstIndex(of: "--write"), flag + 1 < arguments.count {
@@ -25,9 +38,10 @@ struct Hunt {
   }
 
   /// One run in this process.
-  private static func play(_ arguments: [String]) -> Never {
+  private static func play(_ arguments: [String], isTold: Bool) -> Never {
     guard let id = arguments.first, let trial = try? trial(id) else { exit(2) }
-    let run = Run(ground: trial.ground, onlySeed: arguments.dropFirst().first.flatMap(UInt64.init))
+    let seed = arguments.dropFirst().first.flatMap { UInt64($0) }
+    let run = Run(ground: trial.ground, onlySeed: seed, isTold: isTold)
     exit(run.play() ? 0 : 1)
   }
 

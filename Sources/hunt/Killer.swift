@@ -34,6 +34,7 @@ struct Finding: Hashable, Sendable {
 }
 
 extension Killer {
+  static let appliedDurable = check("AppliedDurable", "which its log has not on disk")
   static let committedLog = check(
     "CommittedLog", "without the entry", "has committed term", "which is not committed",
     "its log ends at", "truncates the committed entry")
@@ -48,4 +49,28 @@ extension Killer {
   static let requestFates = check(
     "RequestFates", "is applied at", "takes effect", "took effect", "is acknowledged and not")
   static let stateAgreement = check("StateAgreement", "others at", "another digest than")
+  static let history = check("RevisionOrder", "had been told before it was asked")
+  static let readIndex = check("the read's own check", "serves a read at")
+  static let startFinds = check("restart", "and the log begins after")
+  static let calmElects = check("calm: a leader", "no leader within")
+  static let calmSettles = check("calm: equal states", "have not settled")
+}
+
+/// What stories and drills demand.
+extension Killer {
+  static let wipedStaysOut = check("the story's demand", "takes part again")
+  static let answered = check("the story's demand", "is never answered")
+  static let newVotersElect = check("the story's demand", "no leader after the promotion")
+  static let twoElect = check("the story's demand", "no leader of the two")
+  static let promotionWaits = check("the story's demand", "has become a voter")
+  static let partialConnectivity = check("the story's demand", "does not lead")
+  static let returnsQuietly = check("the story's demand", "was deposed")
+  static let logIsCut = check("the story's demand", "was not cut")
+  static let steadyVote = check("the drill's demand", "asked again")
+  static let lastingStore = check("the drill's demand", "after the power loss")
+  static let exactFrames = check("the drill's demand", "a bent frame")
+  static let equalStores = check("the drill's demand", "the stores differ")
+  static let latchedFailure = check("the drill's demand", "after a failed")
+  static let noticedDamage = check("the drill's demand", "of the WAL was turned")
+  static let usedReserve = check("the drill's demand", "the reserve")
 }

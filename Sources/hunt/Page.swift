@@ -15,7 +15,7 @@ enum Page {
     guard let begin = page.range(of: begins), let end = page.range(of: ends),
       begin.upperBound <= end.lowerBound
     else { throw NoPlace(path: path) }
-    let body = "\n\(Table(judgements).markdown)\n\n\(Catalogue.accountMarkdown)\n\n"
+    let body = "\n\(Table(judgements).markdown)\n\n\(Account.markdown)\n\n"
     let changed =
       page[..<begin.upperBound] + body + page[end.lowerBound...]
     try String(changed).write(toFile: path, atomically: true, encoding: .utf8)

@@ -9,6 +9,8 @@ struct Run {
   let ground: Ground
   /// Only this seed.
   var onlySeed: UInt64?
+  /// Also what happened in it.
+  var isTold = false
 
   /// Whether nothing was found.
   func play() -> Bool {
@@ -16,7 +18,8 @@ struct Run {
     case .seeds(upTo: let limit, members: let members):
       for seed in onlySeed.map({ $0...$0 }) ?? 1...limit {
         say("at seed \(seed)")
-        let verdict = Simulator(seed: seed, members: members).run()
+        let verdict = Simulator(seed: seed, members: members).run(
+          trace: isTold ? { line in say(line) } : nil)
         if let failure = verdict.failure { return found(failure, steps: verdict.events) }
       }
       return true
@@ -24,6 +27,7 @@ struct Run {
       guard let story = Story.named(name) else { preconditionFailure("no story is named \(name)") }
       say("at story \(name)")
       let ending = story.run()
+      if isTold { say(ending.trace) }
       guard let finding = ending.finding else { return true }
       return found(finding, steps: ending.events)
     case .scope(let name):
@@ -33,6 +37,11 @@ struct Run {
       let seen = explorer.run()
       guard let violation = seen.violation else { return true }
       return found(violation.text, steps: seen.depth)
+    case .drill(let drill):
+      say("at drill \(drill.rawValue)")
+      let ending = drill.run()
+      guard let finding = ending.finding else { return true }
+      return found(finding, steps: ending.steps)
     }
   }
 

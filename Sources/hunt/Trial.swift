@@ -24,4 +24,6 @@ enum Ground: Hashable, Sendable {
   case story(String)
   /// Every state of a small world, by the scope's name (`Simulation.Scope`).
   case scope(String)
+  /// A part of the product alone: one store on a disk that fails, one decoder, one core.
+  case drill(Drill)
 }

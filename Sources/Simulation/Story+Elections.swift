@@ -1,0 +1,146 @@
+import Linearizability
+import Raft
+import Replica
+
+/// Stories about votes, reads and who is reached.
+extension Story {
+  /// Raft §5.4.1: the later term wins, not the longer log.
+  static let oldTerm = Story("a long log of an old term", { Scenario(members: 3) }) { scenario in
+    for round in 1...40 {
+      scenario.elect(1)
+      // m1 alone keeps an entry that nobody else has.
+      scenario.partition([[2, 3]])
+      scenario.begin(.put(key: "k", value: "long \(round)"), at: 1)
+      scenario.wait(timeouts: 8) { scenario.leaders.contains { $0 != 1 } }
+      scenario.wait(timeouts: 8) { !scenario[1].isLeader }
+      guard let second = scenario.leaders.first else { return "nobody leads the majority" }
+      let third = second == 2 ? 3 : 2
+      let committed = scenario[second].log.lastIndex
+      scenario.wait(timeouts: 8) { scenario[second].standing.commitIndex >= committed }
+      // Its log of the earlier term is as long as the committed one; it hears of the later term,
+      // and asks for votes while the other sleeps.
+      scenario.partition([[1, third]])
+      scenario.wait(timeouts: 4) { scenario[1].standing.term == scenario[third].standing.term }
+      scenario.world.pause(scenario[third])
+      scenario.run(for: scenario.electionTimeout * 3)
+      scenario.world.resume(scenario[third])
+      scenario.wait(timeouts: 30) { scenario.leaders.contains { $0 != second } }
+      scenario.heal()
+      guard scenario.settle(timeouts: 60) else { return "the members have not settled" }
+      scenario.wait(timeouts: 40) { scenario.world.clients[0].pending == nil }
+    }
+    return nil
+  }
+
+  /// Design §4: who lost its disk has forgotten its promises, so nobody lets it in.
+  static let wiped = Story("a wiped member", { Scenario(members: 3) }) { scenario in
+    scenario.elect(1)
+    scenario.put("k", "v", at: 1)
+    scenario.losePower(3)
+    scenario.wipe(3)
+    scenario.start(3)
+    scenario.wait(timeouts: 60) { scenario[3].isRunning }
+    return scenario[3].isRunning ? "m3 takes part again under its old identity" : nil
+  }
+
+  /// Every read is answered, if only by a refusal (failures R4).
+  static let readOfTheDead = Story(
+    "a read while the leader dies", { Scenario(members: 3) { $0.settings.quorumPolicy = .wait } }
+  ) { scenario in
+    scenario.elect(1)
+    scenario.cut(1, to: [2, 3])
+    scenario.begin(.get(key: "k", .linearizable), at: 2)
+    scenario.run(for: .milliseconds(2))
+    scenario.kill(1)
+    scenario.heal()
+    scenario.world.run(until: scenario.world.now + .seconds(60)) {
+      scenario.world.clients[0].pending == nil
+    }
+    switch scenario.world.history.operations.last?.outcome {
+    case .got: return nil
+    case .refused: return nil
+    case .put, .deleted, .swapped, .scanned, .unknown, nil: return "the read is never answered"
+    }
+  }
+
+  /// OmniPaxos, "quorum loss": all reach m3 only, the leader m1 as well.
+  static let quorumLoss = Story("quorum loss", { Scenario(members: 5) }) { scenario in
+    scenario.elect(1)
+    scenario.partition([[1, 3], [2, 3], [4, 3], [5, 3]])
+    return scenario.wait(timeouts: 8) { scenario.leaders == [3] }
+      ? nil : "m3, whom a majority reaches, does not lead"
+  }
+
+  /// Thesis §4.2.3, §9.6: who was cut off and comes back changes neither leader nor term.
+  static let quietReturn = Story(
+    "the return of a member that was cut off", { Scenario(members: 3) }
+  ) { scenario in
+    scenario.elect(1)
+    let term = scenario[1].standing.term
+    scenario.partition([[1, 2]])
+    scenario.run(for: scenario.electionTimeout * 10)
+    scenario.heal()
+    scenario.run(for: scenario.electionTimeout * 10)
+    return scenario.leaders == [1] && scenario[1].standing.term == term
+      ? nil : "m1 was deposed by the return of m3"
+  }
+
+  /// etcd #20418: an answer to an old round of heartbeats reaches a leader that has slept, while it
+  /// waits for the answers to a newer one.
+  static let lateAnswer = Story("a late answer to a heartbeat", { Scenario(members: 3) }) {
+    scenario in
+    scenario.elect(1)
+    scenario.put("k", "old", at: 1)
+    let world = scenario.world
+    let leader = scenario[1]
+    // The heartbeats of one round are under way; their answers will take a tenth of a second.
+    let beat = world.now + world.weather.settings.raft.heartbeatInterval
+    world.run(until: beat) { leader.wakeAt <= world.now + .microseconds(1) }
+    scenario.run(for: .microseconds(50))
+    world.weather.delay = .init(.milliseconds(100), .milliseconds(100))
+    scenario.partition([[1, 2], [1, 3]])
+    scenario.run(for: .milliseconds(1))
+    scenario.heal()
+    // Half a millisecond before they come.
+    let wakesAt = world.now + .microseconds(98_500)
+    world.weather.delay = .init(.microseconds(100), .microseconds(100))
+
+    // It sleeps; the others lose their sessions with it, and go on without it.
+    world.pause(leader)
+    for other in [scenario[2], scenario[3]] { world.breakSession(other, 0, leader.boot) }
+    scenario.wait { scenario.leaders.contains { $0 != 1 } }
+    guard let next = scenario.leaders.first(where: { $0 != 1 }) else { return "nobody else leads" }
+    scenario.put("k", "new", at: next)
+    guard world.now < wakesAt else { return "the others took too long" }
+
+    // It wakes just before the answers come, and is asked.
+    world.run(until: wakesAt)
+    world.resume(leader)
+    scenario.begin(.get(key: "k", .linearizable), at: 1)
+    world.run(until: world.now + .seconds(60)) { world.clients[0].pending == nil }
+    scenario.judge()
+    return nil
+  }
+
+  /// etcd #8243, openraft #1796: one member has the longer log, one the later term. The first must
+  /// hear of the term, or neither ever wins.
+  static let lateTerm = Story("a long log and a late term", { Scenario(members: 3) }) { scenario in
+    scenario.elect(1)
+    scenario.partition([[1, 3]])
+    scenario.put("k", "long", at: 1)
+    scenario.run(for: .milliseconds(10))
+    scenario.kill(1)
+    // m3 stands twice, and dies each time as soon as m2 has heard of the new term.
+    scenario.partition([[2, 3]])
+    for _ in 0..<2 {
+      let term = scenario[2].standing.term
+      scenario.start(3)
+      scenario.wait(timeouts: 20) { scenario[2].standing.term > term }
+      scenario.kill(3)
+    }
+    scenario.heal()
+    scenario.start(1)
+    return scenario.wait(timeouts: 40) { !scenario.leaders.isEmpty }
+      ? nil : "no leader of the two that are up"
+  }
+}

@@ -1,0 +1,34 @@
+/// A part of the product alone, driven through its public door, with one demand. Each ends well
+/// with the product as it is.
+enum Drill: String, CaseIterable, Hashable, Sendable {
+  case repeatedVote = "a vote asked for twice"
+  case frames = "bent frames"
+  case stores = "three stores, one log"
+  case powerLoss = "power loss at every operation"
+  case failingDisk = "a failing sync"
+  case fullDisk = "a full disk"
+  case damage = "a bent WAL"
+
+  /// What a drill found, and after how many of its steps.
+  struct Ending: Hashable, Sendable {
+    /// `nil`: all that was demanded.
+    var finding: String?
+    var steps: Int
+  }
+
+  func run() -> Ending {
+    do {
+      switch self {
+      case .repeatedVote: return VoteDrill.run()
+      case .frames: return FrameDrill.run()
+      case .stores: return try StoreDrill.run()
+      case .powerLoss: return try PowerLossDrill.run()
+      case .failingDisk: return try FailingDiskDrill.run()
+      case .fullDisk: return try FullDiskDrill.run()
+      case .damage: return try DamageDrill.run()
+      }
+    } catch {
+      return Ending(finding: "\(rawValue) could not be played: \(error)", steps: 0)
+    }
+  }
+}
