@@ -13,7 +13,7 @@ RELEASE := .build/release/quorate
 MUTANTS := .build/mutants
 
 .PHONY: help setup build demo test every-byte chaos figures install verify fix bench swarm mutants \
-  compare sanitize clean
+  explore compare sanitize clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,10 +80,17 @@ swarm: build ## SEEDS=… FIRST_SEED=… random simulated clusters; power losses
 	$(RELEASE) simulate --first-seed $(FIRST_SEED) --requests 1000000
 
 # Preconditions say what they have found, which a release build leaves to the debugger.
+HUNT := swift build -c release --product hunt --traits Mutants --scratch-path $(MUTANTS) \
+  -Xswiftc -assert-config -Xswiftc Debug
+
 mutants: setup ## Break one rule at a time and show who notices
-	swift build -c release --product hunt --traits Mutants --scratch-path $(MUTANTS) \
-	  -Xswiftc -assert-config -Xswiftc Debug
+	$(HUNT)
 	$(MUTANTS)/release/hunt --write Docs/Simulation.md
+
+explore: build ## Every state of small clusters; then famous mistakes, planted
+	$(RELEASE) explore --quiet
+	$(HUNT)
+	$(MUTANTS)/release/hunt explore
 
 compare: build ## The same generated requests to etcd and to Quorate
 	Scripts/compare

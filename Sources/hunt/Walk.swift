@@ -50,7 +50,10 @@ struct Walk {
     Self.write("\(mutant.rawValue) · \(scope.name): \(scope.summary)")
     let planted = try run(["walk", trail], planting: mutant)
     var lines = planted.lines
-    if planted.isTrapped { lines = try run(["tell", trail], planting: mutant).lines }
+    if planted.isTrapped {
+      let sentence = planted.lines.filter { $0.contains("Precondition failed: ") }
+      lines = try run(["tell", trail], planting: mutant).lines + sentence
+    }
     for line in lines { Self.write("  \(line)") }
     let sound = try run(["walk", trail], planting: nil)
     for line in sound.lines { Self.write("  without it: \(line)") }
@@ -71,7 +74,7 @@ struct Walk {
     process.environment = environment
     let output = Pipe()
     process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
+    process.standardError = output
     process.standardInput = FileHandle.nullDevice
     try process.run()
     let bytes = output.fileHandleForReading.readDataToEndOfFile()

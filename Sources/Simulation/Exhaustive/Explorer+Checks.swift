@@ -110,24 +110,19 @@ extension Explorer {
   /// Whether the receiver would do nothing, now and for ever. Its term only grows as long as it
   /// runs, and a crash takes what is on its way to it.
   private func isDead(_ number: UInt32, in scene: Scene) -> Bool {
-    let packet = book.packets[number]
-    let receiver = book.faces[Int(scene.members[Int(packet.to.number) - 1])]
-    let term = packet.message.term
-    switch packet.message.body {
-    case .preVoteReply:
-      return term <= receiver.currentTerm
-    case .voteReply(let reply):
-      if reply.granted && term == receiver.currentTerm { return receiver.kind != .candidate }
-      return term <= receiver.currentTerm
-    case .appendReply, .heartbeatReply:
-      if term == receiver.currentTerm { return !receiver.isLeader }
-      return term < receiver.currentTerm
-    case .readIndexReply, .timeoutNow:
-      return term < receiver.currentTerm
-    case .preVote:
-      return scope.losesStale && term <= receiver.currentTerm
-    case .requestVote, .appendEntries, .heartbeat, .installSnapshot, .readIndex:
-      return scope.losesStale && term < receiver.currentTerm
+    let message = book.messageFaces[Int(number)]
+    let receiver = book.faces[Int(scene.members[message.to])]
+    let isOfItsTerm = message.term == receiver.currentTerm
+    let isOver = message.term < receiver.currentTerm
+    switch message.kind {
+    case .preVoteReply: return isOver || isOfItsTerm
+    case .voteReply:
+      if message.isGranted && isOfItsTerm { return receiver.kind != .candidate }
+      return isOver || isOfItsTerm
+    case .progressReply, .heartbeatReply: return isOver || (isOfItsTerm && !receiver.isLeader)
+    case .otherReply: return isOver
+    case .preVote: return scope.losesStale && (isOver || isOfItsTerm)
+    case .requestVote, .heartbeat, .otherRequest: return scope.losesStale && isOver
     }
   }
 }

@@ -29,7 +29,7 @@ extension Explorer {
       if face.isHearing { moves.append(Move(.fallSilent, member: position)) }
     case .atOnce:
       guard (face.canStand || face.isLeader) && mayStand else { break }
-      for voters in electorates(of: position, in: scene) {
+      for voters in face.electorates {
         moves.append(Move(.standAtOnce, member: position, detail: voters))
       }
     }
@@ -44,18 +44,6 @@ extension Explorer {
       }
     }
     if scene.budget.crashes > 0 { moves.append(Move(.crash, member: position)) }
-  }
-
-  /// The smallest sets of others, as bits by position, that are a quorum with this member.
-  private func electorates(of position: Int, in scene: Scene) -> [UInt32] {
-    let id = scope.ids[position]
-    let quorum = book.members[scene.members[position]].core.quorum
-    let all = (UInt32(1) << UInt32(scope.memberCount)) - 1
-    let others = (0...all).filter { $0 & 1 << UInt32(position) == 0 }
-    let reaching = others.filter { set in
-      quorum.isReached { $0 == id || set & 1 << UInt32($0.number - 1) != 0 }
-    }
-    return reaching.filter { set in !reaching.contains { $0 != set && $0 & set == $0 } }
   }
 
   // MARK: What it makes of the state
@@ -90,9 +78,11 @@ extension Explorer {
         of: play(LocalEvent(.change, detail: move.detail), at: position, in: &scene))
     case .crash:
       scene.budget.crashes -= 1
-      let id = scope.ids[position]
       // Sessions end with the process: what is on its way is for an earlier boot, or from one.
-      scene.packets.removeAll { book.packets[$0].from == id || book.packets[$0].to == id }
+      scene.packets.removeAll { packet in
+        let face = book.messageFaces[Int(packet)]
+        return face.from == position || face.to == position
+      }
       if let violation = play(LocalEvent(.crash), at: position, in: &scene).violation {
         return .violation(violation)
       }
@@ -108,12 +98,12 @@ extension Explorer {
   private mutating func deliver(
     _ packet: UInt32, isKept: Bool, in scene: inout Scene
   ) -> Outcome {
-    let message = book.packets[packet].message
-    let position = Int(book.packets[packet].to.number) - 1
+    let message = book.messageFaces[Int(packet)]
+    let position = message.to
     let face = book.faces[Int(scene.members[position])]
     if !isKept { scene.remove(packet) }
-    if scope.preVotes == .atOnce, face.isHearing, message.term > face.currentTerm,
-      case .requestVote = message.body
+    if scope.preVotes == .atOnce && face.isHearing && message.kind == .requestVote
+      && message.term > face.currentTerm
     {
       // Whoever hears a leader would not answer; then the message might as well be lost.
       let silence = fallSilent(position, in: &scene)
@@ -144,10 +134,9 @@ extension Explorer {
       let asked = play(LocalEvent(.timeOut), at: position, in: &scene)
       if let violation = asked.violation { return .violation(violation) }
       for question in asked.sends {
-        let voter = Int(book.packets[question].to.number) - 1
-        guard case .preVote = book.packets[question].message.body,
-          voters & 1 << UInt32(voter) != 0
-        else { continue }
+        let message = book.messageFaces[Int(question)]
+        let voter = message.to
+        guard message.kind == .preVote, voters & 1 << UInt32(voter) != 0 else { continue }
         if let violation = ask(voter, question, in: &scene) { return .violation(violation) }
       }
       switch book.faces[Int(scene.members[position])].kind {
@@ -167,8 +156,8 @@ extension Explorer {
     let heard = play(LocalEvent(.receive, detail: question), at: voter, in: &scene)
     if let violation = heard.violation { return violation }
     for answer in heard.sends {
-      guard case .preVoteReply = book.packets[answer].message.body else { continue }
-      let asker = Int(book.packets[answer].to.number) - 1
+      guard book.messageFaces[Int(answer)].kind == .preVoteReply else { continue }
+      let asker = book.messageFaces[Int(answer)].to
       let told = play(LocalEvent(.receive, detail: answer), at: asker, in: &scene)
       if let violation = told.violation { return violation }
     }
@@ -200,12 +189,10 @@ extension Explorer {
   }
 
   private func isLostAtOnce(_ packet: UInt32) -> Bool {
-    switch book.packets[packet].message.body {
+    switch book.messageFaces[Int(packet)].kind {
     case .preVote, .preVoteReply: scope.preVotes == .atOnce
     case .heartbeat, .heartbeatReply: scope.losesHeartbeats
-    case .requestVote, .voteReply, .appendEntries, .appendReply, .installSnapshot, .timeoutNow,
-      .readIndex, .readIndexReply:
-      false
+    case .requestVote, .voteReply, .progressReply, .otherRequest, .otherReply: false
     }
   }
 }

@@ -31,8 +31,28 @@ struct Face {
   var isHearing: Bool
   /// Time alone can make it stand for election.
   var canStand: Bool
+  /// The smallest sets of others, as bits by position, that are a quorum with it.
+  var electorates: [UInt32]
 
   var isLeader: Bool { kind == .leader }
+}
+
+/// What matters about a message to whether it still matters.
+struct MessageFace {
+  enum Kind {
+    case preVote, preVoteReply, requestVote, voteReply, heartbeat, otherRequest
+    /// Of a follower to its leader.
+    case progressReply, heartbeatReply
+    case otherReply
+  }
+
+  var kind: Kind
+  /// By position.
+  var to: Int
+  var from: Int
+  var term: Term
+  /// A vote, or a promise of one, was given.
+  var isGranted = false
 }
 
 /// What one event makes of one member, in numbers.
@@ -50,6 +70,7 @@ struct StepBook {
   private(set) var members: Pool<ExploredMember>
   private(set) var packets: Pool<ExploredMessage>
   private(set) var faces: [Face] = []
+  private(set) var messageFaces: [MessageFace] = []
   private(set) var logs: [[Entry]] = []
   private var numberOfLog: [[Entry]: UInt32] = [:]
   private(set) var steps: [LocalStep] = []
@@ -80,21 +101,24 @@ struct StepBook {
     let step = LocalStep(
       after: number(of: next),
       sends: effects.sends.map { envelope in
-        packets.number(
-          of: ExploredMessage(from: next.core.id, to: envelope.to, message: envelope.message),
-          portray: ExploredMessage.portray
-        ).number
+        number(
+          of: ExploredMessage(from: next.core.id, to: envelope.to, message: envelope.message))
       },
       ballots: effects.ballots, violation: effects.violation)
-    let number = steps.count
     steps.append(step)
-    stepOf[UInt64(member) << 32 | UInt64(event.code)] = UInt32(number)
-    return number
+    stepOf[UInt64(member) << 32 | UInt64(event.code)] = UInt32(steps.count - 1)
+    return steps.count - 1
   }
 
   mutating func number(of member: ExploredMember) -> UInt32 {
     let (number, isNew) = members.number(of: member, portray: ExploredMember.portray)
     if isNew { faces.append(face(of: member)) }
+    return number
+  }
+
+  private mutating func number(of message: ExploredMessage) -> UInt32 {
+    let (number, isNew) = packets.number(of: message, portray: ExploredMessage.portray)
+    if isNew { messageFaces.append(face(of: message)) }
     return number
   }
 
@@ -143,7 +167,40 @@ struct StepBook {
       commitIndex: member.core.commitIndex, log: number(ofLog: member.core.entries),
       diskLog: number(ofLog: member.disk.entries), writes: member.writes.count,
       isHearing: member.core.isHearingLeader,
-      canStand: kind != .leader && member.core.wakeAt != .distantFuture)
+      canStand: kind != .leader && member.core.wakeAt != .distantFuture,
+      electorates: electorates(of: member.core))
+  }
+
+  private func electorates(of core: RaftCore) -> [UInt32] {
+    let own = UInt32(1) << UInt32(core.id.number - 1)
+    let all = (UInt32(1) << UInt32(scope.memberCount)) - 1
+    let reaching = (0...all).filter { set in
+      set & own == 0
+        && core.quorum.isReached { (set | own) & 1 << UInt32($0.number - 1) != 0 }
+    }
+    return reaching.filter { set in !reaching.contains { $0 != set && $0 & set == $0 } }
+  }
+
+  private func face(of packet: ExploredMessage) -> MessageFace {
+    var face = MessageFace(
+      kind: .otherRequest, to: Int(packet.to.number) - 1, from: Int(packet.from.number) - 1,
+      term: packet.message.term)
+    switch packet.message.body {
+    case .preVote: face.kind = .preVote
+    case .preVoteReply(let reply):
+      face.kind = .preVoteReply
+      face.isGranted = reply.granted
+    case .requestVote: face.kind = .requestVote
+    case .voteReply(let reply):
+      face.kind = .voteReply
+      face.isGranted = reply.granted
+    case .heartbeat: face.kind = .heartbeat
+    case .appendReply: face.kind = .progressReply
+    case .heartbeatReply: face.kind = .heartbeatReply
+    case .timeoutNow, .readIndexReply: face.kind = .otherReply
+    case .appendEntries, .installSnapshot, .readIndex: face.kind = .otherRequest
+    }
+    return face
   }
 
   private mutating func number(ofLog log: [Entry]) -> UInt32 {
