@@ -1,7 +1,7 @@
 /// The newest rows, without a gap: those not flushed yet and, before them, some that are.
 ///
-/// A value whose copies share their chunks. Chunks lie in runs, so that appending to a copy costs at
-/// most one chunk and one run, however long the window is.
+/// A value whose copies share their chunks. Chunks lie in runs, so that appending to a copy costs
+/// at most one chunk and one run, however long the window is.
 struct RowWindow: Sendable {
   private static let chunkLength = 32
   private static let chunkBytes = 64 << 10

@@ -20,7 +20,8 @@
 // What a crash takes: everything in memory; of the log's writes on their way to the disk, all but a
 // prefix; with the power also what no sync covered. What it leaves: whatever a promise has rested
 // on, or a check fails. One seed in four keeps its members' data in the product's own files, on a
-// `MemoryDisk` that can also fail, fill up, stall and turn bits over (`MemberDisk`, `World+Faults`).
+// `MemoryDisk` that can also fail, fill up, stall and turn bits over (`MemberDisk`,
+// `World+Faults`).
 //
 // Left out: disks that lie about a sync, and attackers. TigerBeetle's vopr and FoundationDB's
 // simulator treat more.

@@ -70,8 +70,8 @@ public struct Weather: Hashable, Sendable {
   public var crashesInChanges = false
   /// How often a power cut is laid; `nil`: never.
   public var powerCuts: Span?
-  /// Which list of faults the seed draws from: a seed that found something keeps its own. One: until
-  /// the members had files; two: all.
+  /// Which list of faults the seed draws from: a seed that found something keeps its own. One:
+  /// until the members had files; two: all.
   public var edition = 2
 
   public init() {}

@@ -64,7 +64,7 @@ enum Catalogue {
       .history, .story("a late answer to a heartbeat")),
     Trial(
       .confirmsStaleRound, "an answer to an earlier term's heartbeat confirms a round",
-      .trap("RaftCore+Commit", "answers round"), .seeds(upTo: 1_000)),
+      .trap("RaftCore+Commit", "answers round"), .seeds(upTo: 1_000, edition: 1)),
     Trial(
       .dropsUnconfirmedReads, "a read that no leader confirms is forgotten", .answered,
       .story("a read while the leader dies")),
@@ -129,7 +129,7 @@ enum Catalogue {
       .trap("RaftCore+Commit", "is committed, but this log ends at"), .seeds(upTo: 500)),
     Trial(
       .trustsStaleWrites, "a write that a truncation took back counts as stored (ABA)",
-      .appliedDurable, .seeds(upTo: 1_000)),
+      .trap("RaftCore+Invariants", "is durable, the log ends at"), .seeds(upTo: 1_000)),
     Trial(
       .acknowledgesStaleWrites, "an acknowledgement rests on a write of another entry (ABA)",
       .durablePromises, .scope("stale-acknowledgement")),
@@ -206,7 +206,7 @@ enum Catalogue {
       .takesForwardsTwice, "a forward that comes twice is appended twice", .requestFates,
       .seeds(upTo: 500)),
     Trial(
-      .readsWithoutRound, "a leader serves reads without a round of heartbeats", .history,
+      .readsWithoutRound, "a leader serves reads without a round of heartbeats", .honestAge,
       .seeds(upTo: 500)),
   ]
 }

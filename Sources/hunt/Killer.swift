@@ -34,7 +34,6 @@ struct Finding: Hashable, Sendable {
 }
 
 extension Killer {
-  static let appliedDurable = check("AppliedDurable", "which its log has not on disk")
   static let committedLog = check(
     "CommittedLog", "without the entry", "has committed term", "which is not committed",
     "its log ends at", "truncates the committed entry")

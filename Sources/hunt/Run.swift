@@ -15,10 +15,10 @@ struct Run {
   /// Whether nothing was found.
   func play() -> Bool {
     switch ground {
-    case .seeds(upTo: let limit, members: let members):
+    case .seeds(upTo: let limit, let edition):
       for seed in onlySeed.map({ $0...$0 }) ?? 1...limit {
         say("at seed \(seed)")
-        let verdict = Simulator(seed: seed, members: members).run(
+        let verdict = Simulator(seed: seed, edition: edition).run(
           trace: isTold ? { line in say(line) } : nil)
         if let failure = verdict.failure { return found(failure, steps: verdict.events) }
       }
