@@ -1,5 +1,5 @@
-/// What is left out of a seed's run, so that less is to be read when it fails. Nothing left out: the
-/// run that the seed draws.
+/// What is left out of a seed's run, so that less is to be read when it fails. Nothing left out:
+/// the run that the seed draws.
 public struct Reduction: Hashable, Sendable {
   /// The turns of the weather at which something may happen, from one; `nil`: all.
   public var turns: [Int]?
