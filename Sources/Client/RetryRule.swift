@@ -48,7 +48,8 @@ public enum RetryRule {
     guard access == .read || why.hasNoEffect else { return .outcomeUnknown }
     switch why.rule {
     case .inquorate, .noLeader, .leaderUnreachable, .leaderChanged, .notLeader, .overloaded,
-      .tooStale, .stopping, .forming, .outcomeUnknown, .noSpace, .applyBehind:
+      .tooStale, .stopping, .forming, .outcomeUnknown, .noSpace, .applyBehind,
+      .poisoned:
       return .tryElsewhere
     case .tooLarge, .membership, .other:
       return .refused

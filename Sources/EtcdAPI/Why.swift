@@ -36,6 +36,8 @@ public struct Why: Hashable, Sendable {
     case membership = 13
     /// The member has not yet applied what the request must see.
     case applyBehind = 14
+    /// An entry of the log ends whoever applies it: the member stays outside the quorum.
+    case poisoned = 15
   }
 
   public var rule: Rule

@@ -30,6 +30,8 @@ public struct Refusal: Error, Hashable, Sendable {
     /// The first configuration waits for these members' handshakes.
     case notFormed(missing: [MemberID])
     case configuration(ConfigurationRefusal)
+    /// Applying this entry has ended this member's process twice: it stays outside the quorum.
+    case poisoned(LogIndex)
     /// No such member, or not one that may lead.
     case transferTarget(MemberID)
     /// The other member did not take over in time; `nil`: nobody could.
@@ -57,7 +59,8 @@ public struct Refusal: Error, Hashable, Sendable {
     switch rule {
     case .inquorate, .notFormed: .reachMissingMembers
     case .noLeader, .leaderChanging, .tooManyRequests, .overlayFull, .transferFailed: .retryLater
-    case .leaderUnreachable, .leaderInquorate, .applyBehind, .shuttingDown: .askAnotherMember
+    case .leaderUnreachable, .leaderInquorate, .applyBehind, .shuttingDown, .poisoned:
+      .askAnotherMember
     case .notLeader(let leader): leader.map(NextStep.askLeader) ?? .retryLater
     case .noSpace: .freeSpace
     case .requestTooLarge: .sendLess

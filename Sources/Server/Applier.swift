@@ -35,6 +35,8 @@ struct Applier {
     var flush: @Sendable (Flusher.Job) -> Void
     var snapshots: @Sendable (SnapshotThread.Job) -> Void
     var reads: @Sendable (RowReaderThread.Job) -> Void
+    /// Leaves word for the next start of the entry that is taken up; zero: of none.
+    var mark: @Sendable (LogIndex) -> Void
     /// Hands a job to this very thread.
     var back: @Sendable (Job) -> Void
   }
@@ -124,12 +126,14 @@ struct Applier {
       var last = LogIndex.zero
       for _ in 0..<Self.stride {
         guard !store.isFull, let entry = pending.popFirst() else { break }
+        out.mark(entry.index)
         if let (id, result) = try apply(entry) {
           completed.append(id)
           if let waiter = out.waiters.take(id) { answers.append((waiter, result)) }
         }
         last = entry.index
       }
+      out.mark(.zero)
       publish()
       for (waiter, result) in answers { answer(waiter, result) }
       out.door.complete(.applied(through: last, completed: completed))

@@ -25,6 +25,7 @@ public struct MemberFlags: Sendable {
   public var retainedEntries: UInt64 = 10_000
   public var logFormat = "text"
   public var logLevel = "info"
+  public var appliesAgain = false
   public var isLab = false
   /// Flags of etcd that were taken out before.
   public var ignored: [String] = []
@@ -61,6 +62,7 @@ public struct MemberFlags: Sendable {
     settings.logFormat = try Self.choice(
       logFormat, "--log-format", MemberSettings.LogFormat.allCases.map { ($0.rawValue, $0) })
     settings.logLevel = try Self.choice(logLevel, "--log-level", Self.levels)
+    settings.appliesAgain = appliesAgain
     settings.isLab = isLab
     settings.remarks = ignored.map(IgnoredFlags.line(about:))
     try settings.check()

@@ -115,8 +115,10 @@ public final class MemberProcess: Sendable {
     let identity = opened.identity
     let boot = Boot(UInt64.random(in: 1...UInt64.max))
     let replicaLoop = loops.replica.next()
-    let listeners = try await listen(
-      at: settings.listenPeerURLs, "--listen-peer-urls", on: replicaLoop)
+    // Outside the quorum there is nothing to say to peers.
+    let listeners =
+      opened.poisoned == nil
+      ? try await listen(at: settings.listenPeerURLs, "--listen-peer-urls", on: replicaLoop) : []
 
     let fate = Fate()
     let metrics = Metrics()
@@ -151,7 +153,8 @@ public final class MemberProcess: Sendable {
     let home = try? await replicaLoop.submit {
       let home = ReplicaLoop(
         settings: settings, identity: identity, boot: boot, recovered: opened.recovered,
-        loop: replicaLoop, door: door, board: board, waiters: waiters, metrics: metrics,
+        poisoned: opened.poisoned, loop: replicaLoop, door: door, board: board, waiters: waiters,
+        metrics: metrics,
         fate: fate, logger: logger, out: outlets)
       let transport = PeerTransport(
         me: identity.member, settings: settings.transport, loop: replicaLoop,
@@ -166,11 +169,11 @@ public final class MemberProcess: Sendable {
     let process = MemberProcess(
       settings: settings, identity: identity, fate: fate, door: door, threads: threads,
       servers: servers, listeners: listeners, home: home, loops: loops, logger: logger)
-    process.announce(isNew: opened.recovered == nil)
+    process.announce(isNew: opened.recovered == nil, poisoned: opened.poisoned)
     return process
   }
 
-  private func announce(isNew: Bool) {
+  private func announce(isNew: Bool, poisoned: LogIndex?) {
     logger.info(
       "member \(settings.name)",
       metadata: [
@@ -179,6 +182,14 @@ public final class MemberProcess: Sendable {
         "data-dir": "\(settings.dataDirectory)",
         "start": isNew ? "forming" : "recovered",
       ])
+    if let poisoned {
+      logger.error(
+        """
+        applying entry \(poisoned.number) ended this member's process twice: it stays outside \
+        the quorum and serves serializable reads of the state before it. Start another version \
+        of quorate, or add --apply-again to try once more
+        """)
+    }
     logger.info(
       "listening",
       metadata: [
@@ -326,10 +337,14 @@ extension MemberThreads.Opened {
         drawIncarnation: { Incarnation(UInt64.random(in: 1...UInt64.max)) })
       let state = try directory.openState()
       let recovered = try directory.recover(with: state)
+      let mark = try ApplyMark(in: settings.dataDirectory)
+      let poisoned = mark.judge(
+        applied: recovered?.applied ?? .zero, triesAgain: settings.appliesAgain)
       return .success(
         MemberThreads.Opened(
           store: Handover(directory), state: Handover(state),
-          adopted: try Flusher.load(state), identity: directory.identity, recovered: recovered))
+          adopted: try Flusher.load(state), identity: directory.identity, recovered: recovered,
+          mark: mark, poisoned: poisoned))
     } catch {
       return .failure(ServerExit(error))
     }

@@ -19,6 +19,8 @@ public struct MemberSettings: Sendable {
   public var initialCluster: InitialCluster
   /// The data directory must be there: the member only goes on.
   public var mustExist = false
+  /// Forget which entry ended this member, and try to apply it once more.
+  public var appliesAgain = false
   public var replica = ReplicaSettings()
   public var storage = StorageSettings()
   public var requests = RequestLimits()

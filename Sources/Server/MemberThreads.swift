@@ -25,6 +25,10 @@ final class MemberThreads: Sendable {
     var adopted: Flusher.Adopted
     var identity: Identity
     var recovered: Recovered?
+    /// Where the applier tells which entry it takes up.
+    var mark: ApplyMark
+    /// The entry that must not be applied again (`ApplyMark.judge`); `nil`: none.
+    var poisoned: LogIndex?
   }
 
   func start(
@@ -35,7 +39,7 @@ final class MemberThreads: Sendable {
     // A thread keeps what its closures hold for as long as it runs.
     let adopted = Parcel(opened.adopted)
     let (store, state, reader) = (opened.store, opened.state, opened.adopted.reader)
-    let me = opened.identity.member
+    let (me, mark) = (opened.identity.member, opened.mark)
     log.run(
       start: {
         LogThread(
@@ -52,7 +56,7 @@ final class MemberThreads: Sendable {
     let outlets = Applier.Outlets(
       board: board, door: door, waiters: waiters, metrics: metrics, fate: fate,
       log: { log.post($0) }, flush: { flush.post($0) }, snapshots: { snapshot.post($0) },
-      reads: { read.post($0) }, back: { apply.post($0) })
+      reads: { read.post($0) }, mark: { mark.applying = $0 }, back: { apply.post($0) })
     apply.run(
       start: { Applier(me: me, boot: boot, start: adopted.take(), out: outlets) },
       work: { $0.work($1) }, end: { $0.close() })

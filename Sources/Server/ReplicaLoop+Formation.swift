@@ -18,7 +18,7 @@ extension ReplicaLoop {
   var missing: [MemberID] {
     switch phase {
     case .forming(let core), .storing(let core): core.missing
-    case .serving: []
+    case .serving, .quarantined: []
     }
   }
 

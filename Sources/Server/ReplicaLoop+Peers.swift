@@ -13,7 +13,7 @@ extension ReplicaLoop: TransportOwner {
       greeting = core.greeting(to: peer, receiverBoot: receiverBoot)
       // Not before the disk holds it.
       greeting.isFormed = false
-    case .serving:
+    case .serving, .quarantined:
       greeting = rule.greeting(
         to: peer, receiverBoot: receiverBoot, isFormed: true, known: replica?.knownMembers ?? [])
     }
@@ -31,7 +31,7 @@ extension ReplicaLoop: TransportOwner {
         if core.known.count > known { transport.greetAgain() }
         formIfComplete()
       case .storing(var core): try core.admit(greeting)
-      case .serving:
+      case .serving, .quarantined:
         try rule.admit(greeting, isFormed: true, known: replica?.knownMembers ?? [])
       }
     } catch {

@@ -36,20 +36,23 @@ extension ReplicaLoop {
     let root = board.root
     let lanes = root.meta.digest.lanes
     let hash = [lanes.0, lanes.1, lanes.2, lanes.3].map(LabStatus.hexadecimal).joined()
-    let unformed = describe(Refusal(.notFormed(missing: missing)))
-    let unserved = LabStatus.Service(served: false, why: unformed)
+    let unserved = LabStatus.Service(served: false, why: describe(idle))
+    var isServingOld = false
+    if case .quarantined = phase, !isShuttingDown { isServingOld = true }
     var page = LabStatus(
       name: settings.name, member: LabStatus.hexadecimal(identity.member.number),
       cluster: LabStatus.hexadecimal(settings.initialCluster.clusterID.number),
       pid: ProcessInfo.processInfo.processIdentifier,
-      phase: isShuttingDown ? "stopping" : replica == nil ? "forming" : "serving",
+      phase: phaseName,
       applied: root.meta.appliedIndex, revision: root.revision, hash: hash,
       policy: settings.replica.quorumPolicy.flagValue,
       N: settings.initialCluster.members.count,
       missing: missing.map { LabStatus.hexadecimal($0.number) },
       serves: LabStatus.Services(
         write: unserved, linearizable: unserved,
-        serializable: LabStatus.AgedService(service: unserved, ageMilliseconds: nil)),
+        serializable: LabStatus.AgedService(
+          service: isServingOld ? LabStatus.Service(served: true) : unserved,
+          ageMilliseconds: nil)),
       links: labLinks)
     guard let status = replica?.status(at: MonotonicClock.now()) else { return page }
     let isLearner = status.configuration.members.contains {
@@ -70,6 +73,15 @@ extension ReplicaLoop {
         service: service(status.serializableRead),
         ageMilliseconds: status.age.map(\.milliseconds)))
     return page
+  }
+
+  private var phaseName: String {
+    if isShuttingDown { return "stopping" }
+    return switch phase {
+    case .forming, .storing: "forming"
+    case .serving: "serving"
+    case .quarantined: "quarantined"
+    }
   }
 
   var labLinks: [LabStatus.Link] {

@@ -28,6 +28,9 @@ final class ReplicaLoop {
     /// The first base is on its way to the disk.
     case storing(FormationCore)
     case serving
+    /// Applying this entry ended the process twice: no replica, no peers, only reads of what is
+    /// there.
+    case quarantined(LogIndex)
   }
 
   /// Promises that wait for a write.
@@ -76,7 +79,8 @@ final class ReplicaLoop {
   /// *Precondition*: called on `loop`.
   init(
     settings: MemberSettings, identity: Identity, boot: Boot, recovered: Recovered?,
-    loop: any EventLoop, door: ReplicaDoor, board: Board, waiters: WaiterTable, metrics: Metrics,
+    poisoned: LogIndex?, loop: any EventLoop, door: ReplicaDoor, board: Board, waiters: WaiterTable,
+    metrics: Metrics,
     fate: Fate, logger: Logger, out: Outlets
   ) {
     loop.preconditionInEventLoop()
@@ -92,7 +96,9 @@ final class ReplicaLoop {
     self.logger = logger
     self.out = out
     phase = .serving
-    if let recovered {
+    if let poisoned {
+      phase = .quarantined(poisoned)
+    } else if let recovered {
       replica = makeReplica(recovered)
     } else {
       phase = .forming(FormationCore(rule: rule, initial: settings.initialCluster))
@@ -103,7 +109,7 @@ final class ReplicaLoop {
   func start(_ transport: PeerTransport) {
     self.transport = transport
     showMembers()
-    transport.setPeers(peerAddresses)
+    if case .quarantined = phase {} else { transport.setPeers(peerAddresses) }
     let log = out.log
     spaceWatch = loop.scheduleRepeatedTask(initialDelay: .zero, delay: .seconds(1)) { _ in
       log(.lookAtSpace)
@@ -176,16 +182,36 @@ final class ReplicaLoop {
 
   private func propose(_ requests: [ProposalRequest]) {
     guard replica == nil else { return step(.propose(requests)) }
-    for request in requests { refuse(request.id, unformed) }
+    for request in requests { refuse(request.id, idle) }
   }
 
   private func read(_ requests: [ReadRequest]) {
     guard replica == nil else { return step(.read(requests)) }
-    for request in requests { refuse(request.id, unformed) }
+    for request in requests {
+      guard case .quarantined(let entry) = phase, !isShuttingDown,
+        case .serializable(let maxStaleness) = request.consistency
+      else {
+        refuse(request.id, idle)
+        continue
+      }
+      // How old the state is, nobody has told this process.
+      if let maxStaleness {
+        refuse(request.id, Refusal(.tooStale(age: nil, limit: maxStaleness)))
+      } else {
+        out.serve(
+          ReadReady(
+            id: request.id, index: .zero, freshAsOf: nil, maxStaleness: nil, committed: entry))
+      }
+    }
   }
 
-  private var unformed: Refusal {
-    Refusal(isShuttingDown ? .shuttingDown : .notFormed(missing: missing))
+  /// Why a member without a replica refuses.
+  var idle: Refusal {
+    if isShuttingDown { return Refusal(.shuttingDown) }
+    return switch phase {
+    case .quarantined(let entry): Refusal(.poisoned(entry))
+    case .forming, .storing, .serving: Refusal(.notFormed(missing: missing))
+    }
   }
 
   // MARK: Step

@@ -49,6 +49,7 @@ extension FailedAnswer {
     case .inquorate, .noLeader, .leaderInquorate: .noLeader
     case .leaderUnreachable: .timedOutConnectionLost
     case .applyBehind: .timedOutWaitingForApply
+    case .poisoned: .unhealthy
     case .transferFailed: .timedOutLeaderTransfer
     case .notLeader: .notLeader
     case .leaderChanging: .leaderChanged
@@ -78,6 +79,7 @@ extension FailedAnswer {
     case .noLeader: .noLeader
     case .leaderUnreachable, .transferFailed: .leaderUnreachable
     case .applyBehind: .applyBehind
+    case .poisoned: .poisoned
     case .notLeader: .notLeader
     case .leaderChanging: .leaderChanged
     case .tooManyRequests, .overlayFull: .overloaded
@@ -107,6 +109,12 @@ private struct Account {
       (
         "the leader, \(members.name(of: leader)), hears no majority of the voters",
         "serializable reads"
+      )
+    case .poisoned(let entry):
+      (
+        "applying entry \(entry.number) ended this member's process twice, so it stays outside "
+          + "the quorum",
+        "serializable reads, of the state before that entry"
       )
     case .applyBehind(let applied, let needed):
       (
@@ -182,7 +190,7 @@ private struct Account {
     case .inquorate(let view, _), .noLeader(let view):
       view.missing.isEmpty ? "the other members" : list(view.missing)
     case .notFormed(let missing): list(missing)
-    case .leaderUnreachable, .leaderInquorate, .applyBehind, .notLeader, .leaderChanging,
+    case .leaderUnreachable, .leaderInquorate, .applyBehind, .poisoned, .notLeader, .leaderChanging,
       .tooManyRequests, .noSpace, .overlayFull, .requestTooLarge, .tooStale, .shuttingDown,
       .configuration, .transferTarget, .transferFailed:
       "the other members"

@@ -72,6 +72,9 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "Accepted; /metrics has everything.")
   var metrics = "basic"
 
+  @Flag(help: "Apply the entry that ended this member twice once more.")
+  var applyAgain = false
+
   @Flag(help: "Let the lab look in and cut links (never on a machine that others can reach).")
   var lab = false
 
@@ -105,7 +108,7 @@ struct ServerCommand: AsyncParsableCommand {
     case name, dataDir, listenClientUrls, advertiseClientUrls, listenPeerUrls
     case initialAdvertisePeerUrls, initialCluster, initialClusterState, initialClusterToken
     case heartbeatInterval, electionTimeout, onQuorumLoss, quotaBackendBytes, maxRequestBytes
-    case maxTxnOps, snapshotCount, logFormat, logLevel, logOutputs, metrics, lab
+    case maxTxnOps, snapshotCount, logFormat, logLevel, logOutputs, metrics, lab, applyAgain
   }
 }
 
@@ -129,6 +132,7 @@ extension ServerCommand {
     flags.retainedEntries = snapshotCount
     flags.logFormat = logFormat
     flags.logLevel = logLevel
+    flags.appliesAgain = applyAgain
     flags.isLab = lab
     flags.ignored = ignored
     return flags

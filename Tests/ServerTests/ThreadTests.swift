@@ -45,6 +45,7 @@ extension Fate {
     let waiters = WaiterTable(shards: 1, limit: 1_000)
     let door = ReplicaDoor {}
     let flushes = Told<Flusher.Job>()
+    let marks = Told<LogIndex>()
     let board: Board
     var applier: Applier
 
@@ -56,10 +57,11 @@ extension Fate {
         root: start.store.value.root,
         view: Board.View(
           header: AnswerHeader(cluster: 1, member: 7, raftTerm: 1), members: MemberDirectory([])))
-      let flushes = flushes
+      let (flushes, marks) = (flushes, marks)
       let out = Applier.Outlets(
         board: board, door: door, waiters: waiters, metrics: metrics, fate: fate, log: { _ in },
-        flush: { flushes.append($0) }, snapshots: { _ in }, reads: { _ in }, back: { _ in })
+        flush: { flushes.append($0) }, snapshots: { _ in }, reads: { _ in },
+        mark: { marks.append($0) }, back: { _ in })
       applier = Applier(me: me, boot: boot, start: start, out: out)
     }
 
@@ -121,6 +123,17 @@ extension Fate {
       #expect(answer.toldBefore == number / 256)
     }
     #expect(bench.told() == ["applied 256: 256", "applied 512: 256", "applied 600: 88"])
+  }
+
+  @Test func `an entry is marked before it is applied, and the mark goes only when it was`() throws
+  {
+    let bench = try Bench()
+    bench.applier.work([.apply([bench.put(1), bench.put(2)])])
+    #expect(bench.marks.take() == [LogIndex(1), LogIndex(2), .zero])
+    let broken = Entry(id: EntryID(term: Term(1), index: LogIndex(3)), content: .command([]))
+    bench.applier.work([.apply([broken, bench.put(4)])])
+    #expect(bench.marks.take() == [LogIndex(3)])
+    #expect(bench.fate.exit?.code == 27)
   }
 
   @Test func `a full overlay stops apply, says so, and lets it go on when it has drained`() throws {
