@@ -33,10 +33,14 @@ extension World {
 
   func finishWrites(_ member: SimulatedMember) {
     let written = member.flyingWrites
+    // What leaves with a write speaks of the log as that write left it; the same batch may already
+    // hold what took its place.
+    var log = member.durable.log
     guard let last = written.last, commit(written, member) else { return }
     member.flyingWrites = []
     for write in written {
-      for envelope in write.releasedWhenDurable { transmit(envelope, from: member) }
+      log.take(write.write)
+      for envelope in write.releasedWhenDurable { transmit(envelope, from: member, as: log) }
     }
     startWrites(member)
     step(member, .stored(last.write.ticket))

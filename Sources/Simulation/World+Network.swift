@@ -6,9 +6,12 @@ import Wire
 extension World {
   // MARK: Messages
 
-  func transmit(_ envelope: PeerEnvelope, from member: SimulatedMember) {
+  /// `log`: what was on disk when the message was allowed to leave; `nil`: what is there now.
+  func transmit(
+    _ envelope: PeerEnvelope, from member: SimulatedMember, as log: ShadowLog? = nil
+  ) {
     if case .raft(let message) = envelope.message {
-      observePromise(message, to: envelope.to, member)
+      observePromise(message, to: envelope.to, member, as: log ?? member.durable.log)
     }
     guard let to = positionOf[envelope.to], let toBoot = member.sessions[to] else { return }
     tellMessage("\(member.name)→\(members[to].name) \(describe(envelope.message))")

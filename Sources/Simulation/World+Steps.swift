@@ -116,11 +116,13 @@ extension World {
   }
 
   /// A message leaves: it must be true after any crash.
-  func observePromise(_ message: Message, to: MemberID, _ member: SimulatedMember) {
+  func observePromise(
+    _ message: Message, to: MemberID, _ member: SimulatedMember, as log: ShadowLog
+  ) {
     check(
       checks.durablePromises.violation(
         member: member.id, message: message, to: to, hardState: member.durable.hardState,
-        log: member.durable.log))
+        log: member.durable.log, asOf: log))
     let candidate: MemberID
     switch message.body {
     case .voteReply(VoteReply(granted: true)): candidate = to
