@@ -10,11 +10,22 @@ struct PeerTable: Sendable {
     var member: MemberID
     var boot: Boot
     var isOpen: Bool
-    /// The highest number of a forward that was taken in that boot.
-    var highestForward: UInt64 = 0
-    /// Bit n: the forward n below the highest was taken. What is further below counts as taken.
-    var forwardsTaken: UInt64 = 0
+    /// Of the boots that it was met in last, the latest met last. A late greeting of an earlier boot
+    /// opens a session with that one for a moment; it must not make the later one's forwards new.
+    var taken: [Taken]
   }
+
+  /// The forwards that were taken in one boot.
+  fileprivate struct Taken: Sendable {
+    var boot: Boot
+    /// The highest number of a forward that was taken.
+    var highest: UInt64 = 0
+    /// Bit n: the forward n below the highest was taken. What is further below counts as taken.
+    var bits: UInt64 = 0
+  }
+
+  /// Boots of one member whose forwards are remembered.
+  fileprivate static let bootLimit = 4
 
   /// Sorted by member.
   private var peers: [Peer] = []
@@ -22,13 +33,10 @@ struct PeerTable: Sendable {
   mutating func open(_ member: MemberID, _ boot: Boot) {
     let position = peers.firstIndex { $0.member >= member } ?? peers.count
     guard position < peers.count, peers[position].member == member else {
-      return peers.insert(Peer(member: member, boot: boot, isOpen: true), at: position)
+      let peer = Peer(member: member, boot: boot, isOpen: true, taken: [Taken(boot: boot)])
+      return peers.insert(peer, at: position)
     }
-    if peers[position].boot == boot {
-      peers[position].isOpen = true
-    } else {
-      peers[position] = Peer(member: member, boot: boot, isOpen: true)
-    }
+    peers[position].open(boot)
   }
 
   mutating func close(_ member: MemberID) {
@@ -48,21 +56,35 @@ struct PeerTable: Sendable {
     #if Mutants
       if Mutant.takesForwardsTwice.isPlanted { return true }
     #endif
-    return peers[position].take(forward.number)
+    guard let last = peers[position].taken.indices.last else { return false }
+    return peers[position].taken[last].take(forward.number)
   }
 }
 
 extension PeerTable.Peer {
+  /// The record of the present boot is the last one.
+  fileprivate mutating func open(_ boot: Boot) {
+    isOpen = true
+    guard self.boot != boot else { return }
+    self.boot = boot
+    let known = taken.firstIndex { $0.boot == boot }
+    let record = known.map { taken.remove(at: $0) } ?? PeerTable.Taken(boot: boot)
+    taken.append(record)
+    if taken.count > PeerTable.bootLimit { taken.removeFirst() }
+  }
+}
+
+extension PeerTable.Taken {
   fileprivate mutating func take(_ number: UInt64) -> Bool {
-    if number > highestForward {
+    if number > highest {
       // A shift by 64 or more leaves nothing, as it should.
-      forwardsTaken = forwardsTaken << (number - highestForward) | 1
-      highestForward = number
+      bits = bits << (number - highest) | 1
+      highest = number
       return true
     }
-    let distance = highestForward - number
-    guard distance < 64, forwardsTaken & (1 << distance) == 0 else { return false }
-    forwardsTaken |= 1 << distance
+    let distance = highest - number
+    guard distance < 64, bits & (1 << distance) == 0 else { return false }
+    bits |= 1 << distance
     return true
   }
 }

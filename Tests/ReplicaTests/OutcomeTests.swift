@@ -98,6 +98,25 @@ struct OutcomeTests {
       cluster.applied[leader] == [2, 1, 70, 7, 69].map { Cluster.command(follower, $0) })
   }
 
+  /// A greeting of an earlier boot may come late, and opens a session with that one for a moment.
+  @Test func `a late greeting of an earlier boot makes no forward new again`() {
+    var cluster = Cluster(3)
+    let (leader, follower) = cluster.elect()
+    let boot = Boot(UInt64(follower) + 1)
+    let proposal = ForwardedProposal(
+      id: RequestID(5), command: Cluster.command(follower, 5), isGrowing: true)
+    let forward = Forward(
+      term: cluster.members[leader].currentTerm, boot: boot, number: 1, proposals: [proposal])
+    cluster.step(leader, .message(.forward(forward), from: cluster.id(follower)))
+    for other in [Boot(99), boot] {
+      cluster.step(leader, .sessionLost(cluster.id(follower)))
+      cluster.step(leader, .sessionOpened(cluster.id(follower), other))
+    }
+    cluster.step(leader, .message(.forward(forward), from: cluster.id(follower)))
+    cluster.run(.seconds(1))
+    #expect(cluster.applied[leader] == [Cluster.command(follower, 5)])
+  }
+
   @Test func `a forward of another term is refused, one of another boot is dropped`() {
     var cluster = Cluster(3)
     let (leader, follower) = cluster.elect()
