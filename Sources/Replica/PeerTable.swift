@@ -10,8 +10,9 @@ struct PeerTable: Sendable {
     var member: MemberID
     var boot: Boot
     var isOpen: Bool
-    /// Of the boots that it was met in last, the latest met last. A late greeting of an earlier boot
-    /// opens a session with that one for a moment; it must not make the later one's forwards new.
+    /// Of the boots that it was met in last, the latest met last. A late greeting of an earlier
+    /// boot opens a session with that one for a moment; it must not make the later one's forwards
+    /// new.
     var taken: [Taken]
   }
 
