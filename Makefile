@@ -63,7 +63,7 @@ verify: setup ## Layout and generated code; changes nothing
 sanitize: setup ## The suite under the thread and the address sanitizer
 	for kind in thread address; do \
 	  export TSAN_OPTIONS='halt_on_error=1 suppressions=$(abspath Scripts/thread-sanitizer.suppressions)'; \
-	  export ASAN_OPTIONS=detect_leaks=0; \
+	  export ASAN_OPTIONS='detect_leaks=0 suppressions=$(abspath Scripts/address-sanitizer.suppressions)'; \
 	  swift test --disable-xctest --sanitize=$$kind --scratch-path .build/$$kind --no-parallel \
 	    --skip Figures || exit 1; \
 	done
