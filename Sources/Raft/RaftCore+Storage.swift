@@ -90,6 +90,9 @@ extension RaftCore {
     }
   }
 
+  /// Whether committed entries are held back until the state machine has applied more.
+  public var awaitsApplied: Bool { delivery.handedOver < min(commitIndex, durability.index) }
+
   /// Not while the state machine moves to a snapshot.
   private var mayDeliver: Bool {
     #if Mutants

@@ -42,7 +42,7 @@ public struct ForwardedProposal: Hashable, Sendable {
   }
 }
 
-/// What became of a forward, in the step in which it arrived.
+/// What became of a forward, as soon as its commands had slots or were refused.
 public struct ForwardReply: Hashable, Sendable {
   public struct Verdict: Hashable, Sendable {
     public enum Outcome: Hashable, Sendable {

@@ -34,6 +34,9 @@ struct ReadBatches: Sendable {
     !gathered.isEmpty && batches.allSatisfy { $0.requests.isEmpty }
   }
 
+  /// Whether reads are confirmed, at an index that is not applied yet.
+  var awaitsApply: Bool { !confirmed.isEmpty }
+
   mutating func gather(_ id: RequestID) { gathered.append(id) }
 
   /// A batch of all that are gathered, perhaps none: then it only serves freshness.

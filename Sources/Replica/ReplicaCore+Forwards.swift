@@ -59,6 +59,7 @@ extension ReplicaCore {
       term: core.currentTerm, boot: boot, number: forwardsSent, proposals: load)
     effects.sends.append(PeerEnvelope(to: leader, message: .forward(forward)))
     effects.notes.append(.forwarded(requests: load.count, to: leader))
+    round = .reply(from: leader, begunAt: now)
   }
 
   // MARK: At the leader
@@ -69,19 +70,34 @@ extension ReplicaCore {
     guard peers.take(forward, from: member) else {
       return effects.notes.append(.forwardDropped(from: member, number: forward.number))
     }
-    var verdicts: [ForwardReply.Verdict] = []
+    heldForwards.append(HeldForward(from: member, forward: forward))
+  }
+
+  /// A forward that is about to be answered.
+  struct JudgedForward {
+    var from: MemberID
+    var boot: Boot
+    var refused: [ForwardReply.Verdict] = []
+    /// May have a slot each.
     var accepted: [ForwardedProposal] = []
-    let refusalOfAll = refusal(of: forward)
-    for proposal in forward.proposals {
-      if let refusal = refusalOfAll ?? refusal(of: proposal) {
-        verdicts.append(ForwardReply.Verdict(id: proposal.id, outcome: .refused(refusal)))
-      } else {
-        accepted.append(proposal)
+  }
+
+  /// The forwards that have gathered, judged by what holds now.
+  mutating func takeForwards() -> [JudgedForward] {
+    defer { heldForwards.removeAll(keepingCapacity: true) }
+    return heldForwards.map { held in
+      var judged = JudgedForward(from: held.from, boot: held.forward.boot)
+      let refusalOfAll = refusal(of: held.forward)
+      for proposal in held.forward.proposals {
+        if let refusal = refusalOfAll ?? refusal(of: proposal) {
+          judged.refused.append(
+            ForwardReply.Verdict(id: proposal.id, outcome: .refused(refusal)))
+        } else {
+          judged.accepted.append(proposal)
+        }
       }
+      return judged
     }
-    if !accepted.isEmpty { verdicts += append(accepted, &effects) }
-    let reply = ForwardReply(boot: forward.boot, verdicts: verdicts)
-    effects.sends.append(PeerEnvelope(to: member, message: .forwardReply(reply)))
   }
 
   private func refusal(of forward: Forward) -> ForwardRefusal? {
@@ -101,29 +117,31 @@ extension ReplicaCore {
     return pressure == .noSpace && proposal.isGrowing ? .noSpace : nil
   }
 
-  private mutating func append(
-    _ proposals: [ForwardedProposal], _ effects: inout ReplicaEffects
-  ) -> [ForwardReply.Verdict] {
-    let (first, output) = offer(proposals.map(\.command), &effects)
-    var verdicts: [ForwardReply.Verdict] = []
-    for appended in output.appended {
-      let proposal = proposals[Int(appended.proposal.number - first)]
-      verdicts.append(
-        ForwardReply.Verdict(id: proposal.id, outcome: .appended(appended.entry)))
-    }
-    for refused in output.refused {
-      let proposal = proposals[Int(refused.proposal.number - first)]
-      let reason: ForwardRefusal
-      switch refused.reason {
-      case .notLeader(let leader): reason = .notLeader(leader: leader)
-      case .transferring: reason = .transferring
-      case .tooManyUncommitted: reason = .tooManyRequests
-      case .configuration(let reason):
-        preconditionFailure("a command was refused as a change: \(reason)")
+  /// Tells the members what became of their forwards; `outcomes`: of all accepted commands, in
+  /// order.
+  mutating func reply(
+    to forwards: [JudgedForward], _ outcomes: ArraySlice<Offered>, _ effects: inout ReplicaEffects
+  ) {
+    var rest = outcomes
+    for forward in forwards {
+      let verdicts = zip(forward.accepted, rest).map { proposal, outcome in
+        ForwardReply.Verdict(id: proposal.id, outcome: Self.outcome(outcome))
       }
-      verdicts.append(ForwardReply.Verdict(id: proposal.id, outcome: .refused(reason)))
+      rest = rest.dropFirst(forward.accepted.count)
+      let reply = ForwardReply(boot: forward.boot, verdicts: forward.refused + verdicts)
+      effects.sends.append(PeerEnvelope(to: forward.from, message: .forwardReply(reply)))
     }
-    return verdicts
+  }
+
+  private static func outcome(_ outcome: Offered) -> ForwardReply.Verdict.Outcome {
+    switch outcome {
+    case .appended(let entry): .appended(entry)
+    case .refused(.notLeader(let leader)): .refused(.notLeader(leader: leader))
+    case .refused(.transferring): .refused(.transferring)
+    case .refused(.tooManyUncommitted): .refused(.tooManyRequests)
+    case .refused(.configuration(let reason)):
+      preconditionFailure("a command was refused as a change: \(reason)")
+    }
   }
 
   // MARK: Back at the member that was asked
@@ -132,6 +150,7 @@ extension ReplicaCore {
     _ reply: ForwardReply, from leader: MemberID, _ effects: inout ReplicaEffects
   ) {
     guard reply.boot == boot else { return }
+    if case .reply(from: leader, begunAt: _) = round { round = .none }
     for verdict in reply.verdicts {
       guard case .sent = requests[verdict.id] else { continue }
       switch verdict.outcome {

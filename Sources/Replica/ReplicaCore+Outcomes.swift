@@ -83,6 +83,11 @@ extension ReplicaCore {
     finishChanges(&effects)
   }
 
+  /// Whether something here goes on only when the state machine has come further.
+  public var awaitsApply: Bool {
+    reads.awaitsApply || !changesApplying.isEmpty || shutdownAt != nil || core.awaitsApplied
+  }
+
   private mutating func finishChanges(_ effects: inout ReplicaEffects) {
     while let slot = changesApplying.first, slot.entry.index <= appliedIndex {
       changesApplying.removeFirst()

@@ -49,12 +49,26 @@ extension ReplicaCore {
     return .tooManyRequests(inFlight: gap, limit: settings.unappliedEntriesLimit)
   }
 
-  /// Gives the waiting commands to the leader, here or elsewhere, once there is one.
+  /// Gives the waiting commands to the leader, here or elsewhere, once there is one; unless they
+  /// had better gather for a moment longer.
   mutating func sendWaiting(_ effects: inout ReplicaEffects) {
+    guard !(waiting.isEmpty && heldForwards.isEmpty), !isGathering else { return }
+    let own = takeWaiting(&effects)
+    if let leader = core.leader, leader != id {
+      if !own.isEmpty { forward(own, to: leader, &effects) }
+      append([], &effects)
+    } else {
+      append(own, &effects)
+    }
+  }
+
+  /// The commands of this member's clients that may leave it now, in the order of their arrival.
+  private mutating func takeWaiting(_ effects: inout ReplicaEffects) -> [ProposalRequest] {
     guard !waiting.isEmpty, !isWaitingBlocked, pressure != .overlayFull,
       let leader = core.leader, leader == id || isReached(leader)
-    else { return }
+    else { return [] }
     var batch: [ProposalRequest] = []
+    batch.reserveCapacity(waiting.count)
     for id in waiting {
       guard case .waiting(let proposal) = requests[id] else { continue }
       if pressure == .noSpace && proposal.isGrowing {
@@ -63,57 +77,72 @@ extension ReplicaCore {
         batch.append(proposal)
       }
     }
-    waiting = []
-    guard !batch.isEmpty else { return }
-    if leader == id {
-      append(batch, &effects)
-    } else {
-      forward(batch, to: leader, &effects)
+    waiting.removeAll(keepingCapacity: true)
+    return batch
+  }
+
+  /// Every command that this member as the leader has gathered gets its slot, in one step of the
+  /// core: those of its own clients, and those that others have forwarded.
+  private mutating func append(_ own: [ProposalRequest], _ effects: inout ReplicaEffects) {
+    let forwards = takeForwards()
+    let forwarded = forwards.flatMap(\.accepted)
+    let outcomes = offer(own.map(\.command) + forwarded.map(\.command), &effects)
+    for (proposal, outcome) in zip(own, outcomes) { settle(proposal, outcome, &effects) }
+    reply(to: forwards, outcomes.dropFirst(own.count), &effects)
+  }
+
+  /// Notes where a command of this member's client went.
+  private mutating func settle(
+    _ proposal: ProposalRequest, _ outcome: Offered, _ effects: inout ReplicaEffects
+  ) {
+    switch outcome {
+    case .appended(let entry):
+      requests.update(
+        proposal.id, .sent(commandBytes: proposal.command.count, term: entry.term))
+      slots.insert(SlotTable.Slot(entry: entry, id: proposal.id))
+    case .refused(.notLeader), .refused(.transferring):
+      // It has not left this member, so it may wait for the next leader.
+      waiting.append(proposal.id)
+      isWaitingBlocked = true
+    case .refused(.tooManyUncommitted):
+      let limit = UInt64(settings.raft.uncommittedLimitBytes)
+      refuse(proposal.id, .tooManyRequests(inFlight: limit, limit: limit), &effects)
+    case .refused(.configuration(let reason)):
+      refuse(proposal.id, .configuration(reason), &effects)
     }
   }
 
-  /// This member leads: its clients' commands get their slots.
-  private mutating func append(_ batch: [ProposalRequest], _ effects: inout ReplicaEffects) {
-    let (first, output) = offer(batch.map(\.command), &effects)
+  /// What the core made of one command.
+  enum Offered {
+    case appended(EntryID)
+    case refused(Refused.Reason)
+  }
+
+  /// Offers commands to the core. Returns what came of each.
+  private mutating func offer(
+    _ commands: [[UInt8]], _ effects: inout ReplicaEffects
+  ) -> [Offered] {
+    guard !commands.isEmpty else { return [] }
+    let first = proposalsMade + 1
+    proposalsMade += UInt64(commands.count)
+    let proposals = zip(first..., commands).map { Proposal(id: ProposalID($0), command: $1) }
+    let output = feed(.propose(proposals), &effects)
+    if !output.appended.isEmpty { round = .commit(core.lastEntry.index, begunAt: now) }
+    var outcomes = [Offered?](repeating: nil, count: commands.count)
     for appended in output.appended {
-      let proposal = batch[Int(appended.proposal.number - first)]
-      requests.update(
-        proposal.id,
-        .sent(commandBytes: proposal.command.count, term: appended.entry.term))
-      slots.insert(SlotTable.Slot(entry: appended.entry, id: proposal.id))
+      outcomes[Int(appended.proposal.number - first)] = .appended(appended.entry)
     }
     for refused in output.refused {
-      let proposal = batch[Int(refused.proposal.number - first)]
-      switch refused.reason {
-      case .notLeader, .transferring:
-        // It has not left this member, so it may wait for the next leader.
-        waiting.append(proposal.id)
-        isWaitingBlocked = true
-      case .tooManyUncommitted:
-        let limit = UInt64(settings.raft.uncommittedLimitBytes)
-        refuse(proposal.id, .tooManyRequests(inFlight: limit, limit: limit), &effects)
-      case .configuration(let reason): refuse(proposal.id, .configuration(reason), &effects)
+      outcomes[Int(refused.proposal.number - first)] = .refused(refused.reason)
+    }
+    return outcomes.map { outcome in
+      guard let outcome else {
+        preconditionFailure(
+          "\(commands.count) commands, \(output.appended.count) appended, "
+            + "\(output.refused.count) refused")
       }
+      return outcome
     }
-  }
-
-  /// Offers commands to the core. Returns the number of the first and what came of them.
-  mutating func offer(
-    _ commands: [[UInt8]], _ effects: inout ReplicaEffects
-  ) -> (first: UInt64, output: Output) {
-    let first = proposalsMade + 1
-    var proposals: [Proposal] = []
-    proposals.reserveCapacity(commands.count)
-    for command in commands {
-      proposalsMade += 1
-      proposals.append(Proposal(id: ProposalID(proposalsMade), command: command))
-    }
-    let output = feed(.propose(proposals), &effects)
-    precondition(
-      output.appended.count + output.refused.count == commands.count,
-      "\(commands.count) commands, \(output.appended.count) appended, "
-        + "\(output.refused.count) refused")
-    return (first, output)
   }
 
   /// Answers a request with a refusal, if it is not answered yet.

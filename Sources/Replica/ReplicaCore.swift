@@ -4,10 +4,11 @@ public import Raft
 ///
 /// It wraps a `RaftCore` and has the same shape: one door, values in, values out. In reading order:
 /// `ReplicaInput` and `ReplicaEffects` are the door; `+Proposals` and `+Forwards` bring commands to
-/// the leader, `+Outcomes` says what became of them; `+Reads` serves reads and knows the age of the
-/// state; `+Quorum` is the quorum rule; `+Leadership` hands over and shuts down; `+Status` tells it
-/// all. Before there is a configuration there is no replica, but a `FormationCore`; whether what a
-/// disk holds may become one is the store's to say, which has read every byte of it.
+/// the leader, in batches (`+Gathering`); `+Outcomes` says what became of them; `+Reads` serves reads
+/// and knows the age of the state; `+Quorum` is the quorum rule; `+Leadership` hands over and shuts
+/// down; `+Status` tells it all. Before there is a configuration there is no replica, but a
+/// `FormationCore`; whether what a disk holds may become one is the store's to say, which has read
+/// every byte of it.
 ///
 /// Left out: leases (kept by the state machine), and sessions that make a repeated command safe
 /// (Thesis §6.3).
@@ -45,6 +46,10 @@ public struct ReplicaCore: Sendable {
   var waiting: [RequestID] = []
   /// Nothing waiting is tried again before the next heartbeat or another leader.
   var isWaitingBlocked = false
+  /// The commands that left last, while others gather behind them.
+  var round = CommandRound.none
+  /// Taken from other members, and not yet answered.
+  var heldForwards: [HeldForward] = []
   /// Where commands of this member's clients are, as far as that is known.
   var slots = SlotTable()
   var forwardsSent: UInt64 = 0
@@ -158,7 +163,7 @@ public struct ReplicaCore: Sendable {
     settleLeadership(&effects)
     effects.isDrained = isDrained
     effects.wakeAt = min(
-      coreWakeAt, heartbeatAt, quorumCheckAt, requests.nextDeadline,
+      coreWakeAt, heartbeatAt, quorumCheckAt, requests.nextDeadline, gatheredAt,
       isDrained ? .distantFuture : shutdownAt ?? .distantFuture)
   }
 

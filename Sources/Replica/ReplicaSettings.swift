@@ -27,6 +27,8 @@ public struct ReplicaSettings: Hashable, Sendable {
   public var commandLimitBytes = (3 << 19) + (512 << 10)
   /// Commands of one forward together; at least one goes.
   public var forwardLimitBytes = 1 << 20
+  /// How long a command may wait for others to go along with while earlier ones are under way.
+  public var gatherLimit: Duration = .milliseconds(10)
   /// A leader whose last answer to a ping is older gets no forward: two heartbeats, of which it
   /// answers every one.
   public var forwardPatience: Duration { raft.heartbeatInterval * 2 }

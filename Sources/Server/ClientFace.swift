@@ -80,7 +80,7 @@ final class ClientFace: Sendable {
     let request = ProposalRequest(
       id: id, command: CommandEnvelope(origin: origin, command: plan.command).encoded(),
       deadline: deadline(of: call, now), isGrowing: plan.isGrowing)
-    if !door.clients.offer(.propose(request)), let waiter = waiters.take(id) {
+    if !door.clients.offer(.propose(request), isUrgent: false), let waiter = waiters.take(id) {
       tooMany(waiter.call)
     }
   }

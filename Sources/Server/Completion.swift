@@ -18,6 +18,15 @@ enum Completion: Sendable {
   case spaceShort(Bool)
   case restored(LogBase)
   case snapshot(SnapshotProgress)
+
+  /// Whether the replica has to know at once. How far apply has come it only counts, unless
+  /// somebody waits for it (`ReplicaCore.awaitsApply`).
+  var isUrgent: Bool {
+    switch self {
+    case .applied, .durableApplied: false
+    case .stored, .fetched, .formed, .overlayFull, .spaceShort, .restored, .snapshot: true
+    }
+  }
 }
 
 /// What clients, and whoever runs the member, bring to it.
@@ -59,10 +68,11 @@ final class ReplicaDoor: Sendable {
     // Bounded by what the core lets be under way; a full one is a broken bound.
     completions = Inbox(limit: 1 << 20, wake: wake)
     clients = Inbox(limit: 1 << 16, wake: wake)
+    _ = clients.hurry(true)
   }
 
   func complete(_ completion: Completion) {
-    let isTaken = completions.offer(completion)
+    let isTaken = completions.offer(completion, isUrgent: completion.isUrgent)
     precondition(
       isTaken || completions.isClosed, "\(completions.count) completions wait for the replica")
   }

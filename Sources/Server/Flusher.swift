@@ -36,7 +36,7 @@ struct Flusher {
   private var lastFlush = Instant.zero
 
   /// Small batches are held up so that there is one in this time.
-  static let interval: Duration = .milliseconds(4)
+  static let interval: Duration = .milliseconds(20)
   /// A batch of so many rows does not wait.
   static let largeBatch = 1000
 

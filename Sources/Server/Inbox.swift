@@ -7,14 +7,25 @@ public final class Inbox<Element: Sendable>: Sendable {
   private struct State {
     var waiting: [Element] = []
     var isClosed = false
+    /// The consumer was woken and has not drained since.
+    var isWoken = false
+    /// The consumer waits for whatever comes next.
+    var isHurried = false
+
+    /// Whether an element that has just been added must wake the consumer.
+    mutating func mustWake(for isUrgent: Bool) -> Bool {
+      guard isUrgent || isHurried, !isWoken else { return false }
+      isWoken = true
+      return true
+    }
   }
 
   private let state = Mutex(State())
   private let limit: Int
   private let wake: @Sendable () -> Void
 
-  /// `limit`: how many elements may wait. `wake` is called by the producer, outside the lock,
-  /// whenever the inbox stops being empty.
+  /// `limit`: how many elements may wait. `wake` is called by the producer, outside the lock, once
+  /// between two drains at most.
   ///
   /// *Precondition*: `limit > 0`.
   public init(limit: Int, wake: @escaping @Sendable () -> Void) {
@@ -24,12 +35,13 @@ public final class Inbox<Element: Sendable>: Sendable {
   }
 
   /// Adds one element at the end; `false`: the inbox is full or closed, and nothing was added.
+  /// What is not urgent wakes nobody: it is found with what comes next.
   @discardableResult
-  public func offer(_ element: Element) -> Bool {
+  public func offer(_ element: Element, isUrgent: Bool = true) -> Bool {
     let (isAccepted, mustWake) = state.withLock { state in
       guard !state.isClosed && state.waiting.count < limit else { return (false, false) }
       state.waiting.append(element)
-      return (true, state.waiting.count == 1)
+      return (true, state.mustWake(for: isUrgent))
     }
     if mustWake { wake() }
     return isAccepted
@@ -43,7 +55,7 @@ public final class Inbox<Element: Sendable>: Sendable {
       let count = state.waiting.count
       guard !state.isClosed && count + batch.count <= limit else { return (false, false) }
       state.waiting.append(contentsOf: batch)
-      return (true, count == 0)
+      return (true, state.mustWake(for: true))
     }
     if mustWake { wake() }
     return isAccepted
@@ -54,7 +66,17 @@ public final class Inbox<Element: Sendable>: Sendable {
     state.withLock { state in
       var batch: [Element] = []
       swap(&batch, &state.waiting)
+      state.isWoken = false
       return batch
+    }
+  }
+
+  /// From now on whatever is added wakes the consumer, or only what is urgent. True: something
+  /// waits already that woke nobody.
+  public func hurry(_ isHurried: Bool) -> Bool {
+    state.withLock { state in
+      state.isHurried = isHurried
+      return isHurried && !state.isWoken && !state.waiting.isEmpty
     }
   }
 

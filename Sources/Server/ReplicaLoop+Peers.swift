@@ -65,7 +65,7 @@ extension ReplicaLoop: TransportOwner {
     }
   }
 
-  func receivedAll() { endBatch() }
+  func receivedAll() { drain() }
 
   /// Refusals that are remembered, so that each is logged once.
   private static let refusalsLimit = 64

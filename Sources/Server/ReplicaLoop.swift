@@ -70,6 +70,10 @@ final class ReplicaLoop {
   private var timerAt = Instant.distantFuture
   private var wakeAt = Instant.distantFuture
   private var spaceWatch: RepeatedTask?
+  /// The inbox of completions wakes this loop for those of apply, too.
+  private var awaitsApply = false
+  /// The inbox of the clients does not wake this loop for commands.
+  private var gathersCommands = false
   private var drained: [() -> Void] = []
   private(set) var isShuttingDown = false
   private(set) var hasDrained = false
@@ -276,6 +280,25 @@ final class ReplicaLoop {
     handOverCommitted()
     transport.flush()
     setTimer()
+    setAlarms()
+  }
+
+  /// Says what this loop is to be woken for. Completions of apply come with the next input, unless
+  /// something waits for them; commands come with the end of the round that is under way.
+  private func setAlarms() {
+    let (awaitsApply, gathers) = (replica?.awaitsApply ?? false, replica?.isGathering ?? false)
+    var isMissed = false
+    if awaitsApply != self.awaitsApply {
+      self.awaitsApply = awaitsApply
+      isMissed = door.completions.hurry(awaitsApply)
+    }
+    if gathers != gathersCommands {
+      gathersCommands = gathers
+      isMissed = door.clients.hurry(!gathers) || isMissed
+    }
+    guard isMissed else { return }
+    let bound = NIOLoopBound(self, eventLoop: loop)
+    loop.execute { bound.value.drain() }
   }
 
   private func handOverWrites() {
@@ -300,7 +323,7 @@ final class ReplicaLoop {
       let home = bound.value
       home.timerAt = .distantFuture
       home.step(.timer)
-      home.endBatch()
+      home.drain()
     }
   }
 

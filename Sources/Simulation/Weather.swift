@@ -134,6 +134,7 @@ extension Weather {
     settings.raft.retainedEntries = [0, 5, 50, 10_000][dice.index(below: 4)]
     settings.raft.promotionLag = [0, 10, 1_000][dice.index(below: 3)]
     settings.quorumPolicy = [.readOnly, .readOnly, .halt, .wait][dice.index(below: 4)]
+    settings.gatherLimit = .zero
     driftMillionths = [0, 0, 100, 500][dice.index(below: 4)]
   }
 

@@ -20,6 +20,33 @@ import Testing
     #expect(wakeUps.count == 2)
   }
 
+  @Test func `what is not urgent wakes nobody, and goes with what comes next`() {
+    let wakeUps = Counter()
+    let inbox = Inbox<Int>(limit: 10) { wakeUps.add() }
+    #expect(inbox.offer(1, isUrgent: false))
+    #expect(wakeUps.count == 0)
+    #expect(inbox.offer(2))
+    #expect(inbox.offer(3))
+    #expect(wakeUps.count == 1)
+    #expect(inbox.drain() == [1, 2, 3])
+  }
+
+  @Test func `who is in a hurry is woken by everything, and told of what has woken nobody`() {
+    let wakeUps = Counter()
+    let inbox = Inbox<Int>(limit: 10) { wakeUps.add() }
+    #expect(!inbox.hurry(true))
+    #expect(inbox.offer(1, isUrgent: false))
+    #expect(wakeUps.count == 1)
+    // It is on its way already.
+    #expect(!inbox.hurry(true))
+    #expect(inbox.drain() == [1])
+    #expect(!inbox.hurry(false))
+    #expect(inbox.offer(2, isUrgent: false))
+    #expect(wakeUps.count == 1)
+    #expect(inbox.hurry(true))
+    #expect(inbox.drain() == [2])
+  }
+
   @Test func `a full inbox takes nothing, and a batch that does not fit not even in part`() {
     let inbox = Inbox<Int>(limit: 2) {}
     #expect(inbox.offer(1))
