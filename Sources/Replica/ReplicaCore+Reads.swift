@@ -44,6 +44,15 @@ extension ReplicaCore {
     return nil
   }
 
+  /// Leave to serve serializable reads without asking; `nil`: each has to ask, and may be refused.
+  ///
+  /// Whoever holds an old one tells an age that is too high, never one that is too low. A policy
+  /// that may refuse such reads gives no leave.
+  public var serializablePass: SerializablePass? {
+    guard shutdownAt == nil, settings.quorumPolicy != .halt else { return nil }
+    return SerializablePass(freshAsOf: freshness.asOf, committed: core.commitIndex)
+  }
+
   /// Why a serializable read would be refused now.
   func serializableRefusal(maxStaleness: Duration?) -> Refusal.Rule? {
     if shutdownAt != nil { return .shuttingDown }

@@ -4,9 +4,9 @@ public import Raft
 ///
 /// It wraps a `RaftCore` and has the same shape: one door, values in, values out. In reading order:
 /// `ReplicaInput` and `ReplicaEffects` are the door; `+Proposals` and `+Forwards` bring commands to
-/// the leader, in batches (`+Gathering`); `+Outcomes` says what became of them; `+Reads` serves reads
-/// and knows the age of the state; `+Quorum` is the quorum rule; `+Leadership` hands over and shuts
-/// down; `+Status` tells it all. Before there is a configuration there is no replica, but a
+/// the leader, in batches (`+Gathering`); `+Outcomes` says what became of them; `+Reads` serves
+/// reads and knows the age of the state; `+Quorum` is the quorum rule; `+Leadership` hands over and
+/// shuts down; `+Status` tells it all. Before there is a configuration there is no replica, but a
 /// `FormationCore`; whether what a disk holds may become one is the store's to say, which has read
 /// every byte of it.
 ///

@@ -49,6 +49,14 @@ public struct ReadRequest: Hashable, Sendable {
   }
 }
 
+/// What serializable reads are served with, from the applied state as it is.
+public struct SerializablePass: Hashable, Sendable {
+  /// As of which of this member's instants the state is complete; `nil`: not known.
+  public var freshAsOf: Instant?
+  /// Known to be committed, applied here or not.
+  public var committed: LogIndex
+}
+
 /// A read that may be served now from any state at or after `index`.
 public struct ReadReady: Hashable, Sendable {
   public var id: RequestID

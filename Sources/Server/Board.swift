@@ -15,6 +15,7 @@ final class Board: Sendable {
 
   private let currentRoot: Mutex<Root>
   private let currentView: Mutex<View>
+  private let currentPass = Mutex<SerializablePass?>(nil)
   private let currentOverlayBytes = Atomic(0)
   private let currentFileBytes = Atomic<Int64>(0)
 
@@ -36,6 +37,12 @@ final class Board: Sendable {
   }
 
   var header: AnswerHeader { currentView.withLock { $0.header } }
+
+  /// Leave to serve serializable reads without asking the replica.
+  var serializablePass: SerializablePass? {
+    get { currentPass.withLock { $0 } }
+    set { currentPass.withLock { $0 = newValue } }
+  }
 
   /// What the rows occupy that wait for the flusher.
   var overlayBytes: Int {

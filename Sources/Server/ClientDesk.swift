@@ -1,4 +1,3 @@
-import KeyValue
 import NIOCore
 import Replica
 
@@ -13,16 +12,14 @@ final class ClientDesk: Sendable {
     self.ready = ready
   }
 
-  /// `serve` is called on `loop` with the loop's own cache of rows.
+  /// `serve` is called on `loop`.
   static func open(
-    on loop: any EventLoop, serve: @escaping @Sendable (ReadReady, inout RowCache) -> Void
+    on loop: any EventLoop, serve: @escaping @Sendable (ReadReady) -> Void
   ) -> ClientDesk {
-    let cache = NIOLoopBoundBox.makeBoxSendingValue(
-      RowCache(limitBytes: 4 << 20), eventLoop: loop)
     let desk = Late<ClientDesk>()
     let ready = Inbox<ReadReady>(limit: 1 << 20) {
       loop.execute {
-        for read in desk.value?.ready.drain() ?? [] { serve(read, &cache.value) }
+        for read in desk.value?.ready.drain() ?? [] { serve(read) }
       }
     }
     let opened = ClientDesk(loop: loop, ready: ready)

@@ -22,6 +22,8 @@ final class ClientFace: Sendable {
   let answers: ReadAnswers
   let readRows: @Sendable (RowReaderThread.Job) -> Void
   private let shards: [ObjectIdentifier: Int]
+  /// Rows that were read lately, for each client loop.
+  private let caches: [NIOLoopBoundBox<RowCache>]
 
   /// `loops`: the client loops; the shard of a request is its loop's place among them.
   init(
@@ -39,6 +41,9 @@ final class ClientFace: Sendable {
     self.metrics = metrics
     answers = ReadAnswers(board: board, metrics: metrics)
     self.readRows = readRows
+    caches = loops.map {
+      NIOLoopBoundBox.makeBoxSendingValue(RowCache(limitBytes: 4 << 20), eventLoop: $0)
+    }
     shards = Dictionary(
       uniqueKeysWithValues: loops.enumerated().map { (ObjectIdentifier($1), $0) })
   }
@@ -65,7 +70,7 @@ final class ClientFace: Sendable {
     case .refused(let status):
       metrics.refused(.invalid)
       call.fail(RPCStatus(status))
-    case .read(let read): self.read(.read(read), read.consistency, call)
+    case .read(let plan): read(plan, call)
     case .proposal(let proposal): propose(proposal, call)
     }
   }
@@ -83,6 +88,18 @@ final class ClientFace: Sendable {
     if !door.clients.offer(.propose(request), isUrgent: false), let waiter = waiters.take(id) {
       tooMany(waiter.call)
     }
+  }
+
+  /// A read that may miss something is served on the spot, if the replica has given leave.
+  private func read(_ plan: ReadPlan, _ call: UnaryCall) {
+    guard case .serializable(let maxStaleness) = plan.consistency,
+      let pass = board.serializablePass
+    else { return read(.read(plan), plan.consistency, call) }
+    let ready = ReadReady(
+      id: RequestID(0), index: .zero, freshAsOf: pass.freshAsOf, maxStaleness: maxStaleness,
+      committed: pass.committed)
+    let waiter = Waiter(call: call, kind: .read(plan), arrived: MonotonicClock.now())
+    serve(waiter, plan, ready)
   }
 
   func read(_ kind: Waiter.Kind, _ consistency: ReadConsistency, _ call: UnaryCall) {
@@ -119,31 +136,36 @@ final class ClientFace: Sendable {
 
   // MARK: Ready reads
 
-  /// Answers from memory, or hands the read to the thread that may wait for the disk.
-  func serve(_ ready: ReadReady, _ cache: inout RowCache) {
+  /// Serves a read whose state is there, on the loop of its client.
+  func serve(_ ready: ReadReady) {
     guard let waiter = waiters.take(ready.id) else { return }
     switch waiter.kind {
     case .command: preconditionFailure("command \(ready.id.number) came back as a read")
     case .memberList: answerMemberList(waiter.call)
     case .hashKV(let revision): readRows(.hashKV(waiter, revision: revision))
-    case .read(let plan):
-      let root = board.root
-      precondition(
-        root.meta.appliedIndex >= ready.index.number,
-        "a read at \(ready.index.number) meets a state at \(root.meta.appliedIndex)")
-      switch plan.kind {
-      case .range(let request):
-        switch root.range(request, cache: &cache) {
-        case .answer(let response): answers.range(waiter, response, root, ready)
-        case .refused(let error): answers.fail(waiter, error)
-        case .misses: readRows(.read(waiter, plan, ready))
-        }
-      case .txn(let request):
-        switch root.transact(request, cache: &cache) {
-        case .answer(let response): answers.txn(waiter, response, root, ready)
-        case .refused(let error): answers.fail(waiter, error)
-        case .misses: readRows(.read(waiter, plan, ready))
-        }
+    case .read(let plan): serve(waiter, plan, ready)
+    }
+  }
+
+  /// Answers from memory, or hands the read to the thread that may wait for the disk.
+  private func serve(_ waiter: Waiter, _ plan: ReadPlan, _ ready: ReadReady) {
+    let root = board.root
+    precondition(
+      root.meta.appliedIndex >= ready.index.number,
+      "a read at \(ready.index.number) meets a state at \(root.meta.appliedIndex)")
+    let cache = caches[shard]
+    switch plan.kind {
+    case .range(let request):
+      switch root.range(request, cache: &cache.value) {
+      case .answer(let response): answers.range(waiter, response, root, ready)
+      case .refused(let error): answers.fail(waiter, error)
+      case .misses: readRows(.read(waiter, plan, ready))
+      }
+    case .txn(let request):
+      switch root.transact(request, cache: &cache.value) {
+      case .answer(let response): answers.txn(waiter, response, root, ready)
+      case .refused(let error): answers.fail(waiter, error)
+      case .misses: readRows(.read(waiter, plan, ready))
       }
     }
   }

@@ -144,7 +144,7 @@ public final class MemberProcess: Sendable {
       opened, files: StateFiles(directory: settings.dataDirectory), boot: boot, board: board,
       door: door, waiters: waiters, metrics: metrics, fate: fate)
     let desks = clientLoops.map { loop in
-      ClientDesk.open(on: loop) { ready, cache in face.serve(ready, &cache) }
+      ClientDesk.open(on: loop) { face.serve($0) }
     }
     let outlets = ReplicaLoop.Outlets(
       log: { threads.log.post($0) }, apply: { threads.apply.post($0) },

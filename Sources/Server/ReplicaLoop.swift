@@ -70,6 +70,7 @@ final class ReplicaLoop {
   private var timerAt = Instant.distantFuture
   private var wakeAt = Instant.distantFuture
   private var spaceWatch: RepeatedTask?
+  private var shownPass: SerializablePass?
   /// The inbox of completions wakes this loop for those of apply, too.
   private var awaitsApply = false
   /// The inbox of the clients does not wake this loop for commands.
@@ -279,6 +280,7 @@ final class ReplicaLoop {
     handOverWrites()
     handOverCommitted()
     transport.flush()
+    showPass()
     setTimer()
     setAlarms()
   }
@@ -299,6 +301,13 @@ final class ReplicaLoop {
     guard isMissed else { return }
     let bound = NIOLoopBound(self, eventLoop: loop)
     loop.execute { bound.value.drain() }
+  }
+
+  private func showPass() {
+    let pass = replica?.serializablePass
+    guard pass != shownPass else { return }
+    shownPass = pass
+    board.serializablePass = pass
   }
 
   private func handOverWrites() {
@@ -355,5 +364,6 @@ final class ReplicaLoop {
     spaceWatch?.cancel()
     transport.stop()
     replica = nil
+    showPass()
   }
 }

@@ -23,8 +23,7 @@ extension KVService {
 
   /// The answer to a range read.
   public static func body(_ response: RangeResponse, _ header: AnswerHeader) -> [UInt8] {
-    EtcdRangeResponse(response, header: header.message(revision: response.revision))
-      .encodedBytes
+    RangeAnswer(response, header).bytes
   }
 
   /// The answer to a transaction that was read at `revision`.

@@ -147,4 +147,27 @@ struct ReadTests {
     }
     #expect(samples > 100)
   }
+
+  @Test func `leave to serve serializable reads tells their age, and ends with the service`() {
+    var cluster = Cluster(3)
+    let (leader, follower) = cluster.elect()
+    #expect(
+      cluster.members[follower].serializablePass?.freshAsOf == cluster.members[follower].freshAsOf)
+    // Also without a quorum: they are what a member that is cut off still serves.
+    cluster.isolate([follower], isLoud: true)
+    cluster.run(.seconds(3))
+    let known = cluster.members[follower].freshAsOf
+    #expect(known != nil)
+    #expect(cluster.members[follower].serializablePass?.freshAsOf == known)
+    cluster.step(leader, .shutdown(deadline: cluster.now + .seconds(5)))
+    #expect(cluster.members[leader].serializablePass == nil)
+  }
+
+  @Test func `where a rule may refuse serializable reads there is no leave`() {
+    var settings = ReplicaSettings()
+    settings.quorumPolicy = .halt
+    var cluster = Cluster(3, settings: settings)
+    let (leader, _) = cluster.elect()
+    #expect(cluster.members[leader].serializablePass == nil)
+  }
 }
