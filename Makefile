@@ -33,6 +33,7 @@ SOCKETS := RPCTests|ClientTests|TransportTests|ServerTests
 
 test: build ## Every test: units, suites, seeds, real processes
 	@if grep -q QUORATE_MUTANT $(RELEASE); then echo 'the release holds mutants'; exit 1; fi
+	PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s Scripts -t Scripts
 	swift build --build-tests
 	swift test --skip-build --disable-xctest --skip 'EndToEndTests|$(SOCKETS)'
 	swift test --skip-build --disable-xctest --no-parallel --filter '$(SOCKETS)'
@@ -71,8 +72,8 @@ sanitize: setup ## The suite under the thread and the address sanitizer
 fix: ## Lay the sources out
 	swift format --in-place --recursive --parallel Package.swift Sources Tests
 
-bench: build ## Puts and gets beside etcd, alternating
-	Scripts/bench
+bench: build ## Beside etcd, alternating; ROWS=put100,get100 for some (Docs/Performance.md)
+	Scripts/bench --write
 
 swarm: build ## SEEDS=… FIRST_SEED=… random simulated clusters; power losses; requests
 	$(RELEASE) simulate --first-seed $(FIRST_SEED) --seeds $(SEEDS)

@@ -1,30 +1,61 @@
-import EtcdAPI
-import Foundation
-import NIOCore
-import NIOPosix
-import RPC
-
-/// A closed loop of clients against any etcd v3 server: each sends its next request when the
-/// answer to its last one has come.
+/// Clients that ask any etcd v3 server again and again: what they ask, how, and for how long.
+/// `LoadSession` plays it.
 public struct Load: Sendable {
   public enum Operation: String, Sendable, CaseIterable {
     case put
     /// Linearizable.
     case get
     case serializableGet = "get-serializable"
+    /// One comparison; every second one reads its key, the others write it.
+    case txn
+    /// Exactly `limit` keys, by the end of the range. Linearizable.
+    case range
+    /// The first `limit` keys of a range without an end, and the count of all. Linearizable.
+    case page
+    /// Puts every key once, a hundred a transaction: fills a store before it is measured.
+    case load
+  }
+
+  public enum Order: String, Sendable {
+    case random
+    case sequential
+  }
+
+  /// When a load ends.
+  public enum Extent: Sendable, Equatable {
+    case requests(Int)
+    /// No request begins later.
+    case time(Duration)
   }
 
   public var operation: Operation
   public var endpoints: [Endpoint]
+  /// At most so many requests are under way.
   public var clients = 100
   /// Spread evenly over the endpoints; the clients are spread evenly over them.
   public var connections = 10
-  public var requests = 20_000
-  /// Answered before measuring begins.
+  /// Event loops, a thread each; the connections are spread evenly over them.
+  public var threads = 1
+  public var extent = Extent.requests(20_000)
+  /// Requests that are answered before measuring begins.
   public var warmUp = 1_000
   public var valueBytes = 256
+  public var keyBytes = 20
   /// How many different keys are used.
   public var keys = 10_000
+  public var order = Order.random
+  /// Which random keys: the n-th request of a seed is always the same.
+  public var seed: UInt64 = 1
+  /// Keys of a `range` or a `page`.
+  public var limit = 100
+  /// Requests a second, begun on a timetable whatever the server does, in all. `nil`: a closed
+  /// loop, in which each client sends its next request when its last one was answered.
+  public var rate: Double?
+  /// How long an answer may take.
+  public var timeout = Duration.seconds(10)
+
+  /// Puts of one transaction of `load`.
+  public static let batch = 100
 
   /// *Precondition*: at least one endpoint.
   public init(operation: Operation, endpoints: [Endpoint]) {
@@ -33,115 +64,52 @@ public struct Load: Sendable {
     self.endpoints = endpoints
   }
 
-  /// A load that could not begin.
-  public struct Failure: Error, Sendable, CustomStringConvertible {
-    public let description: String
-  }
+  /// A load that cannot be played.
+  public enum Failure: Error, Sendable, Equatable, CustomStringConvertible {
+    /// It makes no sense.
+    case malformed(String)
+    /// An endpoint does not answer.
+    case unreachable(String)
 
-  /// *Throws* when a connection cannot be made. Requests that fail are counted in the report.
-  public func run() async throws(Failure) -> LoadReport {
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    var opened: [RPCConnection] = []
-    var failure: Failure?
-    for number in 0..<max(1, min(connections, clients)) where failure == nil {
-      let endpoint = endpoints[number % endpoints.count]
-      do throws(ConnectFailure) {
-        opened.append(
-          try await .connect(host: endpoint.host, port: endpoint.port, on: group.next()))
-      } catch {
-        failure = Failure(description: "\(endpoint): \(error)")
-      }
-    }
-    var report = LoadReport()
-    if failure == nil {
-      if warmUp > 0 { _ = await LoadRun.run(self, over: opened, requests: warmUp) }
-      report = await LoadRun.run(self, over: opened, requests: requests)
-    }
-    for connection in opened { await connection.close() }
-    // Its loops have nothing left to do, so this cannot fail for a reason that matters.
-    try? await group.shutdownGracefully()
-    if let failure { throw failure }
-    return report
-  }
-
-  /// The request with this number: the keys come in no order that a tree would like.
-  func message(_ number: Int) -> [UInt8] {
-    let mixed = (UInt64(number) &* 0x9e37_79b9_7f4a_7c15) >> 20
-    let digits = String(mixed % UInt64(keys), radix: 16)
-    let key = Array("load/\(String(repeating: "0", count: 15 - digits.count))\(digits)".utf8)
-    switch operation {
-    case .put:
-      return EtcdPutRequest.make {
-        $0.key = Data(key)
-        $0.value = Data(repeating: UInt8(truncatingIfNeeded: mixed), count: valueBytes)
-      }.encodedBytes
-    case .get, .serializableGet:
-      return EtcdRangeRequest.make {
-        $0.key = Data(key)
-        $0.serializable = operation == .serializableGet
-      }.encodedBytes
-    }
-  }
-
-  var method: String {
-    switch operation {
-    case .put: EtcdMethod.KV.put
-    case .get, .serializableGet: EtcdMethod.KV.range
-    }
-  }
-}
-
-/// One measured stretch of a load. Every connection lives on the same loop, and so does this.
-private final class LoadRun: @unchecked Sendable {
-  private let load: Load
-  private let requests: Int
-  private let started = ContinuousClock.now
-  private var sent = 0
-  private var report = LoadReport()
-  private let finished: CheckedContinuation<LoadReport, Never>
-
-  static func run(
-    _ load: Load, over connections: [RPCConnection], requests: Int
-  ) async -> LoadReport {
-    await withCheckedContinuation { continuation in
-      let loop = connections[0].eventLoop
-      loop.execute {
-        let run = LoadRun(load, requests: requests, continuation)
-        for client in 0..<min(load.clients, requests) {
-          run.send(over: connections[client % connections.count])
-        }
+    public var description: String {
+      switch self {
+      case .malformed(let text), .unreachable(let text): text
       }
     }
   }
 
-  private init(
-    _ load: Load, requests: Int, _ finished: CheckedContinuation<LoadReport, Never>
-  ) {
-    self.load = load
-    self.requests = requests
-    self.finished = finished
-    report.latencies.reserveCapacity(requests)
-  }
+  /// The shortest key that tells all `keys` apart.
+  public var shortestKeyBytes: Int { LoadRequests.prefix.utf8.count + String(keys).utf8.count }
 
-  private func send(over connection: RPCConnection) {
-    guard sent < requests else { return }
-    sent += 1
-    let begun = ContinuousClock.now
-    connection.call(load.method, load.message(sent), timeout: .seconds(10)) { outcome in
-      self.answered(outcome, begun, over: connection)
+  /// *Throws* in one sentence what is wrong with it.
+  public func check() throws(Failure) {
+    let counts = [
+      ("clients", clients), ("connections", connections), ("threads", threads), ("keys", keys),
+      ("limit", limit),
+    ]
+    for (name, count) in counts where count < 1 {
+      throw .malformed("\(name) must be at least 1, not \(count)")
     }
-  }
-
-  private func answered(
-    _ outcome: CallOutcome, _ begun: ContinuousClock.Instant, over connection: RPCConnection
-  ) {
-    report.latencies.append(ContinuousClock.now - begun)
-    if outcome.status.code != .ok { report.errors[outcome.status.message, default: 0] += 1 }
-    if report.latencies.count == requests {
-      report.elapsed = ContinuousClock.now - started
-      finished.resume(returning: report)
-    } else {
-      send(over: connection)
+    for (name, count) in [("warm-up", warmUp), ("value size", valueBytes)] where count < 0 {
+      throw .malformed("\(name) must not be below 0, and is \(count)")
     }
+    guard keyBytes >= shortestKeyBytes else {
+      throw .malformed(
+        "\(keys) keys need a key size of at least \(shortestKeyBytes), not \(keyBytes)")
+    }
+    switch extent {
+    case .requests(let total) where total < 1:
+      throw .malformed("the total must be at least 1, not \(total)")
+    case .time(let time) where time <= .zero:
+      throw .malformed("the time must be above 0")
+    case .requests, .time: break
+    }
+    if operation == .range, limit > keys {
+      throw .malformed("a range of \(limit) keys does not fit into \(keys) keys")
+    }
+    if let rate, !(rate > 0 && rate <= 10_000_000) {
+      throw .malformed("the rate must be above 0 and at most 10,000,000 a second")
+    }
+    guard timeout > .zero else { throw .malformed("the time-out must be above 0") }
   }
 }

@@ -2,26 +2,39 @@
 public struct LoadReport: Sendable {
   /// From the first request to the last answer.
   public var elapsed = Duration.zero
-  /// One a request, failed ones too; in the order of the answers.
-  public var latencies: [Duration] = []
+  /// Of every request, failed ones too, in nanoseconds.
+  public var latencies = LatencyHistogram()
   /// How often each error text came back.
   public var errors: [String: Int] = [:]
+  /// Of the answers' messages together.
+  public var answerBytes = 0
+  /// The longest time in which no request of any client was answered well.
+  public var longestGap = Duration.zero
 
   public init() {}
 
-  public var requestsPerSecond: Double {
-    elapsed > .zero ? Double(latencies.count) / (elapsed / .seconds(1)) : 0
-  }
+  public var requests: Int { Int(latencies.count) }
 
   public var errorCount: Int { errors.values.reduce(0, +) }
 
-  /// The latencies below which these shares of all requests lie, each share in `0 ... 1`.
-  public func percentiles(_ shares: [Double]) -> [Duration] {
-    let sorted = latencies.sorted()
-    guard let longest = sorted.last else { return shares.map { _ in .zero } }
-    return shares.map { share in
-      let rank = Int((Double(sorted.count) * share).rounded(.up)) - 1
-      return rank < sorted.count ? sorted[max(0, rank)] : longest
-    }
+  /// Requests that went well.
+  public var perSecond: Double {
+    elapsed > .zero ? Double(requests - errorCount) / (elapsed / .seconds(1)) : 0
   }
+
+  mutating func merge(_ other: LoadReport) {
+    elapsed = max(elapsed, other.elapsed)
+    latencies.merge(other.latencies)
+    errors.merge(other.errors) { $0 + $1 }
+    answerBytes += other.answerBytes
+    longestGap = max(longestGap, other.longestGap)
+  }
+}
+
+/// How far a load has come.
+public struct LoadMoment: Sendable {
+  public var elapsed: Duration
+  /// Well.
+  public var answered: Int
+  public var failed: Int
 }

@@ -1,0 +1,81 @@
+"""Run by `make test`: python3 -m unittest discover -s Scripts -t Scripts"""
+
+import unittest
+
+from .figures import BEGIN, END, HEAD, Figure, between_markers, merged_table, number, table
+
+
+def cells(figure, commit="c0ffee"):
+    return figure.cells(commit)
+
+
+class FigureTests(unittest.TestCase):
+    def test_a_ratio_is_of_one_pair_and_says_how_many_times_better(self):
+        more = Figure("put", "puts", "", "more")
+        less = Figure("put", "p50", "ms", "less")
+        for ours, theirs in ((10, 5), (30, 10), (12, 12)):
+            more.add(ours, theirs)
+            less.add(ours, theirs)
+        self.assertEqual(more.ratios, [2, 3, 1])
+        self.assertEqual(less.ratios, [1 / 2, 1 / 3, 1])
+        self.assertEqual(cells(more)[3], "2.00 (1.00 – 3.00)")
+        self.assertEqual(cells(less)[3], "0.50 (0.33 – 1.00)")
+        # The median of the ratios, and not the ratio of the medians.
+        self.assertEqual(cells(more)[1:3], ["12.0", "10.0"])
+
+    def test_zero_has_no_ratio(self):
+        figure = Figure("get", "bytes", "B", "less")
+        figure.add(0, 5)
+        self.assertEqual(figure.ratios, [])
+        self.assertEqual(cells(figure)[3], "–")
+
+    def test_what_was_not_measured_is_a_dash(self):
+        figure = Figure("x", "syncs", "")
+        figure.add(None, None)
+        self.assertEqual(cells(figure)[1:4], ["–", "–", "–"])
+
+    def test_numbers_have_no_more_digits_than_were_measured(self):
+        self.assertEqual([number(n) for n in (12345.6, 99.94, 1.005, 0.4)],
+                         ["12,346", "99.9", "1.00", "0.40"])
+
+    def test_one_way_is_better(self):
+        with self.assertRaises(AssertionError):
+            Figure("x", "y", "", "higher")
+
+
+class TableTests(unittest.TestCase):
+    def figures(self, value):
+        figures = [Figure("a", "first", ""), Figure("a", "second", "ms", "less")]
+        for figure in figures:
+            figure.add(value, 2)
+        return figures
+
+    def test_a_measured_row_replaces_its_lines_and_no_others(self):
+        other = Figure("b", "other", "")
+        other.add(1, 1)
+        gone = Figure("gone", "gone", "")
+        gone.add(1, 1)
+        old = table([other, gone] + self.figures(3), "old")
+        new = merged_table("text\n" + old + "more", {"a": self.figures(8)}, ["a", "b"], "new")
+        self.assertEqual(new, table(self.figures(8), "new") + table([other], "old")[len(table([], "")):])
+        self.assertNotIn("gone", new)
+
+    def test_a_row_that_could_not_be_measured_keeps_its_lines(self):
+        old = table(self.figures(3), "old")
+        self.assertEqual(merged_table(old, {"a": []}, ["a"], "new"), old)
+
+    def test_every_line_has_every_column(self):
+        lines = table(self.figures(1), "c").splitlines()
+        self.assertEqual(len(lines), 4)
+        self.assertEqual({line.count("|") for line in lines}, {len(HEAD) + 1})
+
+    def test_only_what_is_between_the_markers_changes(self):
+        page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+        self.assertEqual(between_markers(page, "new\n"), f"before\n{BEGIN}\nnew\n{END}\nafter\n")
+        for broken in ("no markers", f"{END}\n{BEGIN}", f"{BEGIN}{BEGIN}{END}"):
+            with self.assertRaises(ValueError):
+                between_markers(broken, "new")
+
+
+if __name__ == "__main__":
+    unittest.main()
