@@ -2,8 +2,9 @@
 
 import statistics
 
-BEGIN = "<!-- figures: begin (written by make bench) -->"
-END = "<!-- figures: end -->"
+# What a script writes in a page, it writes between two such lines.
+FIGURES = ("<!-- figures: begin (written by make bench) -->", "<!-- figures: end -->")
+COUNTS = ("<!-- counts: begin (Scripts/bench-counts) -->", "<!-- counts: end -->")
 
 
 class Figure:
@@ -89,9 +90,10 @@ def merged_table(document, figures, order, commit):
     return text
 
 
-def between_markers(document, content):
+def between_markers(document, content, markers):
     """The document with `content` between the markers, which must be there once and in order."""
-    first, last = document.find(BEGIN), document.find(END)
-    if first < 0 or last < first or document.count(BEGIN) != 1 or document.count(END) != 1:
-        raise ValueError(f"no place for the figures: {BEGIN} … {END}")
-    return document[: first + len(BEGIN)] + "\n" + content.strip("\n") + "\n" + document[last:]
+    begin, end = markers
+    first, last = document.find(begin), document.find(end)
+    if first < 0 or last < first or document.count(begin) != 1 or document.count(end) != 1:
+        raise ValueError(f"no place to write to: {begin} … {end}")
+    return document[: first + len(begin)] + "\n" + content.strip("\n") + "\n" + document[last:]

@@ -2,7 +2,7 @@
 
 import unittest
 
-from .figures import BEGIN, END, HEAD, Figure, between_markers, merged_table, number, table
+from .figures import HEAD, Figure, between_markers, merged_table, number, table
 
 
 def cells(figure, commit="c0ffee"):
@@ -70,11 +70,12 @@ class TableTests(unittest.TestCase):
         self.assertEqual({line.count("|") for line in lines}, {len(HEAD) + 1})
 
     def test_only_what_is_between_the_markers_changes(self):
-        page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-        self.assertEqual(between_markers(page, "new\n"), f"before\n{BEGIN}\nnew\n{END}\nafter\n")
-        for broken in ("no markers", f"{END}\n{BEGIN}", f"{BEGIN}{BEGIN}{END}"):
+        marks = ("<!-- a -->", "<!-- z -->")
+        page = "before\n<!-- a -->\nold\n<!-- z -->\nafter\n"
+        self.assertEqual(between_markers(page, "new\n", marks), page.replace("old", "new"))
+        for broken in ("no markers", "<!-- z -->\n<!-- a -->", "<!-- a --><!-- a --><!-- z -->"):
             with self.assertRaises(ValueError):
-                between_markers(broken, "new")
+                between_markers(broken, "new", marks)
 
 
 if __name__ == "__main__":
