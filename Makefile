@@ -8,12 +8,13 @@ SEEDS ?= 2000
 FIRST_SEED ?= $(shell date +%s)
 SECONDS ?= 600
 STEP ?= 1
+FLAGS ?=
 RELEASE := .build/release/quorate
 
 MUTANTS := .build/mutants
 
-.PHONY: help setup build demo test every-byte chaos figures install verify fix bench swarm mutants \
-  explore compare sanitize clean
+.PHONY: help setup build demo test every-byte chaos figures install verify fix bench micro swarm \
+  mutants explore compare sanitize clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +75,10 @@ fix: ## Lay the sources out
 
 bench: build ## Beside etcd, alternating; ROWS=put100,get100 for some (Docs/Performance.md)
 	Scripts/bench --write
+
+micro: setup ## What one operation of each part costs: FLAGS='--filter store --beside OLD'
+	swift build -c release --product micro
+	.build/release/micro $(FLAGS)
 
 swarm: build ## SEEDS=… FIRST_SEED=… random simulated clusters; power losses; requests
 	$(RELEASE) simulate --first-seed $(FIRST_SEED) --seeds $(SEEDS)
