@@ -30,9 +30,10 @@ struct ReadBatches: Sendable {
   private var lastRead: UInt64 = 0
 
   /// Whether reads wait, and none are on their way with whose answer they had better go.
-  var wantsBatch: Bool {
-    !gathered.isEmpty && batches.allSatisfy { $0.requests.isEmpty }
-  }
+  var wantsBatch: Bool { !gathered.isEmpty && !isUnderWay }
+
+  /// Whether reads are on their way.
+  var isUnderWay: Bool { !batches.allSatisfy { $0.requests.isEmpty } }
 
   /// Whether reads are confirmed, at an index that is not applied yet.
   var awaitsApply: Bool { !confirmed.isEmpty }

@@ -71,6 +71,9 @@ extension ReplicaCore {
     feed(.read(reads.begin(at: now)), &effects)
   }
 
+  /// Whether linearizable reads had better come when the batch before them is answered.
+  public var isGatheringReads: Bool { reads.isUnderWay && shutdownAt == nil }
+
   /// Asks anew for all that has no answer, and how fresh the state is, once a heartbeat interval.
   mutating func probeFreshness(_ effects: inout ReplicaEffects) {
     isReadingBlocked = false

@@ -23,7 +23,7 @@ extension ClientFace {
 
   /// `Maintenance.Status`: asks nobody, so a member that is cut off answers as well.
   func status(_ call: UnaryCall) {
-    let isTaken = door.clients.offer(
+    let isTaken = door.errands.offer(
       .visit { [board] home in
         guard let status = home.replica?.status(at: MonotonicClock.now()) else {
           let refusal = Refusal(.notFormed(missing: home.missing))

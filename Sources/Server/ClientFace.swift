@@ -85,7 +85,7 @@ final class ClientFace: Sendable {
     let request = ProposalRequest(
       id: id, command: CommandEnvelope(origin: origin, command: plan.command).encoded(),
       deadline: deadline(of: call, now), isGrowing: plan.isGrowing)
-    if !door.clients.offer(.propose(request), isUrgent: false), let waiter = waiters.take(id) {
+    if !door.commands.offer(request, isUrgent: false), let waiter = waiters.take(id) {
       tooMany(waiter.call)
     }
   }
@@ -108,7 +108,9 @@ final class ClientFace: Sendable {
     guard let id = waiters.insert(waiter, shard: shard) else { return tooMany(call) }
     let request = ReadRequest(
       id: id, consistency: consistency, deadline: deadline(of: call, now))
-    if !door.clients.offer(.read(request)), let waiter = waiters.take(id) {
+    if !door.reads.offer(request, isUrgent: consistency != .linearizable),
+      let waiter = waiters.take(id)
+    {
       tooMany(waiter.call)
     }
   }

@@ -29,10 +29,8 @@ enum Completion: Sendable {
   }
 }
 
-/// What clients, and whoever runs the member, bring to it.
-enum ClientEvent: Sendable {
-  case propose(ProposalRequest)
-  case read(ReadRequest)
+/// What whoever runs the member brings to it.
+enum Errand: Sendable {
   /// Something that looks at the replica, or throws a switch, on its loop.
   case visit(@Sendable (ReplicaLoop) -> Void)
   case shutdown
@@ -59,21 +57,36 @@ struct SnapshotHead: Sendable {
   var source: UInt64
 }
 
-/// The door to the replica's loop: two bounded inboxes and one way to wake it.
+/// The door to the replica's loop: bounded inboxes and one way to wake it.
+///
+/// Each inbox wakes the loop only for what it waits for (`ReplicaLoop.setAlarms`).
 final class ReplicaDoor: Sendable {
   let completions: Inbox<Completion>
-  let clients: Inbox<ClientEvent>
+  let commands: Inbox<ProposalRequest>
+  let reads: Inbox<ReadRequest>
+  let errands: Inbox<Errand>
 
   init(wake: @escaping @Sendable () -> Void) {
     // Bounded by what the core lets be under way; a full one is a broken bound.
     completions = Inbox(limit: 1 << 20, wake: wake)
-    clients = Inbox(limit: 1 << 16, wake: wake)
-    _ = clients.hurry(true)
+    commands = Inbox(limit: 1 << 16, wake: wake)
+    reads = Inbox(limit: 1 << 16, wake: wake)
+    errands = Inbox(limit: 1 << 16, wake: wake)
+    _ = commands.hurry(true)
+    _ = reads.hurry(true)
   }
 
   func complete(_ completion: Completion) {
     let isTaken = completions.offer(completion, isUrgent: completion.isUrgent)
     precondition(
       isTaken || completions.isClosed, "\(completions.count) completions wait for the replica")
+  }
+
+  /// Takes nothing more.
+  func close() {
+    completions.close()
+    commands.close()
+    reads.close()
+    errands.close()
   }
 }

@@ -56,7 +56,7 @@ struct HTTPPages: Sendable {
   private func visit(
     _ call: HTTPCall, _ answer: @escaping @Sendable (ReplicaLoop) -> HTTPResponse
   ) {
-    let isTaken = door.clients.offer(.visit { home in call.answer(answer(home)) })
+    let isTaken = door.errands.offer(.visit { home in call.answer(answer(home)) })
     if !isTaken { call.answer(HTTPResponse(status: 503, "Too many requests wait.\n")) }
   }
 }

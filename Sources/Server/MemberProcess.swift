@@ -269,8 +269,8 @@ public final class MemberProcess: Sendable {
     }
     if !fate.isSealed {
       await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
-        door.clients.offer(.visit { home in home.whenDrained { done.resume() } })
-        door.clients.offer(.shutdown)
+        door.errands.offer(.visit { home in home.whenDrained { done.resume() } })
+        door.errands.offer(.shutdown)
       }
     }
     for server in servers { await server.shutDown(grace: .seconds(1)) }
@@ -295,8 +295,7 @@ public final class MemberProcess: Sendable {
 
   private func stop() async {
     try? await home.eventLoop.submit { [home] in home.value.stop() }.get()
-    door.completions.close()
-    door.clients.close()
+    door.close()
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
       let thread = Thread { [threads] in
         threads.finish()

@@ -33,6 +33,20 @@ final class ReplicaLoop {
     case quarantined(LogIndex)
   }
 
+  /// Which of the inboxes wake this loop for everything.
+  private struct Alarms: Equatable {
+    var forApply: Bool
+    var forCommands: Bool
+    var forReads: Bool
+
+    /// Without a replica everything is refused, and at once.
+    init(_ replica: ReplicaCore?) {
+      forApply = replica?.awaitsApply ?? false
+      forCommands = !(replica?.isGathering ?? false)
+      forReads = !(replica?.isGatheringReads ?? false)
+    }
+  }
+
   /// Promises that wait for a write.
   struct Release {
     var ticket: WriteTicket
@@ -71,10 +85,7 @@ final class ReplicaLoop {
   private var wakeAt = Instant.distantFuture
   private var spaceWatch: RepeatedTask?
   private var shownPass: SerializablePass?
-  /// The inbox of completions wakes this loop for those of apply, too.
-  private var awaitsApply = false
-  /// The inbox of the clients does not wake this loop for commands.
-  private var gathersCommands = false
+  private var alarms = Alarms(nil)
   private var drained: [() -> Void] = []
   private(set) var isShuttingDown = false
   private(set) var hasDrained = false
@@ -135,17 +146,15 @@ final class ReplicaLoop {
   func drain() {
     guard !isStopped else { return }
     for completion in door.completions.drain() { take(completion) }
-    var proposals: [ProposalRequest] = []
-    var reads: [ReadRequest] = []
-    for event in door.clients.drain() {
-      switch event {
-      case .propose(let request): proposals.append(request)
-      case .read(let request): reads.append(request)
+    for errand in door.errands.drain() {
+      switch errand {
       case .visit(let visit): visit(self)
       case .shutdown: shutDown()
       }
     }
-    if !proposals.isEmpty { propose(proposals) }
+    let commands = door.commands.drain()
+    if !commands.isEmpty { propose(commands) }
+    let reads = door.reads.drain()
     if !reads.isEmpty { read(reads) }
     endBatch()
   }
@@ -286,18 +295,15 @@ final class ReplicaLoop {
   }
 
   /// Says what this loop is to be woken for. Completions of apply come with the next input, unless
-  /// something waits for them; commands come with the end of the round that is under way.
+  /// something waits for them; commands and reads come with the end of the round before them.
   private func setAlarms() {
-    let (awaitsApply, gathers) = (replica?.awaitsApply ?? false, replica?.isGathering ?? false)
-    var isMissed = false
-    if awaitsApply != self.awaitsApply {
-      self.awaitsApply = awaitsApply
-      isMissed = door.completions.hurry(awaitsApply)
-    }
-    if gathers != gathersCommands {
-      gathersCommands = gathers
-      isMissed = door.clients.hurry(!gathers) || isMissed
-    }
+    let alarms = Alarms(replica)
+    guard alarms != self.alarms else { return }
+    self.alarms = alarms
+    let isMissed = [
+      door.completions.hurry(alarms.forApply), door.commands.hurry(alarms.forCommands),
+      door.reads.hurry(alarms.forReads),
+    ].contains(true)
     guard isMissed else { return }
     let bound = NIOLoopBound(self, eventLoop: loop)
     loop.execute { bound.value.drain() }
