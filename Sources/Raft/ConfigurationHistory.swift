@@ -30,7 +30,7 @@ struct ConfigurationHistory: Hashable, Sendable {
   /// The configuration in force at `index`. *Precondition*: not before the base.
   func configuration(at index: LogIndex) -> Configuration {
     guard let item = items.last(where: { $0.index <= index }) else {
-      preconditionFailure("the configuration at \(index.number) was cut")
+      fatalError("the configuration at \(index.number) was cut")
     }
     return item.configuration
   }

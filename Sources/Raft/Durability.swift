@@ -50,7 +50,7 @@ struct Durability: Hashable, Sendable {
 
   /// This write and all before it are on disk. Returns the snapshot that became real with them.
   mutating func stored(_ ticket: WriteTicket) -> LogBase? {
-    precondition(
+    demand(
       ticket <= lastTicket, "write \(ticket.number) was never asked for, \(lastTicket.number) was")
     var installed: LogBase?
     var count = 0

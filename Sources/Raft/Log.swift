@@ -40,7 +40,7 @@ struct Log: Hashable, Sendable {
   /// The id of the entry at `index`. *Precondition*: it lies between base and last.
   func id(at index: LogIndex) -> EntryID {
     guard let term = term(at: index) else {
-      preconditionFailure(
+      fatalError(
         "entry \(index.number) is not in \(base.index.number)...\(last.index.number)")
     }
     return EntryID(term: term, index: index)
@@ -101,7 +101,7 @@ struct Log: Hashable, Sendable {
 
   /// *Precondition*: the next slot, in a term that is not below the last one's.
   mutating func append(_ entry: Entry) {
-    precondition(
+    demand(
       entry.index == last.index.next && entry.term >= last.term,
       "entry \(entry.index.number)@\(entry.term.number) does not follow "
         + "\(last.index.number)@\(last.term.number)")

@@ -10,7 +10,7 @@ package struct Portrait {
 
   /// *Precondition*: members are counted from one, and `names` permutes all of them.
   package init(names: [MemberID]) {
-    precondition(
+    demand(
       names.map(\.number).sorted() == Array(1...UInt64(names.count)), "\(names) is no permutation")
     self.names = names
   }

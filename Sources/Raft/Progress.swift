@@ -118,7 +118,7 @@ struct Inflight: Hashable, Sendable {
   var isFull: Bool { items.count >= limits.messages || bytes >= limits.bytes }
 
   mutating func add(upTo last: LogIndex, bytes: Int) {
-    precondition(
+    demand(
       items.last.map { $0.last < last } ?? true, "the pipeline is sent in order, not \(last)")
     items.append(Item(last: last, bytes: bytes))
     self.bytes += bytes

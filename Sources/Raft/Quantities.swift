@@ -23,7 +23,7 @@ public struct LogIndex: Comparable, Hashable, Sendable {
 
   /// The slot before this one. *Precondition*: not zero.
   public var previous: LogIndex {
-    precondition(number > 0, "there is no slot before the first")
+    demand(number > 0, "there is no slot before the first")
     return LogIndex(number - 1)
   }
 

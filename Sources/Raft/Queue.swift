@@ -7,7 +7,7 @@ struct Queue<Element: Hashable & Sendable>: Hashable, Sendable {
 
   subscript(offset: Int) -> Element {
     guard let element = storage[head + offset] else {
-      preconditionFailure("offset \(offset) of \(count) was forgotten")
+      fatalError("offset \(offset) of \(count) was forgotten")
     }
     return element
   }
@@ -15,7 +15,7 @@ struct Queue<Element: Hashable & Sendable>: Hashable, Sendable {
   mutating func append(_ element: Element) { storage.append(element) }
 
   mutating func removeFirst() {
-    precondition(count > 0, "the queue is empty")
+    demand(count > 0, "the queue is empty")
     storage[head] = nil
     head += 1
     // Each shift is paid for by as many removals before it.

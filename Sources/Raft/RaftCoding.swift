@@ -34,7 +34,7 @@ public enum RaftCoding {
 
     /// A count of 32 bits. *Precondition*: it fits.
     public mutating func write(count: Int) {
-      precondition(count >= 0 && count <= UInt32.max, "a count of \(count) does not fit 32 bits")
+      demand(count >= 0 && count <= UInt32.max, "a count of \(count) does not fit 32 bits")
       write(UInt32(count))
     }
 

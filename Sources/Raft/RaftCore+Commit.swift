@@ -46,7 +46,7 @@ extension RaftCore {
 
   mutating func commit(upTo index: LogIndex, _ output: inout Output) {
     guard index > commitIndex else { return }
-    precondition(
+    demand(
       index <= lastEntry.index,
       "\(index.number) is committed, but this log ends at \(lastEntry.index.number)")
     commitIndex = index
@@ -128,7 +128,7 @@ extension RaftCore {
 
   mutating func receive(_ reply: HeartbeatReply, from member: MemberID) {
     guard isLeader, let position = leading.position(of: member) else { return }
-    precondition(
+    demand(
       reply.round <= leading.round,
       "m\(member.number) answers round \(reply.round) of \(leading.round)")
     leading.followers[position].heardAt = now

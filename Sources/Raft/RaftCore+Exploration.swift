@@ -1,16 +1,17 @@
 /// For an explorer of all states: what of a core is the same state.
 extension RaftCore {
   /// The same member with its clock at zero: whoever it hears was heard just now, every time-out
-  /// lies ahead at a fixed distance, and tickets count from one. How far a clock has run is for the
-  /// explorer to choose, so it need not be part of a state. *Precondition*: no read waits.
+  /// lies ahead at a fixed distance, a read that waits has just come, and tickets count from one.
+  /// How far a clock has run is for the explorer to choose, so it need not be part of a state.
   package mutating func forgetTime() {
     let isHearing = hearsLeader
     let lossWasLate = lossHonouredAt.map { now < $0 + settings.electionTimeout } ?? false
     // Half-way through the draw: a leader can fall silent before this member stands for election.
     let electionAt = Instant.zero + settings.electionTimeout * 3 / 2
+    let readDeadline = Instant.zero + settings.electionTimeout
     switch role {
     case .follower(var follower):
-      precondition(follower.reads.isEmpty, "\(follower.reads.count) reads wait")
+      for position in follower.reads.indices { follower.reads[position].deadline = readDeadline }
       follower.heardAt = isHearing ? .zero : nil
       follower.electionAt = electionAt
       role = .follower(follower)
@@ -23,7 +24,7 @@ extension RaftCore {
       candidate.electionAt = electionAt
       role = .candidate(candidate)
     case .leader(var leader):
-      precondition(leader.reads.isEmpty, "reads wait")
+      leader.reads.setDeadlines(to: readDeadline)
       leader.heartbeatAt = .zero + settings.heartbeatInterval
       leader.transfer?.deadline = .zero + settings.electionTimeout
       for position in leader.followers.indices { leader.followers[position].heardAt = .zero }
@@ -42,7 +43,7 @@ extension RaftCore {
   package var entries: [Entry] {
     guard lastEntry.index > log.base.index else { return [] }
     let all = log.entries(from: log.base.index.next, through: lastEntry.index, limitBytes: .max)
-    guard let all else { preconditionFailure("entry \(log.base.index.number + 1) left memory") }
+    guard let all else { fatalError("entry \(log.base.index.number + 1) left memory") }
     return all
   }
 
@@ -71,6 +72,8 @@ extension Portrait {
       add(follower.leader)
       add(follower.heardAt)
       add(follower.quickTries)
+      add(follower.reads.count)
+      for read in follower.reads { add(read.id.number) }
     case .preCandidate(let candidate):
       add(1)
       add(set: candidate.granted)
@@ -95,6 +98,7 @@ extension Portrait {
     for follower in leader.followers.sorted(by: { name(of: $0.member) < name(of: $1.member) }) {
       follower.portray(&self)
     }
+    leader.reads.portray(&self)
   }
 
   fileprivate mutating func add(_ delivery: Delivery) {

@@ -27,58 +27,58 @@ extension RaftCore {
 
   /// What holds now.
   private func checkState() {
-    precondition(
+    demand(
       log.base.index <= commitIndex && commitIndex <= log.last.index,
       "commit index \(commitIndex.number) lies outside the log "
         + "\(log.base.index.number)...\(log.last.index.number)")
-    precondition(
+    demand(
       log.last.term <= currentTerm,
       "the log ends in term \(log.last.term.number), after \(currentTerm.number)")
-    precondition(
+    demand(
       durability.index <= log.last.index,
       "\(durability.index.number) is durable, the log ends at \(log.last.index.number)")
-    precondition(
+    demand(
       delivery.handedOver <= commitIndex,
       "\(delivery.handedOver.number) was handed over, \(commitIndex.number) is committed")
-    precondition(
+    demand(
       delivery.installing != nil
         || (delivery.handedOver <= durability.index && log.base.index <= delivery.applied),
       "\(delivery.handedOver.number) was handed over, \(durability.index.number) is durable; "
         + "\(delivery.applied.number) is applied, \(log.base.index.number) is cut")
-    precondition(!quorum.voters.isEmpty, "nobody votes")
+    demand(!quorum.voters.isEmpty, "nobody votes")
     switch role {
     case .follower, .preCandidate: break
     case .candidate, .leader:
-      precondition(
+      demand(
         votedFor == id, "term \(currentTerm.number) is claimed without an own vote")
     }
     if isLeader {
-      precondition(
+      demand(
         durability.hardState == hardState, "term \(currentTerm.number) is led before it is stored")
     }
   }
 
   /// What holds between before and now.
   private func checkStep(since before: Landmarks) {
-    precondition(
+    demand(
       before.hardState.currentTerm <= currentTerm,
       "term \(before.hardState.currentTerm.number) went back to \(currentTerm.number)")
-    precondition(
+    demand(
       before.hardState.currentTerm < currentTerm || before.hardState.votedFor == nil
         || before.hardState.votedFor == votedFor,
       "a second vote in term \(currentTerm.number): \(before.hardState.votedFor?.number ?? 0), "
         + "then \(votedFor?.number ?? 0)")
-    precondition(
+    demand(
       before.commitIndex <= commitIndex,
       "commit index \(before.commitIndex.number) went back to \(commitIndex.number)")
-    precondition(
+    demand(
       before.base <= log.base.index,
       "the base \(before.base.number) went back to \(log.base.index.number)")
-    precondition(
+    demand(
       before.handedOver <= delivery.handedOver,
       "entry \(before.handedOver.number) would be handed over twice")
     // Leader Append-Only, as far as ids tell.
-    precondition(
+    demand(
       !before.isLeader || !isLeader || before.last.index < log.base.index || log.holds(before.last),
       "a leader dropped its entry \(before.last.index.number)@\(before.last.term.number)")
   }

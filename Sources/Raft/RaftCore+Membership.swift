@@ -68,7 +68,7 @@ extension RaftCore {
   private mutating func append(
     _ configuration: Configuration, _ output: inout Output
   ) -> EntryID {
-    precondition(
+    demand(
       hasNoChangeInProgress && knowsEarlierCommits,
       "the configuration at \(configurations.currentIndex.number) is not committed")
     let entry = append(.configuration(configuration), &output)

@@ -7,7 +7,7 @@ extension RaftCore {
   mutating func receive(
     _ message: Message, from sender: MemberID, _ output: inout Output
   ) {
-    precondition(sender != id, "m\(id.number) hears itself")
+    demand(sender != id, "m\(id.number) hears itself")
     guard passesTermGate(message, from: sender, &output) else { return }
     switch message.body {
     case .preVote(let request): answer(request, for: message.term, from: sender, &output)
@@ -104,7 +104,7 @@ extension RaftCore {
       following.electionAt = electionAt
       following.quickTries = 0
     case .follower(let follower):
-      precondition(
+      demand(
         follower.leader == nil,
         "m\(leader.number) and m\(follower.leader?.number ?? 0) both lead "
           + "term \(currentTerm.number)")
@@ -112,7 +112,7 @@ extension RaftCore {
     case .preCandidate, .candidate:
       becomeFollower(currentTerm, leader: leader, &output)
     case .leader:
-      preconditionFailure("m\(leader.number) also leads term \(currentTerm.number)")
+      fatalError("m\(leader.number) also leads term \(currentTerm.number)")
     }
   }
 

@@ -147,7 +147,7 @@ extension RaftCore {
     leading.followers[position].heardAt = now
     switch reply.result {
     case .accepted(match: let match):
-      precondition(
+      demand(
         match.index < log.base.index || log.holds(match),
         "m\(member.number) acknowledged \(match.index.number)@\(match.term.number), "
           + "which is not in the log of term \(currentTerm.number)")
@@ -206,7 +206,7 @@ extension RaftCore {
       return acknowledge(log.id(at: commitIndex), to: leader, &output)
     }
     let last = append.entries[known - 1].id
-    precondition(
+    demand(
       last == log.id(at: commitIndex),
       "committed entry \(commitIndex.number)@\(log.id(at: commitIndex).term.number) "
         + "would become \(last.index.number)@\(last.term.number)")
@@ -273,7 +273,7 @@ extension RaftCore {
 
   /// Removes what the leader does not have.
   private mutating func truncate(after index: LogIndex, _ output: inout Output) {
-    precondition(
+    demand(
       index >= commitIndex,
       "entries up to \(commitIndex.number) are committed, none after \(index.number) would stay")
     log.truncate(after: index)

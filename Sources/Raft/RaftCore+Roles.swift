@@ -15,17 +15,22 @@ extension RaftCore {
   mutating func becomeFollower(
     _ term: Term, leader: MemberID?, _ output: inout Output
   ) {
-    precondition(
+    demand(
       term >= currentTerm, "term \(term.number) is before \(currentTerm.number)")
-    precondition(leader != id, "m\(id.number) cannot follow itself")
+    demand(leader != id, "m\(id.number) cannot follow itself")
     #if Mutants
       let known = self.leader == id ? nil : self.leader
       let leader = Mutant.keepsLeaderAcrossTerms.isPlanted ? leader ?? known : leader
+      let stepsDown =
+        switch role {
+        case .candidate, .leader: true
+        case .follower, .preCandidate: false
+        }
     #endif
     leaveRole(&output)
     if term > currentTerm { hardState = HardState(currentTerm: term, votedFor: nil) }
     #if Mutants
-      if Mutant.forgetsVoteOnStepDown.isPlanted { hardState.votedFor = nil }
+      if Mutant.forgetsVoteOnStepDown.isPlanted && stepsDown { hardState.votedFor = nil }
     #endif
     role = .follower(
       Follower(
@@ -35,8 +40,8 @@ extension RaftCore {
 
   /// From any role but leader. Changes nothing that others could see or that must be kept.
   mutating func becomePreCandidate(quickTries: Int, _ output: inout Output) {
-    precondition(!isLeader, "a leader of term \(currentTerm.number) does not campaign")
-    precondition(mayCampaign, "m\(id.number) is no voter")
+    demand(!isLeader, "a leader of term \(currentTerm.number) does not campaign")
+    demand(mayCampaign, "m\(id.number) is no voter")
     leaveRole(&output)
     let delay = settings.connectionLossDelay
     let electionAt =
@@ -62,8 +67,8 @@ extension RaftCore {
   mutating func becomeCandidate(
     quickTries: Int, isTransfer: Bool, _ output: inout Output
   ) {
-    precondition(!isLeader, "a leader of term \(currentTerm.number) does not campaign")
-    precondition(mayCampaign, "m\(id.number) is no voter")
+    demand(!isLeader, "a leader of term \(currentTerm.number) does not campaign")
+    demand(mayCampaign, "m\(id.number) is no voter")
     leaveRole(&output)
     hardState = HardState(currentTerm: currentTerm.next, votedFor: id)
     role = .candidate(Candidate(electionAt: drawElectionInstant(), quickTries: quickTries))
@@ -85,9 +90,9 @@ extension RaftCore {
   /// to be committed (Raft §8).
   mutating func becomeLeader(_ output: inout Output) {
     guard case .candidate = role else {
-      preconditionFailure("only a candidate is elected, not \(role)")
+      fatalError("only a candidate is elected, not \(role)")
     }
-    precondition(
+    demand(
       isElected && durability.hardState == hardState,
       "term \(currentTerm.number) was won without a durable quorum")
     let firstIndex = lastEntry.index.next
@@ -119,11 +124,11 @@ extension RaftCore {
   /// have one owner and are not copied. *Precondition*: this member leads.
   var leading: Leader {
     get {
-      guard case .leader(let leader) = role else { preconditionFailure("\(role) does not lead") }
+      guard case .leader(let leader) = role else { fatalError("\(role) does not lead") }
       return leader
     }
     _modify {
-      guard case .leader(var leader) = role else { preconditionFailure("\(role) does not lead") }
+      guard case .leader(var leader) = role else { fatalError("\(role) does not lead") }
       role = Self.vacant
       defer { role = .leader(leader) }
       yield &leader
@@ -134,13 +139,13 @@ extension RaftCore {
   var following: Follower {
     get {
       guard case .follower(let follower) = role else {
-        preconditionFailure("\(role) does not follow")
+        fatalError("\(role) does not follow")
       }
       return follower
     }
     _modify {
       guard case .follower(var follower) = role else {
-        preconditionFailure("\(role) does not follow")
+        fatalError("\(role) does not follow")
       }
       role = Self.vacant
       defer { role = .follower(follower) }
@@ -152,13 +157,13 @@ extension RaftCore {
   var asking: PreCandidate {
     get {
       guard case .preCandidate(let candidate) = role else {
-        preconditionFailure("\(role) does not ask around")
+        fatalError("\(role) does not ask around")
       }
       return candidate
     }
     _modify {
       guard case .preCandidate(var candidate) = role else {
-        preconditionFailure("\(role) does not ask around")
+        fatalError("\(role) does not ask around")
       }
       role = Self.vacant
       defer { role = .preCandidate(candidate) }
@@ -170,13 +175,13 @@ extension RaftCore {
   var standing: Candidate {
     get {
       guard case .candidate(let candidate) = role else {
-        preconditionFailure("\(role) does not stand for election")
+        fatalError("\(role) does not stand for election")
       }
       return candidate
     }
     _modify {
       guard case .candidate(var candidate) = role else {
-        preconditionFailure("\(role) does not stand for election")
+        fatalError("\(role) does not stand for election")
       }
       role = Self.vacant
       defer { role = .candidate(candidate) }

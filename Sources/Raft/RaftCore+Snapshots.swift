@@ -66,7 +66,7 @@ extension RaftCore {
 
   /// The state machine stands at the snapshot: exactly there, neither before nor after.
   mutating func restored(_ base: LogBase) {
-    precondition(
+    demand(
       delivery.installing?.last == base.last,
       "the state machine moved to \(base.last.index.number), which was not asked")
     delivery = Delivery(applied: base.last.index)
@@ -83,7 +83,7 @@ extension RaftCore {
   /// it for followers that are a little slow. Not for every entry: a cut is a write.
   mutating func durablyApplied(upTo index: LogIndex, _ output: inout Output) {
     guard delivery.installing == nil, index > retention.durableApplied else { return }
-    precondition(
+    demand(
       index <= delivery.handedOver,
       "\(index.number) cannot be applied, \(delivery.handedOver.number) was handed over")
     applied(upTo: index)

@@ -9,7 +9,7 @@ extension RaftCore {
   /// Puts the one write of this step together. If nothing is on its way to disk and nothing has
   /// changed, there is nothing to wait for, and promises are true at once.
   mutating func sealWrite(_ output: inout Output) {
-    precondition(output.writes.count <= 1, "a step has one write, not \(output.writes.count)")
+    demand(output.writes.count <= 1, "a step has one write, not \(output.writes.count)")
     let isNewHardState = hardState != durability.writtenHardState
     let hasEntries = durability.unwrittenFrom <= lastEntry.index
     let draft = output.draft
@@ -26,7 +26,7 @@ extension RaftCore {
       let entries = log.entries(
         from: durability.unwrittenFrom, through: lastEntry.index, limitBytes: .max)
       guard let entries else {
-        preconditionFailure("entry \(durability.unwrittenFrom.number) left memory unwritten")
+        fatalError("entry \(durability.unwrittenFrom.number) left memory unwritten")
       }
       output.draft.entries = entries
     }
@@ -69,7 +69,7 @@ extension RaftCore {
     }
     if delivery.fetching == fetch {
       delivery.fetching = nil
-      precondition(
+      demand(
         !usable.isEmpty, "committed entry \(fetch.first.number) is not in the stored log")
       for entry in usable where canHandOver(entry.index) { handOver(entry, &output) }
     }
@@ -124,7 +124,7 @@ extension RaftCore {
   /// The state machine got this far. What it did before a snapshot replaced it is of no interest.
   mutating func applied(upTo index: LogIndex) {
     guard delivery.installing == nil, index > delivery.applied else { return }
-    precondition(
+    demand(
       index <= delivery.handedOver,
       "\(index.number) cannot be applied, \(delivery.handedOver.number) was handed over")
     delivery.unappliedBytes -= log.bytes(after: delivery.applied, through: index)

@@ -55,7 +55,7 @@ public struct RaftCore: Hashable, Sendable {
   public init(
     id: MemberID, settings: RaftSettings, recovered: Recovered, seed: UInt64, now: Instant
   ) {
-    precondition(id.number != 0, "member id zero is nobody")
+    demand(id.number != 0, "member id zero is nobody")
     self.id = id
     self.settings = settings
     self.now = now
@@ -71,19 +71,19 @@ public struct RaftCore: Hashable, Sendable {
       configurations.append(entry)
       log.shrinkWindow(limitBytes: settings.windowLimitBytes, durable: entry.index)
     }
-    precondition(
-      recovered.applied >= log.base.index && recovered.applied <= log.last.index,
-      "applied \(recovered.applied.number) lies outside the log "
-        + "\(log.base.index.number)...\(log.last.index.number)")
-    precondition(
-      log.last.term <= hardState.currentTerm,
-      "the log ends in term \(log.last.term.number), after \(hardState.currentTerm.number)")
     // Only what is committed is applied.
     commitIndex = recovered.applied
     durability = Durability(hardState: hardState, last: log.last.index)
     delivery = Delivery(applied: recovered.applied)
     retention = Retention(base: log.base.index)
     role = .follower(Follower(leader: nil, heardAt: nil, electionAt: now))
+    demand(
+      recovered.applied >= log.base.index && recovered.applied <= log.last.index,
+      "applied \(recovered.applied.number) lies outside the log "
+        + "\(log.base.index.number)...\(log.last.index.number)")
+    demand(
+      log.last.term <= hardState.currentTerm,
+      "the log ends in term \(log.last.term.number), after \(hardState.currentTerm.number)")
     becomeInitialFollower()
   }
 

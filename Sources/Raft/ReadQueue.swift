@@ -27,7 +27,7 @@ struct ReadQueue: Hashable, Sendable {
   /// All that wait go with the round that begins now.
   mutating func begin(round: UInt64, at index: LogIndex) {
     guard !waiting.isEmpty else { return }
-    precondition(
+    demand(
       batches.last.map { $0.round < round } ?? true, "round \(round) began before a read came")
     batches.append(Batch(round: round, index: index, reads: waiting))
     waiting = []
@@ -67,5 +67,34 @@ struct ReadQueue: Hashable, Sendable {
     let all = batches.flatMap(\.reads) + waiting
     self = ReadQueue()
     return all
+  }
+
+  // MARK: Exploration
+
+  mutating func setDeadlines(to deadline: Instant) {
+    for position in waiting.indices { waiting[position].deadline = deadline }
+    for batch in batches.indices {
+      for position in batches[batch].reads.indices {
+        batches[batch].reads[position].deadline = deadline
+      }
+    }
+  }
+
+  func portray(_ portrait: inout Portrait) {
+    portray(waiting, &portrait)
+    portrait.add(batches.count)
+    for batch in batches {
+      portrait.add(batch.round)
+      portrait.add(batch.index)
+      portray(batch.reads, &portrait)
+    }
+  }
+
+  private func portray(_ reads: [Read], _ portrait: inout Portrait) {
+    portrait.add(reads.count)
+    for read in reads {
+      portrait.add(read.id.number)
+      portrait.add(read.from)
+    }
   }
 }

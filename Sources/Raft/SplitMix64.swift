@@ -16,20 +16,20 @@ public struct SplitMix64: Hashable, Sendable {
 
   /// A number in `0 ..< bound`; the bias is below `bound` / 2⁶⁴. *Precondition*: `bound` > 0.
   public mutating func next(below bound: UInt64) -> UInt64 {
-    precondition(bound > 0, "nothing can be drawn below zero")
+    demand(bound > 0, "nothing can be drawn below zero")
     return next().multipliedFullWidth(by: bound).high
   }
 
   /// An index in `0 ..< count`. *Precondition*: `count` > 0.
   public mutating func index(below count: Int) -> Int {
-    precondition(count > 0, "nothing can be drawn from \(count) things")
+    demand(count > 0, "nothing can be drawn from \(count) things")
     return Int(next(below: UInt64(count)))
   }
 
   /// A duration in `range`, to the nanosecond. *Precondition*: not empty.
   public mutating func duration(in range: Range<Duration>) -> Duration {
     let width = (range.upperBound - range.lowerBound).nanoseconds
-    precondition(width > 0, "no duration lies in \(range)")
+    demand(width > 0, "no duration lies in \(range)")
     return range.lowerBound + .nanoseconds(Int64(next(below: UInt64(width))))
   }
 

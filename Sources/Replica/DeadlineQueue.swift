@@ -26,7 +26,7 @@ struct DeadlineQueue: Sendable {
 
   /// *Precondition*: not empty.
   mutating func removeFirst() -> Item {
-    precondition(!heap.isEmpty, "there is no earliest of none")
+    demand(!heap.isEmpty, "there is no earliest of none")
     heap.swapAt(0, heap.count - 1)
     let item = heap.removeLast()
     sink(from: 0)

@@ -16,12 +16,12 @@ public struct FormationCore: Hashable, Sendable {
 
   /// *Precondition*: `rule.me` is an initial member and has an incarnation.
   public init(rule: GreetingRule, initial: InitialCluster) {
-    precondition(
+    demand(
       initial.members.contains { $0.id == rule.me },
       "member \(hexadecimal(rule.me.number)) is not one of the initial members")
-    precondition(rule.incarnation != .unknown, "a data directory has an incarnation")
-    precondition(rule.initialDigest == initial.digest, "the digest is of another list")
-    precondition(rule.clusterID == initial.clusterID, "the cluster id is of another list")
+    demand(rule.incarnation != .unknown, "a data directory has an incarnation")
+    demand(rule.initialDigest == initial.digest, "the digest is of another list")
+    demand(rule.clusterID == initial.clusterID, "the cluster id is of another list")
     self.rule = rule
     self.initial = initial
     known = [KnownMember(id: rule.me, incarnation: rule.incarnation)]

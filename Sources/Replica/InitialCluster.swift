@@ -74,7 +74,7 @@ public struct InitialCluster: Hashable, Sendable {
     let members = self.members.map { member in
       guard let known = incarnations.first(where: { $0.id == member.id }),
         known.incarnation != .unknown
-      else { preconditionFailure("no incarnation of \(member.name) is known") }
+      else { fatalError("no incarnation of \(member.name) is known") }
       return Configuration.Member(
         id: member.id, incarnation: known.incarnation, role: .voter, name: member.name,
         peerURLs: member.peerURLs)

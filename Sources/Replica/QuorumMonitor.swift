@@ -61,7 +61,7 @@ public struct QuorumMonitor: Hashable, Sendable {
   private var contacts: [Contact] = []
 
   public init(me: MemberID, window: Duration) {
-    precondition(window > .zero, "a window of \(window) hears nobody")
+    demand(window > .zero, "a window of \(window) hears nobody")
     self.me = me
     self.window = window
   }

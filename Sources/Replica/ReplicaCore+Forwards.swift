@@ -140,7 +140,7 @@ extension ReplicaCore {
     case .refused(.transferring): .refused(.transferring)
     case .refused(.tooManyUncommitted): .refused(.tooManyRequests)
     case .refused(.configuration(let reason)):
-      preconditionFailure("a command was refused as a change: \(reason)")
+      fatalError("a command was refused as a change: \(reason)")
     }
   }
 

@@ -15,7 +15,7 @@ extension ReplicaCore {
       return effects.answers.append(.refused(id, Refusal(changeRule(of: refused.reason))))
     }
     guard let appended = output.appended.first else {
-      preconditionFailure("a change was neither appended nor refused")
+      fatalError("a change was neither appended nor refused")
     }
     requests.insert(id, .change, deadline: deadline)
     slots.insert(SlotTable.Slot(entry: appended.entry, id: id))

@@ -24,11 +24,11 @@ extension ReplicaCore {
     }
     for slot in slots.take(through: last.index) {
       guard let state = requests[slot.id] else { continue }
-      precondition(
+      demand(
         slot.entry.index >= first.index,
         "slot \(slot.entry.index.number) was passed over before \(first.index.number)")
       let entry = committed[Int(slot.entry.index.number - first.index.number)]
-      precondition(entry.index == slot.entry.index, "committed entries have a hole")
+      demand(entry.index == slot.entry.index, "committed entries have a hole")
       guard entry.id == slot.entry else {
         requests.remove(slot.id)
         effects.answers.append(.lost(slot.id))

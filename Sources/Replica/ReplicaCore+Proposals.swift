@@ -137,7 +137,7 @@ extension ReplicaCore {
     }
     return outcomes.map { outcome in
       guard let outcome else {
-        preconditionFailure(
+        fatalError(
           "\(commands.count) commands, \(output.appended.count) appended, "
             + "\(output.refused.count) refused")
       }

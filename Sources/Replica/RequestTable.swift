@@ -30,7 +30,7 @@ struct RequestTable: Sendable {
   /// *Precondition*: the id was never used in this boot.
   mutating func insert(_ id: RequestID, _ state: State, deadline: Instant) {
     let previous = states.updateValue(state, forKey: id)
-    precondition(previous == nil, "request \(id.number) was asked twice")
+    demand(previous == nil, "request \(id.number) was asked twice")
     count(state, by: 1)
     deadlines.insert(DeadlineQueue.Item(deadline: deadline, id: id))
     if deadlines.count > 2 * states.count + 1024 {
@@ -42,7 +42,7 @@ struct RequestTable: Sendable {
   /// Moves a request on. *Precondition*: it is not answered yet.
   mutating func update(_ id: RequestID, _ state: State) {
     guard let previous = states.updateValue(state, forKey: id) else {
-      preconditionFailure("request \(id.number) has been answered")
+      fatalError("request \(id.number) has been answered")
     }
     count(previous, by: -1)
     count(state, by: 1)

@@ -42,6 +42,17 @@ import Testing
     }
   }
 
+  /// `precondition` loses its words in a release build, and there is nothing to read afterwards.
+  @Test func `what a core stops for is said in release builds too`() {
+    for file in House.sources where ["Raft", "Replica"].contains(file.module) {
+      for (number, line) in file.code.enumerated() {
+        #expect(
+          !line.contains("precondition(") && !line.contains("preconditionFailure("),
+          "\(file.path):\(number + 1) wants `demand` or `fatalError`")
+      }
+    }
+  }
+
   /// A planted fault exists only in a build with the trait `Mutants` (Docs/Testing.md).
   @Test func `a mutant is named only where the trait compiles it`() {
     for file in House.sources where !["Mutants", "hunt"].contains(file.module) {
