@@ -65,7 +65,10 @@ let package = Package(
     module("Storage", ["Raft", "KeyValue", "Checksum", "CSQLite", mutants]),
     module(
       "Simulation",
-      ["Replica", "Wire", "Storage", "Linearizability", "Raft", "KeyValue", "Checksum"]),
+      [
+        "Replica", "Wire", "Storage", "Linearizability", "Services", "EtcdAPI", "Raft", "KeyValue",
+        "Checksum",
+      ]),
     module("Transport", ["Wire", "Raft", "Replica"] + nio),
     module(
       "EtcdAPI", [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
@@ -123,7 +126,10 @@ let package = Package(
     suite("StorageTests", ["Storage", "Raft", "KeyValue", "Checksum", "CSQLite"]),
     suite(
       "SimulationTests",
-      ["Simulation", "Raft", "KeyValue", "Replica", "Linearizability", "Storage"]),
+      [
+        "Simulation", "Raft", "KeyValue", "Replica", "Linearizability", "Storage", "Services",
+        "EtcdAPI",
+      ]),
     suite("TransportTests", ["Transport", "Wire", "Raft", "Replica"] + nio),
     suite("ServicesTests", ["Services", "EtcdAPI", "KeyValue", "Replica", "Raft"]),
     suite(

@@ -4,7 +4,7 @@ import Raft
 /// Requests as clients may send them, and as none should: dense enough to meet each other, with
 /// every extreme that a field can take.
 struct RequestGenerator {
-  private(set) var dice: SplitMix64
+  var dice: SplitMix64
 
   init(seed: UInt64) { dice = SplitMix64(seed: seed) }
 

@@ -1,11 +1,14 @@
+import EtcdAPI
 import KeyValue
 import Raft
+import Replica
+import Services
 import Storage
 
-/// Applies generated requests on three members that differ in all that must not matter: how soon
-/// they flush, how much they keep in memory, whether they have files, when they clear away what was
-/// compacted, when they start again, and whether they came by a snapshot. Every result, read and
-/// digest is compared (failures A2, A3).
+/// Sends generated calls to three members that differ in all that must not matter: how soon they
+/// flush, how much they keep in memory, whether they have files, when they clear away what was
+/// compacted, when they start again, and whether they came by a snapshot. Every plan, refusal,
+/// result, answer and digest is compared (failures A2, A3).
 ///
 /// A request that would trap ends the process: print the seed before `run`.
 public struct RequestStorm: Sendable {
@@ -20,8 +23,14 @@ public struct RequestStorm: Sendable {
   public struct Verdict: Hashable, Sendable {
     /// What differed, and where; `nil`: nothing.
     public var failure: String?
+    public var requests = 0
+    /// Refused by all members before anything was appended.
+    public var refused = 0
+    /// Read by all members, and not appended.
+    public var reads = 0
+    /// Entries that all members applied.
     public var applied = 0
-    /// Requests that a member would have refused before they were appended.
+    /// Entries of another release, which this one would have refused.
     public var invalid = 0
     /// Answered with a `CommandError`.
     public var failed = 0
@@ -30,91 +39,119 @@ public struct RequestStorm: Sendable {
     public var revision: Int64 = 0
   }
 
-  /// Applies all requests, or stops at the first difference.
+  /// Plays all requests, or stops at the first difference.
   public func run() -> Verdict {
-    var verdict = Verdict()
-    var generator = RequestGenerator(seed: seed)
-    var dice = SplitMix64(seed: ~seed)
+    var course = Course(seed: seed)
     do {
-      let machines = try (0..<3).map { try Machine($0, seed: dice.next()) }
-      for number in 1...max(1, requests) {
-        let newest = machines[0].store.meta.revision
-        let command = generator.command(newest)
-        if !command.isValid { verdict.invalid += 1 }
-        // Also what is not valid: another release may have let it in.
-        let envelope = CommandEnvelope(
-          origin: CommandOrigin(member: 1, boot: 1, sequence: UInt64(number)), command: command)
-        let bytes = envelope.encoded()
-        let results = try machines.map { try $0.apply(bytes, index: UInt64(number)) }
-        verdict.applied += 1
-        if case .failed = results[0].answer { verdict.failed += 1 }
-        let read = dice.chance(1, in: 8) ? generator.range(newest) : nil
-        if let failure = difference(machines, results, read) {
-          verdict.failure = "request \(number), \(command): \(failure)"
-          break
-        }
-        for machine in machines { verdict.restarts += try machine.live() ? 1 : 0 }
-        if dice.chance(1, in: 5_000) {
-          try machines[0].send(to: machines[1 + dice.index(below: 2)])
-          verdict.snapshots += 1
-        }
+      let machines = try (0..<3).map { try Machine($0, seed: course.dice.next()) }
+      for _ in 0..<requests where course.verdict.failure == nil {
+        try course.advance(machines)
       }
-      verdict.revision = machines[0].store.meta.revision
+      course.verdict.revision = machines[0].store.meta.revision
     } catch {
-      verdict.failure = "after \(verdict.applied) requests: \(error)"
+      course.verdict.failure = "after \(course.verdict.requests) requests: \(error)"
     }
-    return verdict
+    return course.verdict
+  }
+}
+
+/// How far a storm of requests has got.
+private struct Course {
+  var verdict = RequestStorm.Verdict()
+  var dice: SplitMix64
+  private var generator: RequestGenerator
+  /// A client sees the same header whoever answers, so that the answers may be compared.
+  private static let header = AnswerHeader(cluster: 1, member: 1, raftTerm: 1)
+
+  init(seed: UInt64) {
+    generator = RequestGenerator(seed: seed)
+    dice = SplitMix64(seed: ~seed)
   }
 
-  private func difference(
-    _ machines: [Machine], _ results: [CommandResult], _ read: RangeRequest?
-  ) -> String? {
-    for (number, machine) in machines.enumerated().dropFirst() {
-      let member = "member \(number + 1)"
-      if results[number] != results[0] {
-        return "\(member) answers \(results[number]), member 1 \(results[0])"
-      }
-      let (left, right) = (machine.store.meta, machines[0].store.meta)
-      if left.digest != right.digest || left.revision != right.revision {
-        return "the states of \(member) and member 1 differ after it"
+  /// One request, and what the members do beside it.
+  mutating func advance(_ machines: [Machine]) throws {
+    let newest = machines[0].store.meta.revision
+    verdict.requests += 1
+    if dice.chance(1, in: 16) {
+      // Also what is not valid: another release may have let it in.
+      let command = generator.command(newest)
+      if !command.isValid { verdict.invalid += 1 }
+      try apply(command, machines)
+    } else {
+      let call = generator.call(newest)
+      try serve(call, machines)
+      if let failure = verdict.failure {
+        verdict.failure =
+          "\(failure)\n\(call.method), \(call.maxStaleness ?? "any age"), "
+          + "\(call.body)"
       }
     }
-    guard let read else { return nil }
-    let answers = machines.map { $0.read(read) }
+    for machine in machines { verdict.restarts += try machine.live() ? 1 : 0 }
+    if dice.chance(1, in: 5_000) {
+      try machines[0].send(to: machines[1 + dice.index(below: 2)])
+      verdict.snapshots += 1
+    }
+  }
+
+  private mutating func serve(_ call: RequestCall, _ machines: [Machine]) throws {
+    let plans = machines.map {
+      $0.service.plan(call.method, body: call.body, maxStaleness: call.maxStaleness)
+    }
+    compare(plans, "plans")
+    if let wrong = call.contradiction(plans[0], limits: machines[0].service.limits) {
+      fail(wrong)
+    }
+    switch plans[0] {
+    case .refused: verdict.refused += 1
+    case .read(let plan):
+      verdict.reads += 1
+      compare(try machines.map { try $0.answer(plan, Course.header) }, "reads")
+    case .proposal(let plan): try apply(plan.command, machines)
+    }
+  }
+
+  private mutating func apply(_ command: Command, _ machines: [Machine]) throws {
+    let index = UInt64(verdict.applied) + 1
+    let asked = dice.index(below: machines.count)
+    let envelope = CommandEnvelope(
+      origin: CommandOrigin(member: UInt64(asked) + 1, boot: 1, sequence: index),
+      command: command)
+    let bytes = envelope.encoded()
+    let results = try machines.map { try $0.apply(bytes, index: index) }
+    verdict.applied += 1
+    if case .failed = results[0].answer { verdict.failed += 1 }
+    compare(results, "answers")
+    compare(machines.map { $0.store.meta.digest }, "states after it")
+    compare(machines.map { $0.store.meta.revision }, "revisions after it")
+    // What the client is told is made of the result alone, by whom it asked.
+    _ = Result { () throws(EtcdStatus) in try KVService.body(results[asked], Course.header) }
+    if let failure = verdict.failure { verdict.failure = "\(failure)\n\(command)" }
+  }
+
+  /// All members say the same.
+  private mutating func compare<Answer: Equatable>(_ answers: [Answer], _ what: String) {
     for (number, answer) in answers.enumerated() where answer != answers[0] {
-      return "member \(number + 1) reads \(answer), member 1 \(answers[0]): \(read)"
+      fail("\(what): member \(number + 1) \(answer), member 1 \(answers[0])")
     }
-    return nil
+  }
+
+  private mutating func fail(_ sentence: String) {
+    if verdict.failure == nil { verdict.failure = "request \(verdict.requests), \(sentence)" }
   }
 }
 
-extension Command {
-  /// Whether a member would append it.
-  fileprivate var isValid: Bool {
-    do throws(RequestError) {
-      switch self {
-      case .put(let put): try put.validate()
-      case .deleteRange(let deletion): try deletion.validate()
-      case .txn(let txn): try txn.validate()
-      case .compaction: break
-      }
-      return true
-    } catch {
-      return false
-    }
-  }
-}
-
-/// One member without its consensus: state and store.
+/// One member without its consensus: service, state and store.
 private final class Machine {
+  let service = KVService()
   private let disk: any MemberDisk
   private(set) var store: Store
   private var state: any StateStore
   private var settings: StoreSettings
   private var cache = RowCache(limitBytes: 16 << 10)
   private var dice: SplitMix64
-  /// One flush in so many requests.
+  /// One flush in so many requests, and how many rows it clears away at most.
   private let flushInterval: UInt64
+  private let scrubRows: Int
 
   private static let configuration = Configuration(members: [])
 
@@ -134,7 +171,7 @@ private final class Machine {
     settings.overlayLimitBytes = [64 << 20, 4_000, 64_000][number]
     settings.recentLimitBytes = [8 << 20, 0, 1_000][number]
     settings.cacheLimitBytes = [4 << 20, 0, 2_000][number]
-    flushInterval = [500, 3, 60][number]
+    (flushInterval, scrubRows) = [(500, 4_096), (3, 64), (60, 512)][number]
     try disk.open()
     try disk.store.log.form(LogBase(last: .zero, configuration: Machine.configuration))
     state = try disk.store.openState()
@@ -148,14 +185,27 @@ private final class Machine {
     ).result
   }
 
-  func read(_ request: RangeRequest) -> String {
-    do {
-      switch try store.root.range(request, cache: &cache, reading: state) {
-      case .success(let response): return "\(response)"
-      case .failure(let error): return "\(error)"
-      }
-    } catch {
-      return "\(error)"
+  /// As a server does it: from memory if that has all rows, else again with the table.
+  func answer(_ plan: ReadPlan, _ header: AnswerHeader) throws -> Result<[UInt8], EtcdStatus> {
+    let root = store.root
+    switch plan.kind {
+    case .range(let request):
+      let response: Result<RangeResponse, CommandError> =
+        switch root.range(request, cache: &cache) {
+        case .answer(let response): .success(response)
+        case .refused(let error): .failure(error)
+        case .misses: try root.range(request, cache: &cache, reading: state)
+        }
+      return response.map { KVService.body($0, header) }.mapError { EtcdStatus($0) }
+    case .txn(let request):
+      let response: Result<TxnResponse, CommandError> =
+        switch root.transact(request, cache: &cache) {
+        case .answer(let response): .success(response)
+        case .refused(let error): .failure(error)
+        case .misses: try root.transact(request, cache: &cache, reading: state)
+        }
+      return response.map { KVService.body($0, revision: root.revision, header) }
+        .mapError { EtcdStatus($0) }
     }
   }
 
@@ -174,7 +224,7 @@ private final class Machine {
   }
 
   private func flush() throws {
-    if !state.isCompactionHeld { _ = try store.scrub(limitRows: 64, reading: state) }
+    if !state.isCompactionHeld { _ = try store.scrub(limitRows: scrubRows, reading: state) }
     while let batch = store.takeFlushBatch(limitBytes: 64 << 10) {
       try state.flush(batch)
       store.flushed(through: batch.meta.appliedIndex)

@@ -103,14 +103,6 @@ import Testing
     #expect(cuts >= 3, "the power hardly ever fails")
   }
 
-  /// `quorate simulate --requests` applies any number.
-  @Test func `whatever a client asks has the same result on every member`() {
-    let verdict = RequestStorm(seed: 4, requests: 4_000).run()
-    #expect(verdict.failure == nil)
-    #expect(verdict.applied == 4_000)
-    #expect(verdict.failed > 200 && verdict.invalid > 200 && verdict.revision > 1_000)
-  }
-
   @Test func `a verdict names the command that replays it`() {
     let verdict = Simulator(seed: 5, members: 3, steps: 50).run()
     #expect(verdict.replay == "quorate simulate --seed 5 --members 3 --steps 50")
