@@ -40,6 +40,8 @@ enum Event {
   case weatherTurn
   /// A power cut is laid somewhere.
   case powerTurn
+  /// A new leader is cut off, with what it has just appended.
+  case cutLeader(Int, Boot)
   /// A member is killed, in the middle of what was begun shortly before.
   case crashSoon(Int)
   /// The operator looks after a member that cannot come back.

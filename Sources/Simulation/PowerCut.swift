@@ -1,5 +1,5 @@
 /// What a member does with its disk, as far as it matters where the power goes.
-enum DiskPoint: UInt8, CaseIterable, Hashable, Sendable {
+public enum DiskPoint: UInt8, CaseIterable, Hashable, Sendable {
   /// Opening, checking and making the directory.
   case boot
   /// The first base.
@@ -7,6 +7,9 @@ enum DiskPoint: UInt8, CaseIterable, Hashable, Sendable {
   /// A term or a vote.
   case vote
   case append
+  /// A commit after which the log ends earlier than it did (Raft §5.3): what the landmark speaks
+  /// of goes.
+  case truncate
   /// The landmark beside any commit.
   case landmark
   /// A commit that cuts the log.
@@ -24,6 +27,22 @@ enum DiskPoint: UInt8, CaseIterable, Hashable, Sendable {
   case move
   /// The files are closed in order.
   case close
+
+  /// It comes so often, or takes so many operations, that the power may fail far into it.
+  var isLong: Bool {
+    switch self {
+    case .boot, .vote, .append, .landmark, .cut, .flush, .checkpoint, .finish: true
+    case .form, .truncate, .install, .receive, .move, .close: false
+    }
+  }
+
+  /// It is met more seldom than others in seeds that are about it.
+  var isRare: Bool {
+    switch self {
+    case .truncate, .cut, .install, .receive, .move: true
+    case .boot, .form, .vote, .append, .landmark, .flush, .checkpoint, .finish, .close: false
+    }
+  }
 }
 
 /// The power is to fail everywhere, at the next operation of this kind after so many.
@@ -34,8 +53,9 @@ struct PowerCut {
   /// Whether an operation of a member at `point` counts.
   func waits(for point: DiskPoint) -> Bool {
     switch self.point {
-    case .landmark: [.form, .vote, .append, .cut, .install].contains(point)
-    case .boot, .form, .vote, .append, .cut, .install, .flush, .checkpoint, .receive, .finish,
+    case .landmark: [.form, .vote, .append, .truncate, .cut, .install].contains(point)
+    case .boot, .form, .vote, .append, .truncate, .cut, .install, .flush, .checkpoint, .receive,
+      .finish,
       .move, .close:
       self.point == point
     }

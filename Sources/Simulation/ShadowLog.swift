@@ -18,6 +18,8 @@ struct ShadowLog {
 
   var lastIndex: LogIndex { LogIndex(base.last.index.number + UInt64(terms.count)) }
 
+  var last: EntryID { terms.last.map { EntryID(term: $0, index: lastIndex) } ?? base.last }
+
   /// The last configuration, committed or not.
   var configuration: Configuration { configurations.last?.configuration ?? base.configuration }
 

@@ -69,6 +69,11 @@ public struct Simulator: Hashable, Sendable {
     public var drains: Int
     /// Turns of the weather.
     public var turns: Int
+    /// The same, in words, for one run or many; those that never happened too.
+    public static func text(powerCuts: [Int]) -> String {
+      zip(DiskPoint.allCases, powerCuts).map { "\($0) \($1)" }.joined(separator: ", ")
+    }
+
     /// The command that shows this run again.
     public var replay: String
 
@@ -106,6 +111,7 @@ public struct Simulator: Hashable, Sendable {
   private func drawWeather(_ dice: inout SplitMix64) -> (Weather, spareMembers: Int) {
     var weather = Weather.drawn(&dice, members: members, edition: edition)
     if kind == .powerLoss { weather.failPower(&dice) }
+    if let members { weather.members = members }
     reduction.apply(to: &weather)
     return (weather, weather.faultWeights[.addLearner, default: 0] > 0 ? 2 : 0)
   }

@@ -70,6 +70,10 @@ public struct Weather: Hashable, Sendable {
   public var crashesInChanges = false
   /// How often a power cut is laid; `nil`: never.
   public var powerCuts: Span?
+  /// What most of them wait for; `nil`: all are alike.
+  public var powerPoint: DiskPoint?
+  /// Whether two leaders out of three are cut off in the moment of their election.
+  public var cutsNewLeaders = false
   /// Which list of faults the seed draws from: a seed that found something keeps its own. One:
   /// until the members had files; two: all.
   public var edition = 2
@@ -234,5 +238,36 @@ extension Weather {
     if dice.chance(1, in: 2) { faultWeights[.crash] = 3 }
     if dice.chance(1, in: 2) { faultWeights[.partition] = 2 }
     if dice.chance(1, in: 2) { faultWeights[.terminate] = 1 }
+    let points = DiskPoint.allCases + DiskPoint.allCases.filter(\.isRare)
+    let point = points[dice.index(below: points.count)]
+    powerPoint = point
+    bringAbout(point)
+  }
+
+  /// What makes an operation of this kind frequent.
+  private mutating func bringAbout(_ point: DiskPoint) {
+    switch point {
+    case .boot, .form, .vote, .append, .landmark, .flush, .checkpoint: break
+    case .truncate:
+      cutsNewLeaders = true
+      // One entry at a time: the first of those that come may be older than the last that goes.
+      settings.raft.appendLimitBytes = 1
+      members = 3
+      faultWeights[.isolate] = 4
+      faultWeights[.crash] = 4
+      faultLength = Span(.milliseconds(50), .milliseconds(500))
+      faultInterval = Span(.milliseconds(20), .milliseconds(400))
+    case .cut, .install, .receive, .finish, .move:
+      // Who is away comes back too late for the log.
+      settings.raft.retainedEntries = 0
+      faultWeights[.isolate] = 6
+      faultLength = Span(.milliseconds(200), .milliseconds(1_500))
+      faultInterval = Span(.milliseconds(20), .milliseconds(400))
+      flushInterval = min(flushInterval, .milliseconds(20))
+      // An arrival of several pieces, and not of hundreds.
+      chunkBytes = point == .receive ? 300 : 4_096
+      members = max(3, members)
+    case .close: faultWeights[.terminate] = 8
+    }
   }
 }

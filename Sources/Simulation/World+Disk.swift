@@ -53,7 +53,7 @@ extension World {
     guard !member.hasFailed else { return false }
     do throws(StorageError) {
       let writes = writes.map(\.write)
-      try using(member, .init(writes)) { () throws(StorageError) in
+      try using(member, .init(writes, over: member.durable.log)) { () throws(StorageError) in
         try member.disk.store.log.commit(writes)
       }
     } catch {
@@ -149,9 +149,12 @@ extension World {
 
 extension DiskPoint {
   /// What a batch of writes is, by its rarest part.
-  fileprivate init(_ writes: [StorageWrite]) {
+  fileprivate init(_ writes: [StorageWrite], over log: ShadowLog) {
+    let last = writes.last { !$0.entries.isEmpty }?.entries.last?.id
     if writes.contains(where: { $0.install != nil }) {
       self = .install
+    } else if let last, last < log.last {
+      self = .truncate
     } else if writes.contains(where: { $0.cut != nil }) {
       self = .cut
     } else {

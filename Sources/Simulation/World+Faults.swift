@@ -94,6 +94,20 @@ extension World {
     step(member, .timer)
   }
 
+  /// Before its first message arrives: what it appended is on its own disk alone. When this befell
+  /// two leaders, the next one is often the first of them, and writes its older entry over that of
+  /// the second, whose log then ends earlier than before (as in Figure 8).
+  func cutOff(_ leader: SimulatedMember, _ boot: Boot) {
+    guard !isCalm else { return }
+    cutLeaders += 1
+    guard beginTurn(), leader.boot == boot, cutLeaders % 3 != 0 else { return }
+    tell(leader, "is cut off as it begins to lead")
+    let others = members.indices.filter { $0 != leader.position }
+    network.partition([Array(others)], at: now)
+    if weather.resetsLinks { resetCutSessions() }
+    after(weather.settings.raft.electionTimeout * 3, .healLinks)
+  }
+
   // MARK: Disks
 
   private func fill(_ member: SimulatedMember, _ length: Duration) {
@@ -145,14 +159,17 @@ extension World {
     after(span.draw(&weatherDice), .powerTurn)
     guard isAllowed else { return }
     // One that waits for something rare is given time.
-    if powerCut == nil || weatherDice.chance(1, in: 4) { layPowerCut() }
+    let isOwn = powerCut != nil && powerCut?.point == weather.powerPoint
+    if powerCut == nil || weatherDice.chance(1, in: isOwn ? 16 : 4) { layPowerCut() }
   }
 
   /// Some operation after the next few of one kind, on whichever disk, is the last everywhere.
   func layPowerCut() {
     let points = DiskPoint.allCases
-    let point = points[weatherDice.index(below: points.count)]
-    let limit = [1, 4, 30][weatherDice.index(below: 3)]
+    var point = points[weatherDice.index(below: points.count)]
+    // Three in four are of the kind that this seed is about.
+    if let own = weather.powerPoint, weatherDice.chance(3, in: 4) { point = own }
+    let limit = (point.isLong ? [1, 4, 30] : [1, 3, 8])[weatherDice.index(below: 3)]
     powerCut = PowerCut(point: point, after: weatherDice.index(below: limit))
   }
 

@@ -68,6 +68,9 @@ extension World {
         check(checks.electionSafety.violation(leader: member.id, term: term))
         check(checks.committed.violation(leader: member.id, term: term, log: member.log))
         observeMembership(member)
+        if weather.cutsNewLeaders && !isCalm {
+          queue.push(.cutLeader(member.position, member.boot), at: now)
+        }
       case .configurationChanged(let configuration, let index):
         counts.configurationChanges += 1
         // Whom it pings has changed: it takes a while until it hears them.

@@ -45,6 +45,8 @@ final class World {
   var powerFailedAt: DiskPoint?
   /// Members whose disks refused something in this event.
   var failing: [(Int, StorageError)] = []
+  /// New leaders that were to be cut off, so that each third one is not.
+  var cutLeaders = 0
   /// Counts the turns of the weather.
   var weatherTurns = 0
   /// The turns at which something may strike; `nil`: all. For shrinking.
@@ -135,7 +137,9 @@ final class World {
 
   /// Starts every initial member and the handshakes.
   func begin() {
-    if weather.powerCuts != nil, weatherDice.chance(1, in: 4) { layPowerCut() }
+    if weather.powerCuts != nil, weather.powerPoint == .form || weatherDice.chance(1, in: 4) {
+      layPowerCut()
+    }
     for member in members where member.isInitial { start(member) }
     if !failing.isEmpty || powerFailedAt != nil { endFailing() }
     queue.push(.connectTurn, at: now)
@@ -200,6 +204,7 @@ final class World {
     case .weatherTurn: changeWeather()
     case .powerTurn: armPowerCut()
     case .crashSoon(let position): crashSoon(members[position])
+    case .cutLeader(let position, let boot): cutOff(members[position], boot)
     case .replaceTurn(let position): replaceTurn(members[position])
     case .diskRoom(let position): makeRoom(members[position])
     case .flapTurn(let left, let right, let end): flap(left, right, end)
@@ -240,8 +245,8 @@ final class World {
     case .packet(let packet): receive(packet, member)
     case .request(let request): admit(request, member)
     case .connectTurn, .streamTurn, .clientTurn, .answer, .clientTimeout, .weatherTurn,
-      .healLinks, .restart, .resume, .diskCalm, .inspection, .powerTurn, .crashSoon, .replaceTurn,
-      .diskRoom, .flapTurn, .constrain, .compactTurn:
+      .healLinks, .restart, .resume, .diskCalm, .inspection, .powerTurn, .crashSoon, .cutLeader,
+      .replaceTurn, .diskRoom, .flapTurn, .constrain, .compactTurn:
       preconditionFailure("\(event) happens to no member")
     }
   }

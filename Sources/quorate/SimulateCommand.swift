@@ -55,11 +55,14 @@ struct SimulateCommand: ParsableCommand {
   @Option(help: "How many runs.")
   var seeds: UInt64?
 
-  @Option(help: "Generated requests, applied on three members and compared.")
+  @Option(help: "Generated requests to three members, whose answers are compared.")
   var requests: Int?
 
   @Option(help: "How many processes run seeds beside each other; as many as there are cores.")
   var jobs: Int?
+
+  @Option(help: "With --power-loss and many runs: each kind of operation was cut this often.")
+  var leastCuts: Int?
 
   @Flag(help: "Print a failing run as it is, without looking for a smaller one.")
   var noShrink = false
@@ -85,6 +88,9 @@ struct SimulateCommand: ParsableCommand {
     }
     if let jobs, !(1...256).contains(jobs) {
       throw ValidationError("between 1 and 256 processes can run seeds, not \(jobs)")
+    }
+    if leastCuts != nil, !powerLoss || seeds == nil {
+      throw ValidationError("--least-cuts is for many runs with --power-loss")
     }
     if let clients, clients < 0 { throw ValidationError("there are no \(clients) clients") }
     if last < 0 { throw ValidationError("--last counts events") }
@@ -130,9 +136,10 @@ struct SimulateCommand: ParsableCommand {
     StandardStreams.write("requests from seed \(firstSeed)\n")
     let verdict = RequestStorm(seed: firstSeed, requests: count).run()
     StandardStreams.write(
-      "\(verdict.applied) requests on three members: \(verdict.failed) failed by rule, "
-        + "\(verdict.invalid) a member would have refused, \(verdict.restarts) restarts, "
-        + "\(verdict.snapshots) snapshots, revision \(verdict.revision)\n")
+      "\(verdict.requests) requests to three members: \(verdict.refused) refused, "
+        + "\(verdict.reads) reads, \(verdict.applied) applied, of which \(verdict.failed) failed "
+        + "by rule and \(verdict.invalid) a member would have refused; \(verdict.restarts) "
+        + "restarts, \(verdict.snapshots) snapshots, revision \(verdict.revision)\n")
     if let failure = verdict.failure {
       throw CommandFailure(
         .failed, failure,
@@ -182,18 +189,34 @@ struct SimulateCommand: ParsableCommand {
     let findings = try swarm.run(
       processes: processes, report: { StandardStreams.write($0 + "\n") })
     StandardStreams.write("\(count) runs from seed \(firstSeed), \(findings.count) failed\n")
-    guard let first = findings.first else { return }
+    if powerLoss {
+      let text = Simulator.Verdict.text(powerCuts: swarm.powerCuts)
+      StandardStreams.write("power losses by what they fell into: \(text)\n")
+    }
+    guard let first = findings.first else { return try demandCuts(swarm.powerCuts) }
     let small = noShrink ? nil : try shrunk(first)
     throw CommandFailure(
       .failed, "\(findings.count) of \(count) runs failed; the first: \(first.failure)",
       details: ["replay: \(small ?? first.replay(commonFlags))"])
   }
 
+  /// A kind of operation that hardly ever lost its power proves nothing.
+  private func demandCuts(_ cuts: [Int]) throws {
+    guard let leastCuts, let least = cuts.min(), least < leastCuts else { return }
+    throw CommandFailure(
+      .failed, "some kind of operation was cut only \(least) times, fewer than \(leastCuts)")
+  }
+
   private func runHere(_ count: UInt64) {
     for seed in firstSeed..<(firstSeed + count) {
       StandardStreams.write("seed \(seed)\n")
       guard let simulator = try? simulator(seed) else { return }
-      if let failure = simulator.run().failure { tell(failure) }
+      let verdict = simulator.run()
+      if powerLoss {
+        let cuts = verdict.powerCuts.map(String.init).joined(separator: ",")
+        StandardStreams.write("\(SwarmProcesses.cutsWord)\(cuts)\n")
+      }
+      if let failure = verdict.failure { tell(failure) }
     }
   }
 

@@ -19,6 +19,9 @@ struct SwarmProcesses {
   /// Seeds that one process runs.
   private static let blockSeeds: UInt64 = 50
 
+  /// Power losses so far, by the kind of operation that they fell into (`Verdict.powerCuts`).
+  private(set) var powerCuts: [Int] = []
+
   private var next: UInt64
   private let end: UInt64
   private let flags: [String]
@@ -44,9 +47,10 @@ struct SwarmProcesses {
         .split(separator: "\n")
       process.waitUntilExit()
       let (found, last) = SwarmProcesses.read(lines)
+      countPowerCuts(lines)
       var all = found
       if process.terminationReason == .uncaughtSignal {
-        all.append(Finding(seed: last, failure: SwarmProcesses.trap))
+        all.append(Finding(seed: last, failure: SwarmProcesses.trap(in: lines)))
         // The seeds after the one that trapped have not been run.
         if last + 1 < blockEnd { running.append(try begin(last + 1, blockEnd)) }
       }
@@ -56,7 +60,24 @@ struct SwarmProcesses {
     return findings.sorted { $0.seed < $1.seed }
   }
 
-  private static let trap = "an invariant inside a member is broken: it trapped"
+  private mutating func countPowerCuts(_ lines: [Substring]) {
+    for line in lines where line.hasPrefix(SwarmProcesses.cutsWord) {
+      let numbers = line.dropFirst(SwarmProcesses.cutsWord.count).split(separator: ",")
+        .compactMap { Int($0) }
+      if powerCuts.isEmpty { powerCuts = numbers.map { _ in 0 } }
+      for (kind, number) in numbers.enumerated() { powerCuts[kind] += number }
+    }
+  }
+
+  /// Begins the line in which a process says how often the power failed in a run, and where.
+  static let cutsWord = "cuts "
+
+  /// What a member said before it stopped its process.
+  private static func trap(in lines: [Substring]) -> String {
+    let mark = "Fatal error: "
+    let words = lines.last { $0.contains(mark) }?.split(separator: mark, maxSplits: 1).last
+    return "an invariant inside a member is broken: \(words ?? "it trapped")"
+  }
 
   private func begin(_ first: UInt64, _ end: UInt64) throws -> (Process, Pipe, UInt64) {
     let words = [
@@ -75,7 +96,7 @@ struct SwarmProcesses {
     process.environment = environment
     let output = Pipe()
     process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
+    process.standardError = output
     process.standardInput = FileHandle.nullDevice
     try process.run()
     return (process, output)
@@ -104,7 +125,7 @@ struct SwarmProcesses {
     let lines = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
       .split(separator: "\n")
     process.waitUntilExit()
-    if process.terminationReason == .uncaughtSignal { return trap }
+    if process.terminationReason == .uncaughtSignal { return trap(in: lines) }
     return read(lines).0.first?.failure
   }
 }
