@@ -30,24 +30,39 @@ struct RowReaderThread {
     self.log = log
   }
 
+  /// Gets of single keys that are read in one transaction.
+  private static let pieceJobs = 64
+
   mutating func work(_ jobs: [Job]) {
     do {
-      for job in jobs {
-        switch job {
-        case .read(let waiter, let plan, let ready): try read(waiter, plan, ready)
-        case .hashKV(let waiter, let revision): try hash(waiter, revision)
-        case .adopt(let new):
-          reader.close()
-          reader = new.value
-          // Row numbers of a snapshot mean the same rows, but what was compacted may be gone.
-          cache = RowCache(limitBytes: 4 << 20)
-          log(.removeOldGenerations)
+      var rest = jobs[...]
+      while !rest.isEmpty {
+        let gets = rest.prefix(Self.pieceJobs).prefix { $0.isGet }
+        if gets.count > 1 {
+          let reader = reader
+          try reader.together { for job in gets { try take(job) } }
+          rest = rest.dropFirst(gets.count)
+        } else {
+          try take(rest.removeFirst())
         }
       }
     } catch let error as StorageError {
       fate.seal(ServerExit(error))
     } catch {
       fate.seal(.diskFailed(file: "the state file", reason: "\(error)"))
+    }
+  }
+
+  private mutating func take(_ job: Job) throws {
+    switch job {
+    case .read(let waiter, let plan, let ready): try read(waiter, plan, ready)
+    case .hashKV(let waiter, let revision): try hash(waiter, revision)
+    case .adopt(let new):
+      reader.close()
+      reader = new.value
+      // Row numbers of a snapshot mean the same rows, but what was compacted may be gone.
+      cache = RowCache(limitBytes: 4 << 20)
+      log(.removeOldGenerations)
     }
   }
 
@@ -100,4 +115,14 @@ struct RowReaderThread {
   }
 
   mutating func close() { reader.close() }
+}
+
+extension RowReaderThread.Job {
+  /// It needs one row at most.
+  fileprivate var isGet: Bool {
+    guard case .read(_, let plan, _) = self, case .range(let request) = plan.kind else {
+      return false
+    }
+    return request.range.end.isEmpty
+  }
 }

@@ -32,11 +32,12 @@ public struct Simulator: Hashable, Sendable {
   static let serviceLimit = 20
 
   public init(
-    seed: UInt64, members: Int? = nil, steps: Int? = nil, kind: Kind = .storm, edition: Int = 2,
+    seed: UInt64, members: Int? = nil, steps: Int? = nil, kind: Kind = .storm,
+    edition: Int = Weather.newestEdition,
     reduction: Reduction = Reduction()
   ) {
     self.reduction = reduction
-    precondition((1...2).contains(edition), "there is no edition \(edition)")
+    precondition((1...Weather.newestEdition).contains(edition), "there is no edition \(edition)")
     self.edition = edition
     self.kind = kind
     if let members { precondition((1...7).contains(members), "\(members) members") }
@@ -127,7 +128,7 @@ public struct Simulator: Hashable, Sendable {
   public var replay: String {
     var replay = "quorate simulate --seed \(seed)"
     if let members { replay += " --members \(members)" }
-    if edition != 2 { replay += " --edition \(edition)" }
+    if edition != Weather.newestEdition { replay += " --edition \(edition)" }
     if kind == .powerLoss { replay += " --power-loss" }
     if steps != 3_000 { replay += " --steps \(steps)" }
     return replay + reduction.flags

@@ -74,9 +74,11 @@ public struct Weather: Hashable, Sendable {
   public var powerPoint: DiskPoint?
   /// Whether two leaders out of three are cut off in the moment of their election.
   public var cutsNewLeaders = false
-  /// Which list of faults the seed draws from: a seed that found something keeps its own. One:
-  /// until the members had files; two: all.
-  public var edition = 2
+  /// What the seed draws from: a seed that found something keeps its own edition. One: until the
+  /// members had files; two: all faults; three: commands gather.
+  public var edition = Weather.newestEdition
+
+  public static let newestEdition = 3
 
   public init() {}
 }
@@ -108,7 +110,7 @@ public enum Fault: UInt8, CaseIterable, Hashable, Sendable {
 extension Weather {
   /// The weather of a seed. `members` `nil`: drawn as well.
   public static func drawn(
-    _ dice: inout SplitMix64, members: Int?, edition: Int = 2
+    _ dice: inout SplitMix64, members: Int?, edition: Int = newestEdition
   ) -> Weather {
     var weather = Weather()
     weather.members = members ?? [1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7][dice.index(below: 12)]
@@ -122,6 +124,7 @@ extension Weather {
     if edition > 1 {
       var more = SplitMix64(seed: dice.next())
       weather.drawMore(&more)
+      if edition > 2 { weather.drawGathering(seed: more.next()) }
     }
     return weather
   }
@@ -218,6 +221,13 @@ extension Weather {
     for fault in Fault.later where dice.chance(1, in: 4) {
       if usesFiles || !fault.needsFiles { faultWeights[fault] = 1 + dice.next(below: 3) }
     }
+  }
+
+  /// What the third edition adds: how long commands may gather.
+  private mutating func drawGathering(seed: UInt64) {
+    var dice = SplitMix64(seed: seed)
+    settings.gatherLimit =
+      [.zero, .microseconds(500), .milliseconds(10), .milliseconds(200)][dice.index(below: 4)]
   }
 
   private mutating func drawFiles(_ dice: inout SplitMix64) {

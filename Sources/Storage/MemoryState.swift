@@ -135,5 +135,7 @@ final class MemoryStateReader: StateReader {
 
   func rows(numbered numbers: [RowNumber]) throws -> [Row] { try state.rows(numbered: numbers) }
 
+  func together(_ body: () throws -> Void) throws { try body() }
+
   func close() {}
 }

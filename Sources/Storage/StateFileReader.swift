@@ -7,10 +7,14 @@ final class RowReader {
 
   private let connection: Connection
   private let select: Statement
+  private let begin: Statement
+  private let commit: Statement
 
   init(_ connection: Connection) throws(StorageError) {
     self.connection = connection
     select = try connection.prepare("SELECT \(RowTable.columns) FROM row WHERE number = ?1")
+    begin = try connection.prepare("BEGIN")
+    commit = try connection.prepare("COMMIT")
   }
 
   func rows(numbered numbers: some Collection<RowNumber>) throws(StorageError) -> [Row] {
@@ -29,10 +33,22 @@ final class RowReader {
 
   /// The rows of one piece in one transaction: they are checked one by one, so it only saves locks.
   func piece(_ numbers: some Collection<RowNumber>) throws(StorageError) -> [Row] {
-    try connection.execute("BEGIN")
-    let rows = try rows(numbered: numbers)
-    try connection.execute("COMMIT")
+    guard numbers.count > 1 else { return try rows(numbered: numbers) }
+    var rows: [Row] = []
+    try transaction { () throws(StorageError) in rows = try self.rows(numbered: numbers) }
     return rows
+  }
+
+  func transaction(_ body: () throws(StorageError) -> Void) throws(StorageError) {
+    try begin.run()
+    do {
+      try body()
+    } catch {
+      // What is to be told is the first failure; the member stops for it.
+      try? commit.run()
+      throw error
+    }
+    try commit.run()
   }
 }
 
@@ -42,6 +58,7 @@ final class StateFileReader: StateReader {
   private let shared: StateShared
   private let connection: Connection
   private let reader: RowReader
+  private var isTogether = false
 
   init(_ shared: StateShared) throws(StorageError) {
     self.shared = shared
@@ -52,6 +69,7 @@ final class StateFileReader: StateReader {
 
   func rows(numbered numbers: [RowNumber]) throws -> [Row] {
     try shared.failure.guarding { () throws(StorageError) in
+      if isTogether { return try reader.rows(numbered: numbers) }
       var rows: [Row] = []
       var rest = numbers[...]
       while !rest.isEmpty {
@@ -61,6 +79,21 @@ final class StateFileReader: StateReader {
       }
       return rows
     }
+  }
+
+  func together(_ body: () throws -> Void) throws {
+    precondition(!isTogether, "a piece within a piece")
+    isTogether = true
+    defer { isTogether = false }
+    var thrown: (any Error)?
+    try shared.failure.guarding { () throws(StorageError) in
+      try shared.gate.reading { () throws(StorageError) in
+        try reader.transaction {
+          do { try body() } catch { thrown = error }
+        }
+      }
+    }
+    if let thrown { throw thrown }
   }
 
   func close() { connection.close() }

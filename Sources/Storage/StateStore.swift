@@ -73,6 +73,13 @@ extension StateStore {
 /// Reads rows beside the thread that writes them. It belongs to one thread at a time.
 public protocol StateReader: RowReading, AnyObject {
   var generation: UInt64 { get }
+
+  /// Lets the reads in `body` share one read transaction: beginning and ending one costs as much as
+  /// reading a row. *Precondition*: they are a bounded piece, and not nested.
+  ///
+  /// *Throws* what `body` throws, or that the disk failed.
+  func together(_ body: () throws -> Void) throws
+
   func close()
 }
 

@@ -29,7 +29,7 @@ struct SimulateCommand: ParsableCommand {
   var powerLoss = false
 
   @Option(help: "Which list of faults the seed draws from: 1, or 2 with all of them.")
-  var edition = 2
+  var edition = Weather.newestEdition
 
   @Option(help: "Turns of the weather at which something may happen: 3,17 or none; all.")
   var turns: String?
@@ -83,8 +83,8 @@ struct SimulateCommand: ParsableCommand {
     if let seeds, firstSeed.addingReportingOverflow(seeds).overflow {
       throw ValidationError("there are no \(seeds) seeds from \(firstSeed) on")
     }
-    guard (1...2).contains(edition) else {
-      throw ValidationError("there are the editions 1 and 2, not \(edition)")
+    guard (1...Weather.newestEdition).contains(edition) else {
+      throw ValidationError("there are the editions 1 to \(Weather.newestEdition), not \(edition)")
     }
     if let jobs, !(1...256).contains(jobs) {
       throw ValidationError("between 1 and 256 processes can run seeds, not \(jobs)")
@@ -226,7 +226,7 @@ struct SimulateCommand: ParsableCommand {
     if let members { flags += ["--members", "\(members)"] }
     if let steps { flags += ["--steps", "\(steps)"] }
     if powerLoss { flags.append("--power-loss") }
-    if edition != 2 { flags += ["--edition", "\(edition)"] }
+    if edition != Weather.newestEdition { flags += ["--edition", "\(edition)"] }
     return flags
   }
 
