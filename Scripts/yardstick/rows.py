@@ -9,10 +9,10 @@ from .figures import Figure
 class Setting:
     """What the rows share: the two stores, loaded, and how long to measure."""
 
-    def __init__(self, ours, theirs, keys, rounds, seconds, say, fresh, go_client):
+    def __init__(self, ours, theirs, keys, many, rounds, seconds, say, fresh, go_client):
         """`fresh(store, flags)` makes a started cluster that the caller stops; `go_client` is the
         path of the Go client, None where it cannot be built."""
-        self.ours, self.theirs, self.keys = ours, theirs, keys
+        self.ours, self.theirs, self.keys, self.many = ours, theirs, keys, many
         self.rounds, self.seconds, self.say = rounds, seconds, say
         self.fresh, self.go_client = fresh, go_client
 
@@ -199,14 +199,12 @@ class Pauses:
 class ManyKeys:
     """Puts with few keys and with many, on members of their own. Takes long: only when named."""
 
-    many = 5_000_000
-
     def measure(self, row, setting):
         figures = [
             Figure(row, f"put, 100 clients, {setting.keys:,} keys: requests/s", ""),
-            Figure(row, f"put, 100 clients, {self.many:,} keys: requests/s", ""),
+            Figure(row, f"put, 100 clients, {setting.many:,} keys: requests/s", ""),
             Figure(row, "– the second ÷ the first", "", "more", "≥ 0.8", "0.95"),
-            Figure(row, f"anonymous memory of a follower, {self.many:,} keys", "MB", "less", "", "",
+            Figure(row, f"anonymous memory of a follower, {setting.many:,} keys", "MB", "less", "", "",
                    0),
         ]
         found = []
@@ -224,9 +222,9 @@ class ManyKeys:
     def rates(self, cluster, setting):
         cluster.load(setting.keys)
         few = [self.rate(cluster, setting, setting.keys, n) for n in range(setting.rounds)]
-        cluster.load(self.many)
+        cluster.load(setting.many)
         cluster.await_leader(120)
-        many = [self.rate(cluster, setting, self.many, n) for n in range(setting.rounds)]
+        many = [self.rate(cluster, setting, setting.many, n) for n in range(setting.rounds)]
         memory = anonymous_bytes(cluster.processes[cluster.followers()[0]].pid) / 1e6
         setting.say(f"{cluster.store}: {few} beside {many} puts a second, {memory:.0f} MB")
         return [(a, b, b / a, memory) for a, b in zip(few, many)]
