@@ -35,8 +35,11 @@ struct Flusher {
   private var durableApplied = LogIndex.zero
   private var lastFlush = Instant.zero
 
-  /// Small batches are held up so that there is one in this time.
-  static let interval: Duration = .milliseconds(20)
+  /// Small batches are held up so that there is one in this time: each rewrites some pages that
+  /// say where the rows are, and the log holds the rows until then.
+  static let interval: Duration = .milliseconds(50)
+  /// A batch that removes rows, and what waits for it, is not held up for so long.
+  static let scrubInterval: Duration = .milliseconds(4)
   /// A batch of so many rows does not wait.
   static let largeBatch = 1000
 
@@ -61,7 +64,7 @@ struct Flusher {
           isTendDue = false
           try tend()
         case .pause(let reply):
-          usleep(UInt32(Self.interval.nanoseconds / 1000))
+          usleep(UInt32(Self.scrubInterval.nanoseconds / 1000))
           reply()
         case .openSnapshot(let reply): reply(Handover(try state.openSnapshot()))
         case .adopt(let new, let reply): try adopt(new.value, reply)
@@ -73,7 +76,9 @@ struct Flusher {
   }
 
   private mutating func flush(_ batch: FlushBatch) throws(StorageError) {
-    if batch.rows.count < Self.largeBatch { waitForInterval() }
+    if batch.rows.count < Self.largeBatch {
+      waitFor(batch.removed.isEmpty ? Self.interval : Self.scrubInterval)
+    }
     lastFlush = MonotonicClock.now()
     try state.flush(batch)
     flushed(batch.meta.appliedIndex)
@@ -90,8 +95,8 @@ struct Flusher {
   }
 
   /// Lets the next rows pile up: a transaction for each would cost more than it brings.
-  private func waitForInterval() {
-    let rest = Self.interval - (MonotonicClock.now() - lastFlush)
+  private func waitFor(_ interval: Duration) {
+    let rest = interval - (MonotonicClock.now() - lastFlush)
     if rest > .zero { usleep(UInt32(rest.nanoseconds / 1000)) }
   }
 

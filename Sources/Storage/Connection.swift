@@ -136,13 +136,24 @@ final class Connection {
 
   /// Syncs the WAL: everything committed so far survives a power loss.
   func syncWAL() throws(StorageError) {
-    var pointer: UnsafeMutablePointer<sqlite3_file>?
-    let code = sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &pointer)
-    guard code == SQLITE_OK, let pointer, let methods = pointer.pointee.pMethods else {
+    let file = try walFile()
+    let synced = file.pointee.pMethods.pointee.xSync(
+      file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY)
+    guard synced == SQLITE_OK else { throw error(synced, "sync the WAL of") }
+  }
+
+  /// From here on a commit is one write to the WAL. *Precondition*: the only connection of its
+  /// file, each of whose commits ends with a sync; the WAL was opened by a first read.
+  func gatherWrites() throws(StorageError) { WALBuffer.insert(before: try walFile()) }
+
+  /// The WAL's open file.
+  private func walFile() throws(StorageError) -> UnsafeMutablePointer<sqlite3_file> {
+    var file: UnsafeMutablePointer<sqlite3_file>?
+    let code = sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file)
+    guard code == SQLITE_OK, let file, file.pointee.pMethods != nil else {
       throw error(code, "find the WAL of")
     }
-    let synced = methods.pointee.xSync(pointer, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY)
-    guard synced == SQLITE_OK else { throw error(synced, "sync the WAL of") }
+    return file
   }
 
   /// Rows changed by the last statement.

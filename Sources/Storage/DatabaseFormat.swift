@@ -7,20 +7,21 @@ struct DatabaseFormat {
   /// The last root page of the schema, which a file that can shrink keeps in its header; zero: the
   /// file does not shrink.
   let largestRoot: UInt32
+  /// Bytes of a page: of a new file, then of files that earlier builds made.
+  let pageSizes: [Int]
   /// The statements that make the schema, in the order in which they are run.
   let schema: [String]
 
-  static let pageSize = 4096
-
+  /// A commit writes whole pages, and most commits are small.
   static let log = DatabaseFormat(
-    application: 0x5175_6F72, version: 1, largestRoot: 0,
+    application: 0x5175_6F72, version: 1, largestRoot: 0, pageSizes: [1024, 4096],
     schema: [
       "CREATE TABLE record(kind INTEGER PRIMARY KEY, body BLOB NOT NULL)",
       "CREATE TABLE log(first INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     ])
 
   static let state = DatabaseFormat(
-    application: 0x5175_6F73, version: 1, largestRoot: 4,
+    application: 0x5175_6F73, version: 1, largestRoot: 4, pageSizes: [4096],
     schema: [
       "CREATE TABLE meta(id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
       """
@@ -40,7 +41,7 @@ struct DatabaseFormat {
   func create(
     on connection: Connection, _ fill: () throws(StorageError) -> Void
   ) throws(StorageError) {
-    try connection.execute("PRAGMA page_size = \(DatabaseFormat.pageSize)")
+    try connection.execute("PRAGMA page_size = \(pageSizes[0])")
     try connection.execute("PRAGMA auto_vacuum = \(largestRoot == 0 ? "NONE" : "INCREMENTAL")")
     try connection.execute("PRAGMA encoding = 'UTF-8'")
     try connection.execute("PRAGMA journal_mode = WAL")
@@ -53,8 +54,9 @@ struct DatabaseFormat {
   }
 
   /// Checks what SQLite itself would take for another meaning instead of for damage: the bytes of
-  /// the file's head (https://www.sqlite.org/fileformat2.html §1.3).
-  func checkHeader(of file: String, on fileSystem: any FileSystem) throws(StorageError) {
+  /// the file's head (https://www.sqlite.org/fileformat2.html §1.3). Answers the page size.
+  @discardableResult
+  func checkHeader(of file: String, on fileSystem: any FileSystem) throws(StorageError) -> Int {
     guard fileSystem.exists(file) else { throw .damaged(file: file, place: "it is missing") }
     let head = try fileSystem.open(file).read(at: 0, count: 100)
     guard head.count == 100 else { throw .damaged(file: file, place: "its header is short") }
@@ -64,7 +66,7 @@ struct DatabaseFormat {
     let wal: [UInt8] = [2, 2]
     let isSound =
       head.starts(with: Array("SQLite format 3\0".utf8))
-      && number(16) >> 16 == UInt32(DatabaseFormat.pageSize)
+      && pageSizes.contains(Int(number(16) >> 16))
       && Array(head[18..<20]) == wal
       && Array(head[20..<24]) == [0, 64, 32, 32]
       && number(44) == 4  // the schema's own format
@@ -76,6 +78,7 @@ struct DatabaseFormat {
     guard number(60) == version else {
       throw .unknownFormat(file: file, found: Int(number(60)), newest: Int(version))
     }
+    return Int(number(16) >> 16)
   }
 
   /// Checks that the schema is ours to the letter.

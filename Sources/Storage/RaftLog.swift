@@ -65,14 +65,14 @@ public final class RaftLog: LogStore {
     self.reserve = reserve
     self.failure = failure
     self.settings = settings
-    try DatabaseFormat.log.checkHeader(of: path, on: fileSystem)
+    let pageSize = try DatabaseFormat.log.checkHeader(of: path, on: fileSystem)
     let wal = try fileSystem.contents(of: path + "-wal") ?? []
     #if Mutants
-      if Mutant.refusesTornTails.isPlanted, WALScan.verdict(on: wal) == .torn {
+      if Mutant.refusesTornTails.isPlanted, WALScan.verdict(on: wal, pageSize: pageSize) == .torn {
         throw .damaged(file: path + "-wal", place: "its end")
       }
     #endif
-    if case .damaged(let offset) = WALScan.verdict(on: wal) {
+    if case .damaged(let offset) = WALScan.verdict(on: wal, pageSize: pageSize) {
       throw .damaged(file: path + "-wal", place: "byte \(offset); whole commits follow it")
     }
     try fileSystem.settle(path + "-wal")
@@ -85,6 +85,7 @@ public final class RaftLog: LogStore {
     try connection.execute("PRAGMA cache_size = -1024")
     try DatabaseFormat.log.checkSchema(of: connection)
     try DatabaseFormat.log.checkStructure(of: connection)
+    try connection.gatherWrites()
     rows = try LogTable(connection)
     identity = try Identity(decoding: rows.records.read(.identity), in: path)
     let hardState = try? HardState(decoding: rows.records.read(.hardState))
@@ -194,7 +195,7 @@ public final class RaftLog: LogStore {
     }
   }
 
-  /// Checkpoints once about a hundred pages wait.
+  /// Checkpoints once enough pages wait.
   public func tend() throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
       guard connection.walFrames >= settings.checkpointPages else { return }

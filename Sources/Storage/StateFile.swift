@@ -168,7 +168,7 @@ public final class StateFile: StateStore {
     }
   }
 
-  /// Gives free pages back, and checkpoints once about a hundred pages wait; above the WAL's limit
+  /// Gives free pages back, and checkpoints once enough pages wait; above the WAL's limit
   /// new reads wait until the WAL begins anew.
   public func tend() throws(StorageError) {
     try failure.guarding { () throws(StorageError) in

@@ -1,7 +1,7 @@
 /// The bounds of a store's files.
 public struct StorageSettings: Hashable, Sendable {
-  /// A WAL is checkpointed between batches once it has this many pages of 4 KiB.
-  public var checkpointPages = 100
+  /// A WAL is checkpointed between batches once it has this many pages.
+  public var checkpointPages = 400
   /// Above this many pages new reads wait until the WAL could begin anew.
   public var walLimitPages = 4_000
   /// At most so many free pages are given back to the file system at a time.

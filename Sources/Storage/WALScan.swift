@@ -21,17 +21,18 @@ enum WALScan {
     case damaged(offset: Int)
   }
 
-  static func verdict(on wal: [UInt8]) -> Verdict {
+  /// `pageSize`: of the database file.
+  static func verdict(on wal: [UInt8], pageSize: Int) -> Verdict {
     #if Mutants
       if Mutant.takesDamageForTornTail.isPlanted { return .torn }
     #endif
     guard wal.count > headerLength else { return .sound }
-    return wal.withUnsafeBytes { verdict(on: $0) }
+    return wal.withUnsafeBytes { verdict(on: $0, pageSize) }
   }
 
-  private static func verdict(on wal: UnsafeRawBufferPointer) -> Verdict {
-    let header = Header(wal)
-    let frameLength = frameHeaderLength + DatabaseFormat.pageSize
+  private static func verdict(on wal: UnsafeRawBufferPointer, _ pageSize: Int) -> Verdict {
+    let header = Header(wal, pageSize)
+    let frameLength = frameHeaderLength + pageSize
     let frameCount = (wal.count - headerLength) / frameLength
     guard header.isSound else {
       // One that was once sound and had frames: they still follow from one of its checksums.
@@ -93,16 +94,18 @@ enum WALScan {
     let salt: UInt64
     let stored: Sums
     let computed: Sums
+    let pageSize: Int
 
     var isSound: Bool { hasMagic && stored == computed }
 
-    init(_ wal: UnsafeRawBufferPointer) {
+    init(_ wal: UnsafeRawBufferPointer, _ pageSize: Int) {
+      self.pageSize = pageSize
       let magic = UInt32(bigEndian: wal.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
       let version = UInt32(bigEndian: wal.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
       let page = UInt32(bigEndian: wal.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
       hasMagic =
         magic & ~1 == 0x377F_0682 && version == 3_007_000
-        && page == UInt32(DatabaseFormat.pageSize)
+        && page == UInt32(pageSize)
       isBigEndian = magic & 1 == 1
       salt = wal.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
       stored = Sums(
@@ -120,8 +123,8 @@ enum WALScan {
     private let page: UnsafeRawBufferPointer
 
     init(_ wal: UnsafeRawBufferPointer, at index: Int, _ header: Header) {
-      let start = headerLength + index * (frameHeaderLength + DatabaseFormat.pageSize)
-      let end = start + frameHeaderLength + DatabaseFormat.pageSize
+      let start = headerLength + index * (frameHeaderLength + header.pageSize)
+      let end = start + frameHeaderLength + header.pageSize
       isCommit = wal.loadUnaligned(fromByteOffset: start + 4, as: UInt32.self) != 0
       hasSalt = wal.loadUnaligned(fromByteOffset: start + 8, as: UInt64.self) == header.salt
       stored = Sums(

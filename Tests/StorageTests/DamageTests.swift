@@ -147,14 +147,14 @@ private struct Stopped {
     guard case .identical = torn.start() else { Issue.record("torn tail refused"); return }
     // The last commit, which was promised: the landmark remembers.
     var short = stopped
-    short.files["/m/raft.db-wal"] = Array(wal.dropLast(4_200))
+    short.files["/m/raft.db-wal"] = Array(wal.dropLast(1_128))
     guard case .refused(let error) = short.start() else { Issue.record("taken"); return }
     #expect(error.description.contains("begins after entry 0 and ends at entry 12"))
     // A frame in the middle, with whole commits behind it.
     var bent = stopped
-    bent.files["/m/raft.db-wal"]?[32 + 2 * 4_120 + 700] ^= 1
+    bent.files["/m/raft.db-wal"]?[32 + 2 * 1_048 + 700] ^= 1
     guard case .refused(let damage) = bent.start() else { Issue.record("taken"); return }
-    #expect(damage.description.contains("raft.db-wal is damaged: byte 8272"))
+    #expect(damage.description.contains("raft.db-wal is damaged: byte 2128"))
   }
 
   @Test(arguments: ["raft.db", "state-1.db", "landmark"])
