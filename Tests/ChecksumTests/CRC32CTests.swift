@@ -1,5 +1,6 @@
-import Checksum
 import Testing
+
+@testable import Checksum
 
 @Suite struct CRC32CTests {
   /// RFC 3720 §B.4, and the check value of the CRC catalogue.
@@ -20,6 +21,21 @@ import Testing
       crc.update(bytes[..<cut])
       bytes.withUnsafeBytes { crc.update(UnsafeRawBufferPointer(rebasing: $0[cut...])) }
       #expect(crc.value == whole)
+    }
+  }
+
+  @Test func `the processor and the tables agree, whatever the length and place`() {
+    let bytes = (0..<300).map { UInt8($0 &* 101 & 0xFF) }
+    bytes.withUnsafeBytes { bytes in
+      for start in 0..<9 {
+        for end in start...bytes.count {
+          var one = CRC32C()
+          var other = CRC32C()
+          one.update(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+          other.updateByTables(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+          #expect(one == other, "\(start)..<\(end)")
+        }
+      }
     }
   }
 
