@@ -60,6 +60,31 @@ import Testing
     #expect(seen.isComplete)
   }
 
+  @Test func `of a read at any member is safe, to the end`() {
+    let seen = explore {
+      coarse(&$0)
+      $0.terms = 1
+      $0.reads = 1
+      $0.losesHeartbeats = false
+    }
+    #expect(seen.violation == nil)
+    #expect(seen.isComplete)
+    #expect(seen.states > 200)
+  }
+
+  @Test func `of a log that is cut and a snapshot that takes its place is safe, to the end`() {
+    let seen = explore {
+      coarse(&$0)
+      $0.terms = 1
+      $0.cuts = 1
+      $0.heartbeats = 1
+      $0.crashes = 1
+    }
+    #expect(seen.violation == nil)
+    #expect(seen.isComplete)
+    #expect(seen.states > 200)
+  }
+
   @Test func `of a lone voter is one election and its entry`() {
     let seen = explore {
       coarse(&$0)
@@ -148,6 +173,18 @@ import Testing
     let seen = firstViolation { $0.shell = .sendsPromisesEarly }
     #expect(seen.violation?.invariant == .durablePromises)
     #expect(seen.depth == 1)
+  }
+
+  @Test func `a log that is cut behind a state that was never kept`() {
+    let seen = firstViolation {
+      $0.cuts = 1
+      $0.crashes = 0
+      $0.disks = .prompt
+      $0.losesStale = true
+      $0.shell = .forgetsState
+    }
+    #expect(seen.violation?.invariant == .meetingState)
+    #expect(seen.story.last?.contains("a state at 0") == true, "\(seen.story)")
   }
 
   @Test func `what such a promise leads to`() {

@@ -14,6 +14,15 @@ struct Chronicle: Hashable {
     var candidate: MemberID
   }
 
+  private struct OpenRead: Hashable {
+    var id: ReadID
+    var asker: MemberID
+    /// How much was committed when it was asked.
+    var due: LogIndex
+  }
+
+  /// In the order in which they were asked.
+  private var reads: [OpenRead] = []
   /// Ascending by term.
   private var reigns: [Reign] = []
   /// Votes that have left and that the voter's disk does not show, in the order of voters.
@@ -81,6 +90,30 @@ struct Chronicle: Hashable {
     return nil
   }
 
+  // MARK: Reads
+
+  mutating func ask(_ id: ReadID, at asker: MemberID) {
+    reads.append(OpenRead(id: id, asker: asker, due: LogIndex(UInt64(committed.count))))
+  }
+
+  /// The member that was asked may serve it at this index.
+  mutating func answer(_ readable: Readable) -> Violation? {
+    guard let read = reads.first(where: { $0.id == readable.read }) else { return nil }
+    forget(read.id)
+    guard readable.index < read.due else { return nil }
+    return Violation(
+      invariant: .currentReads,
+      text: "m\(read.asker.number) serves a read at \(readable.index.number); "
+        + "\(read.due.number) was committed when it was asked")
+  }
+
+  /// Nobody will serve it.
+  mutating func forget(_ id: ReadID) { reads.removeAll { $0.id == id } }
+
+  mutating func forgetReads(of asker: MemberID) { reads.removeAll { $0.asker == asker } }
+
+  // MARK: What no longer matters
+
   /// `disks`: the hard states of all members, counted from one. A term below all of them is over.
   mutating func forget(_ disks: [HardState]) {
     guard let over = disks.map(\.currentTerm).min() else { return }
@@ -96,6 +129,12 @@ struct Chronicle: Hashable {
   }
 
   static func portray(_ chronicle: Chronicle, _ portrait: inout Portrait) {
+    portrait.add(chronicle.reads.count)
+    for read in chronicle.reads {
+      portrait.add(read.id.number)
+      portrait.add(read.asker)
+      portrait.add(read.due)
+    }
     portrait.add(chronicle.reigns.count)
     for reign in chronicle.reigns {
       portrait.add(reign.term)

@@ -19,7 +19,7 @@ extension Explorer {
       && before.durable.votedFor != after.durable.votedFor
     guard
       isElected || losesVote || !step.ballots.isEmpty || after.commitIndex > before.commitIndex
-        || before.durable != after.durable
+        || before.durable != after.durable || !step.readable.isEmpty || !step.unreadable.isEmpty
     else { return nil }
     var chronicle = chronicles[scene.chronicle]
     let violation = record(
@@ -54,13 +54,16 @@ extension Explorer {
       violation.map { found.append($0) }
       if isNews { majorityViolation(position, in: scene).map { found.append($0) } }
     }
+    for read in step.readable { chronicle.answer(read).map { found.append($0) } }
+    for read in step.unreadable { chronicle.forget(read) }
     return found.first { scope.invariants.contains($0.invariant) }
   }
 
   private func majorityViolation(_ position: Int, in scene: Scene) -> Violation? {
-    let core = book.members[scene.members[position]].core
+    let member = book.members[scene.members[position]]
+    let core = member.core
     let index = Int(core.commitIndex.number) - 1
-    let entry = core.entries[index]
+    let entry = member.log[index]
     let text = MajorityDurability().violation(committed: entry.id, in: core.configuration) { id in
       let disk = book.logs[Int(book.faces[Int(scene.members[Int(id.number) - 1])].diskLog)]
       return index < disk.count && disk[index].id == entry.id
@@ -121,6 +124,7 @@ extension Explorer {
       return isOver || isOfItsTerm
     case .progressReply, .heartbeatReply: return isOver || (isOfItsTerm && !receiver.isLeader)
     case .otherReply: return isOver
+    case .streamEnd: return false
     case .preVote: return scope.losesStale && (isOver || isOfItsTerm)
     case .requestVote, .heartbeat, .otherRequest: return scope.losesStale && isOver
     }

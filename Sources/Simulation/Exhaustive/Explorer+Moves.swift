@@ -43,6 +43,9 @@ extension Explorer {
         moves.append(Move(.change, member: position, detail: UInt32(change)))
       }
     }
+    if face.isRestoring { moves.append(Move(.restore, member: position)) }
+    if face.canFlush && scene.budget.cuts > 0 { moves.append(Move(.flush, member: position)) }
+    if scene.budget.reads > 0 { moves.append(Move(.read, member: position)) }
     if scene.budget.crashes > 0 { moves.append(Move(.crash, member: position)) }
   }
 
@@ -76,8 +79,17 @@ extension Explorer {
       scene.budget.changes -= 1
       return outcome(
         of: play(LocalEvent(.change, detail: move.detail), at: position, in: &scene))
+    case .read:
+      scene.budget.reads -= 1
+      return ask(position, in: &scene)
+    case .flush:
+      scene.budget.cuts -= 1
+      return outcome(of: play(LocalEvent(.flush), at: position, in: &scene))
+    case .restore:
+      return outcome(of: play(LocalEvent(.restore), at: position, in: &scene))
     case .crash:
       scene.budget.crashes -= 1
+      forgetReads(of: position, in: &scene)
       // Sessions end with the process: what is on its way is for an earlier boot, or from one.
       scene.packets.removeAll { packet in
         let face = book.messageFaces[Int(packet)]
@@ -88,6 +100,27 @@ extension Explorer {
       }
       return .moved
     }
+  }
+
+  /// A read is asked; what is committed by now it must see.
+  private mutating func ask(_ position: Int, in scene: inout Scene) -> Outcome {
+    let number = UInt64(scope.reads - Int(scene.budget.reads))
+    var chronicle = chronicles[scene.chronicle]
+    chronicle.ask(ReadID(number), at: scope.ids[position])
+    scene.chronicle = chronicles.number(of: chronicle, portray: Chronicle.portray).number
+    let event = LocalEvent(.read, detail: UInt32(number))
+    if let violation = play(event, at: position, in: &scene).violation {
+      return .violation(violation)
+    }
+    return .moved
+  }
+
+  /// Nobody will answer them.
+  private mutating func forgetReads(of position: Int, in scene: inout Scene) {
+    guard scope.reads > 0 else { return }
+    var chronicle = chronicles[scene.chronicle]
+    chronicle.forgetReads(of: scope.ids[position])
+    scene.chronicle = chronicles.number(of: chronicle, portray: Chronicle.portray).number
   }
 
   private func outcome(of played: Played) -> Outcome {
@@ -137,7 +170,7 @@ extension Explorer {
         let message = book.messageFaces[Int(question)]
         let voter = message.to
         guard message.kind == .preVote, voters & 1 << UInt32(voter) != 0 else { continue }
-        if let violation = ask(voter, question, in: &scene) { return .violation(violation) }
+        if let violation = askVoter(voter, question, in: &scene) { return .violation(violation) }
       }
       switch book.faces[Int(scene.members[position])].kind {
       case .candidate, .leader: return .moved
@@ -148,7 +181,7 @@ extension Explorer {
   }
 
   /// One pre-vote and its answer.
-  private mutating func ask(
+  private mutating func askVoter(
     _ voter: Int, _ question: UInt32, in scene: inout Scene
   ) -> Violation? {
     let silence = fallSilent(voter, in: &scene)
@@ -192,7 +225,7 @@ extension Explorer {
     switch book.messageFaces[Int(packet)].kind {
     case .preVote, .preVoteReply: scope.preVotes == .atOnce
     case .heartbeat, .heartbeatReply: scope.losesHeartbeats
-    case .requestVote, .voteReply, .progressReply, .otherRequest, .otherReply: false
+    case .requestVote, .voteReply, .progressReply, .otherRequest, .otherReply, .streamEnd: false
     }
   }
 }

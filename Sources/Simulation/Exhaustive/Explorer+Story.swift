@@ -42,11 +42,17 @@ extension Explorer {
     case .propose: return "a client asks \(name) for a command"
     case .change: return "\(name) is asked to \(words(for: book.change(move.detail)))"
     case .crash: return "\(name) crashes and starts again from its disk"
+    case .read: return "a client asks \(name) for a read"
+    case .flush: return "\(name)'s state reaches its disk, and its log may be cut"
+    case .restore: return "\(name)'s state machine moves to the snapshot"
     }
   }
 
   private func words(for packet: ExploredMessage) -> String {
-    "m\(packet.from.number) → m\(packet.to.number): term \(packet.message.term.number), "
+    if packet.snapshot?.hasArrived == true {
+      return "m\(packet.to.number) learns that its snapshot reached m\(packet.from.number)"
+    }
+    return "m\(packet.from.number) → m\(packet.to.number): term \(packet.message.term.number), "
       + describe(packet.message.body)
   }
 
@@ -71,11 +77,12 @@ extension Explorer {
       case .leader: "leads"
       }
     var line = "m\(core.id.number) \(role) in \(words(for: core.hardState)), log "
-    line += words(for: core.entries)
+    line += words(for: core.entries, after: core.base)
     if core.commitIndex > .zero { line += ", commit \(core.commitIndex.number)" }
+    if let restoring = member.restoring { line += ", to move to \(restoring.last.index.number)" }
     if member.disk.hardState != core.hardState || member.disk.entries != core.entries {
       line += "; on disk: \(words(for: member.disk.hardState)), log "
-      line += words(for: member.disk.entries)
+      line += words(for: member.disk.entries, after: member.disk.base)
     }
     return line
   }
@@ -85,19 +92,22 @@ extension Explorer {
       + (state.votedFor.map { " (vote m\($0.number))" } ?? "")
   }
 
-  /// The terms, and the voters where they change: `1·1·3{m1 m2}`.
-  private func words(for log: [Entry]) -> String {
-    if log.isEmpty { return "–" }
-    return log.map { entry in
-      switch entry.content {
-      case .noop: "\(entry.term.number)"
-      case .command: "\(entry.term.number)c"
-      case .configuration(let configuration):
-        "\(entry.term.number){"
-          + configuration.members.filter { configuration.isVoter($0.id) }
-          .map { "m\($0.id.number)" }.joined(separator: " ") + "}"
-      }
-    }.joined(separator: "·")
+  /// The terms, and the voters where they change: `1·1·3{m1 m2}`; behind a cut `4@2 | 3`.
+  private func words(for log: [Entry], after base: LogBase) -> String {
+    let start =
+      base.last.index > .zero ? "\(base.last.index.number)@\(base.last.term.number) | " : ""
+    if log.isEmpty { return start + "–" }
+    return start
+      + log.map { entry in
+        switch entry.content {
+        case .noop: "\(entry.term.number)"
+        case .command: "\(entry.term.number)c"
+        case .configuration(let configuration):
+          "\(entry.term.number){"
+            + configuration.members.filter { configuration.isVoter($0.id) }
+            .map { "m\($0.id.number)" }.joined(separator: " ") + "}"
+        }
+      }.joined(separator: "·")
   }
 
   // MARK: For another process
@@ -110,7 +120,7 @@ extension Explorer {
       switch move.kind {
       case .deliver, .deliverCopy: detail = name(ofPacket: move.detail)
       case .standAtOnce, .timeOut, .fallSilent, .store, .storeAll, .beat, .propose, .change,
-        .crash:
+        .crash, .read, .flush, .restore:
         break
       }
       return "\(move.kind.rawValue).\(move.member).\(String(detail, radix: 16))"
@@ -155,7 +165,8 @@ extension Explorer {
         return nil
       }
       return Move(kind, detail: packet)
-    case .standAtOnce, .timeOut, .fallSilent, .store, .storeAll, .beat, .propose, .change, .crash:
+    case .standAtOnce, .timeOut, .fallSilent, .store, .storeAll, .beat, .propose, .change, .crash,
+      .read, .flush, .restore:
       guard detail < 1 << 24 else { return nil }
       return Move(kind, member: member, detail: UInt32(detail))
     }

@@ -6,10 +6,11 @@ import Raft
 ///
 /// # What a state is
 ///
-/// The members, each with its core, its disk and the writes between them; the messages on their
-/// way; what of the past could still be contradicted (`Chronicle`); and what may still be done
-/// (`Scene.Budget`). Not part of it: instants, dice and tickets, which `RaftCore.forgetTime` sets
-/// to fixed values. Each member has a clock of its own, and it runs when a move says so.
+/// The members, each with its core, its disk, its state machine (the list of entries that it has
+/// applied) and the writes between them; the messages on their way; what of the past could still be
+/// contradicted (`Chronicle`); and what may still be done (`Scene.Budget`). Not part of it: instants,
+/// dice and tickets, which `RaftCore.forgetTime` sets to fixed values. Each member has a clock of its
+/// own, and it runs when a move says so.
 ///
 /// # Why it is quick
 ///
@@ -20,7 +21,8 @@ import Raft
 /// # What is not there
 ///
 /// Loss needs no move: a message that never arrives is lost, and whoever is never heard again is
-/// cut off. Snapshots, reads, transfers and sessions are left to the seeds (Docs/Simulation.md).
+/// cut off. Transfers, sessions and snapshots that arrive in part are left to the seeds
+/// (Docs/Simulation.md).
 public struct Explorer {
   public let scope: Scope
   var book: StepBook

@@ -16,12 +16,20 @@ public enum Invariant: String, CaseIterable, Hashable, Sendable {
   case majorityDurability = "majority durability"
   /// Only what is on a member's own disk is handed to its state machine.
   case durableDelivery = "durable delivery"
+  /// Entries are handed to the state machine one after the other, and none while it moves to a
+  /// snapshot (Raft §7).
+  case orderedDelivery = "ordered delivery"
+  /// On disk, log and state leave no gap between them (Raft §7).
+  case meetingState = "log and state meet"
+  /// A read is served no earlier than at what was committed when it was asked (Raft §8).
+  case currentReads = "current reads"
   /// The members are those of the log's last configuration (Raft §6).
   case membershipFold = "membership fold"
 
   /// What Raft promises to those who use it; the others are how it keeps the promise.
   public static let outcomes: [Invariant] = [
     .oneVoteATerm, .electionSafety, .logMatching, .leaderCompleteness, .stateMachineSafety,
+    .currentReads,
   ]
 }
 

@@ -22,6 +22,12 @@ struct Move: Hashable {
     case change
     /// A member stops and starts again from its disk.
     case crash
+    /// A client asks a member for a linearizable read.
+    case read
+    /// A member's state reaches its disk, and its log is cut behind it.
+    case flush
+    /// A member's state machine moves to the snapshot that was installed.
+    case restore
   }
 
   let code: UInt32

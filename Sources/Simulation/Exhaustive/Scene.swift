@@ -7,6 +7,8 @@ struct Scene {
     var heartbeats: UInt8
     var proposals: UInt8
     var changes: UInt8
+    var reads: UInt8
+    var cuts: UInt8
 
     init(_ scope: Scope) {
       crashes = UInt8(scope.crashes)
@@ -14,20 +16,25 @@ struct Scene {
       heartbeats = UInt8(scope.heartbeats)
       proposals = UInt8(scope.proposals)
       changes = UInt8(scope.changes)
+      reads = UInt8(scope.reads)
+      cuts = UInt8(scope.cuts)
+      precondition(Budget(code: code) == self, "\(scope.name) allows more than fifteen of a kind")
     }
 
-    /// Six bits each.
+    /// Four bits each.
     var code: UInt32 {
-      UInt32(crashes) | UInt32(duplicates) << 6 | UInt32(heartbeats) << 12
-        | UInt32(proposals) << 18 | UInt32(changes) << 24
+      let counts = [crashes, duplicates, heartbeats, proposals, changes, reads, cuts]
+      return counts.reduce(0) { $0 << 4 | UInt32($1) }
     }
 
     init(code: UInt32) {
-      crashes = UInt8(code & 63)
-      duplicates = UInt8(code >> 6 & 63)
-      heartbeats = UInt8(code >> 12 & 63)
-      proposals = UInt8(code >> 18 & 63)
-      changes = UInt8(code >> 24 & 63)
+      crashes = UInt8(code >> 24 & 15)
+      duplicates = UInt8(code >> 20 & 15)
+      heartbeats = UInt8(code >> 16 & 15)
+      proposals = UInt8(code >> 12 & 15)
+      changes = UInt8(code >> 8 & 15)
+      reads = UInt8(code >> 4 & 15)
+      cuts = UInt8(code & 15)
     }
   }
 

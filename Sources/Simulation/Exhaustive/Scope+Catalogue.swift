@@ -58,6 +58,30 @@ extension Scope {
       $0.duplicates = 1
       $0.proposals = 1
     },
+    coarse("reads", "two terms, two reads; heartbeats arrive") {
+      $0.reads = 2
+      $0.losesHeartbeats = false
+    },
+    coarse("reads-crash", "two terms, a read, a crash, a command; heartbeats arrive") {
+      $0.reads = 1
+      $0.crashes = 1
+      $0.proposals = 1
+      $0.losesHeartbeats = false
+    },
+    coarse("snapshots", "two terms, logs cut twice, a crash, a command") {
+      $0.cuts = 2
+      $0.crashes = 1
+      $0.proposals = 1
+    },
+    Scope(name: "snapshots-slow", summary: "one term, a log cut, a round, a crash, slow disks") {
+      $0.terms = 1
+      $0.cuts = 1
+      $0.heartbeats = 1
+      $0.crashes = 1
+      $0.preVotes = .atOnce
+      $0.losesHeartbeats = true
+      $0.losesStale = true
+    },
     coarse("learner-crash", "a learner votes, replaces a voter, or one leaves; a crash") {
       $0.voters = 2
       $0.learners = 1
@@ -96,6 +120,24 @@ extension Scope {
       $0.preVotes = .atOnce
       $0.losesHeartbeats = true
       $0.losesStale = true
+      $0.depthLimit = 12
+    },
+    coarse("early-read", "a leader serves a read before its first commit") {
+      $0.reads = 1
+      $0.losesHeartbeats = false
+      $0.invariants = Invariant.outcomes
+      $0.depthLimit = 12
+    },
+    coarse("early-cut", "a log is cut behind what a crash would leave of the state") {
+      $0.terms = 1
+      $0.cuts = 1
+      $0.depthLimit = 8
+    },
+    // The round of heartbeats lets the leader try again whom it found too far behind.
+    coarse("snapshot", "a follower that was away comes back by snapshot") {
+      $0.terms = 1
+      $0.cuts = 1
+      $0.heartbeats = 1
       $0.depthLimit = 12
     },
     // With three voters it cannot happen: see Docs/Exploration.md.

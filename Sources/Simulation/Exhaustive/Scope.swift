@@ -29,6 +29,8 @@ public struct Scope: Hashable, Sendable {
     case sendsPromisesEarly
     /// Keeps the term over a crash, but not the vote (hashicorp/raft#661).
     case forgetsVotes
+    /// Says that the state is on disk, and it is not.
+    case forgetsState
   }
 
   /// Wishes for other members that a leader may get.
@@ -59,6 +61,11 @@ public struct Scope: Hashable, Sendable {
   /// How many wishes for other members, and which.
   public var changes = 0
   public var changeKinds: [Change] = []
+  /// Linearizable reads, asked of any member.
+  public var reads = 0
+  /// How often a member's state reaches its disk and its log is cut behind it, so that who lacks
+  /// what is gone needs a snapshot.
+  public var cuts = 0
   public var disks = Disks.slow
   public var preVotes = PreVotes.messages
   /// Heartbeats are lost, all of them; what they carry travels with entries too.
@@ -76,6 +83,7 @@ public struct Scope: Hashable, Sendable {
     self.summary = summary
     // One entry in a message: what two could tell at once, one can lose.
     settings.appendLimitBytes = 1
+    settings.retainedEntries = 0
     adjust(&self)
     precondition((1...5).contains(memberCount), "\(memberCount) members are not a small scope")
   }

@@ -4,6 +4,7 @@ import Raft
 struct LocalEvent: Hashable {
   enum Kind: UInt32 {
     case receive, timeOut, fallSilent, store, storeAll, beat, propose, change, crash
+    case read, flush, restore
   }
 
   let code: UInt32
@@ -23,7 +24,11 @@ struct Face {
   var currentTerm: Term
   var durable: HardState
   var commitIndex: LogIndex
-  /// The numbers of the logs in memory and on disk.
+  /// Something of the state machine may reach the disk.
+  var canFlush: Bool
+  /// A snapshot was installed that the state machine has not moved to.
+  var isRestoring: Bool
+  /// The numbers of the logs in memory and on disk, as if they had never been cut.
   var log: UInt32
   var diskLog: UInt32
   var writes: Int
@@ -44,6 +49,8 @@ struct MessageFace {
     /// Of a follower to its leader.
     case progressReply, heartbeatReply
     case otherReply
+    /// A snapshot has arrived, its sender learns: of no term.
+    case streamEnd
   }
 
   var kind: Kind
@@ -60,6 +67,8 @@ struct LocalStep {
   var after: UInt32
   var sends: [UInt32]
   var ballots: [(term: Term, candidate: MemberID)]
+  var readable: [Readable]
+  var unreadable: [ReadID]
   var violation: Violation?
 }
 
@@ -100,11 +109,8 @@ struct StepBook {
     happen(event, to: &next, &effects)
     let step = LocalStep(
       after: number(of: next),
-      sends: effects.sends.map { envelope in
-        number(
-          of: ExploredMessage(from: next.core.id, to: envelope.to, message: envelope.message))
-      },
-      ballots: effects.ballots, violation: effects.violation)
+      sends: effects.sends.map { number(of: $0) }, ballots: effects.ballots,
+      readable: effects.readable, unreadable: effects.unreadable, violation: effects.violation)
     steps.append(step)
     stepOf[UInt64(member) << 32 | UInt64(event.code)] = UInt32(steps.count - 1)
     return steps.count - 1
@@ -132,8 +138,7 @@ struct StepBook {
     let settings = scope.settings
     switch kind {
     case .receive:
-      let packet = packets[detail]
-      member.step(.message(packet.message, from: packet.from), scope: scope, &effects)
+      member.receive(packets[detail], scope: scope, &effects)
     case .timeOut:
       member.step(.timer, after: member.core.wakeAt - .zero, scope: scope, &effects)
     case .fallSilent:
@@ -151,6 +156,12 @@ struct StepBook {
       member.step(.change(changes[Int(detail)], ProposalID(1)), scope: scope, &effects)
     case .crash:
       member.crash(scope: scope)
+    case .read:
+      member.step(.read(ReadID(UInt64(detail))), scope: scope, &effects)
+    case .flush:
+      member.flush(scope: scope, &effects)
+    case .restore:
+      member.restore(scope: scope, &effects)
     }
   }
 
@@ -164,8 +175,9 @@ struct StepBook {
       }
     return Face(
       kind: kind, currentTerm: member.core.currentTerm, durable: member.disk.hardState,
-      commitIndex: member.core.commitIndex, log: number(ofLog: member.core.entries),
-      diskLog: number(ofLog: member.disk.entries), writes: member.writes.count,
+      commitIndex: member.core.commitIndex, canFlush: member.canFlush,
+      isRestoring: member.restoring != nil, log: number(ofLog: member.log),
+      diskLog: number(ofLog: member.disk.log), writes: member.writes.count,
       isHearing: member.core.isHearingLeader,
       canStand: kind != .leader && member.core.wakeAt != .distantFuture,
       electorates: electorates(of: member.core))
@@ -185,6 +197,10 @@ struct StepBook {
     var face = MessageFace(
       kind: .otherRequest, to: Int(packet.to.number) - 1, from: Int(packet.from.number) - 1,
       term: packet.message.term)
+    if packet.snapshot?.hasArrived == true {
+      face.kind = .streamEnd
+      return face
+    }
     switch packet.message.body {
     case .preVote: face.kind = .preVote
     case .preVoteReply(let reply):
