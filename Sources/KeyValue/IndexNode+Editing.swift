@@ -6,17 +6,23 @@ extension IndexNode {
     var separator: [UInt8]
   }
 
-  /// Adds a key's newest version. *Precondition*: this block is reachable by the caller alone.
-  func append(_ version: KeyVersion, to key: UnsafeRawBufferPointer) -> Split? {
+  /// Adds a key's newest version, which `next` makes from the living one before it.
+  /// *Precondition*: this block is reachable by the caller alone.
+  func append(
+    to key: UnsafeRawBufferPointer, _ next: (KeyVersion?) -> KeyVersion
+  ) -> Split? {
     versions += 1
-    return isLeaf ? appendToLeaf(version, key) : appendToBranch(version, key)
+    return isLeaf ? appendToLeaf(key, next) : appendToBranch(key, next)
   }
 
-  private func appendToLeaf(_ version: KeyVersion, _ key: UnsafeRawBufferPointer) -> Split? {
+  private func appendToLeaf(
+    _ key: UnsafeRawBufferPointer, _ next: (KeyVersion?) -> KeyVersion
+  ) -> Split? {
     let (slot, isFound) = keys.find(key)
+    let previous = isFound ? newest[slot] : nil
+    let version = next(previous?.isTombstone == false ? previous : nil)
     if !version.isTombstone { live += 1 }
-    guard !isFound else {
-      let previous = newest[slot]
+    if let previous {
       precondition(
         previous.number < version.number, "row \(version.number) after row \(previous.number)")
       if !previous.isTombstone { live -= 1 }
@@ -35,10 +41,12 @@ extension IndexNode {
     return split(at: slot == newest.count - 1 ? slot : newest.count / 2)
   }
 
-  private func appendToBranch(_ version: KeyVersion, _ key: UnsafeRawBufferPointer) -> Split? {
+  private func appendToBranch(
+    _ key: UnsafeRawBufferPointer, _ next: (KeyVersion?) -> KeyVersion
+  ) -> Split? {
     let slot = childSlot(key)
     own(slot)
-    let split = children[slot].append(version, to: key)
+    let split = children[slot].append(to: key, next)
     let after = children[slot].live + (split?.node.live ?? 0)
     live += after - lives[slot]
     lives[slot] = children[slot].live

@@ -60,9 +60,15 @@ final class IndexNode: @unchecked Sendable {
 
   /// The leaf below that holds `key` if anything does.
   func leaf(of key: UnsafeRawBufferPointer) -> IndexNode {
-    var node = self
-    while !node.isLeaf { node = node.children[node.childSlot(key)] }
-    return node
+    // This block keeps all below alive: counting references on the way would only cost.
+    var node = Unmanaged.passUnretained(self)
+    while let child = node._withUnsafeGuaranteedRef({ $0.child(of: key) }) { node = child }
+    return node.takeUnretainedValue()
+  }
+
+  /// `nil`: this is a leaf.
+  private func child(of key: UnsafeRawBufferPointer) -> Unmanaged<IndexNode>? {
+    isLeaf ? nil : Unmanaged.passUnretained(children[childSlot(key)])
   }
 
   /// How many live keys below come before `key`.

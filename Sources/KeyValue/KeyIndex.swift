@@ -15,8 +15,14 @@ struct KeyIndex: Sendable {
 
   /// Adds a key's newest version. *Precondition*: its row number is above the key's others.
   mutating func append(_ version: KeyVersion, to key: [UInt8]) {
+    append(to: key) { _ in version }
+  }
+
+  /// Adds a key's newest version, which `next` makes from the one before it (`nil`: the key is not
+  /// alive): one way down instead of two. *Precondition*: its row number is above the key's others.
+  mutating func append(to key: [UInt8], _ next: (KeyVersion?) -> KeyVersion) {
     own()
-    guard let split = key.withUnsafeBytes({ root.append(version, to: $0) }) else { return }
+    guard let split = key.withUnsafeBytes({ root.append(to: $0, next) }) else { return }
     root = IndexNode.branch(of: [([], root), (split.separator, split.node)])
   }
 

@@ -107,19 +107,15 @@ extension Store {
   private mutating func put(
     _ request: PutRequest, _ writer: inout Writer, _ source: inout RowSource
   ) throws(ReadFailure) -> PutResponse {
-    let before = state.index.version(of: request.key, at: nil)
     var previous: Row?
-    if let before, request.previousPair || request.ignoreValue || request.ignoreLease {
+    if request.previousPair || request.ignoreValue || request.ignoreLease,
+      let before = state.index.version(of: request.key, at: nil)
+    {
       previous = try source.rows([before.number], window: state.window)[0]
     }
     write(
-      Row(
-        number: 0, modRevision: 0, subRevision: 0, key: request.key,
-        value: request.ignoreValue ? previous?.value ?? [] : request.value,
-        createRevision: before?.createRevision ?? writer.writingRevision,
-        version: (before?.version ?? 0) + 1,
-        lease: request.ignoreLease ? previous?.lease ?? 0 : request.lease),
-      over: before, &writer)
+      request.key, value: request.ignoreValue ? previous?.value ?? [] : request.value,
+      lease: request.ignoreLease ? previous?.lease ?? 0 : request.lease, &writer)
     return PutResponse(
       previous: request.previousPair ? previous : nil, revision: writer.currentRevision)
   }
@@ -127,37 +123,39 @@ extension Store {
   private mutating func delete(
     _ request: DeleteRangeRequest, _ writer: inout Writer, _ source: inout RowSource
   ) throws(ReadFailure) -> DeleteRangeResponse {
-    var doomed: [(key: [UInt8], version: KeyVersion)] = []
+    var doomed: [[UInt8]] = []
+    var numbers: [RowNumber] = []
     state.index.visit(KeyBounds(request.range), at: nil) { keys, slot, version in
-      doomed.append((keys.key(at: slot), version))
+      doomed.append(keys.key(at: slot))
+      if request.previousPairs { numbers.append(version.number) }
       return true
     }
-    var previous: [Row] = []
-    if request.previousPairs {
-      previous = try source.rows(doomed.map(\.version.number), window: state.window)
-    }
-    for (key, version) in doomed {
-      write(
-        Row(
-          number: 0, modRevision: 0, subRevision: 0, key: key, value: [], createRevision: 0,
-          version: 0, lease: 0),
-        over: version, &writer)
-    }
+    let previous = try source.rows(numbers, window: state.window)
+    for key in doomed { write(key, value: nil, lease: 0, &writer) }
     return DeleteRangeResponse(
       deleted: Int64(doomed.count), previous: previous, revision: writer.currentRevision)
   }
 
-  /// Gives a row its place in the order of all rows, and takes it in.
-  private mutating func write(_ row: Row, over before: KeyVersion?, _ writer: inout Writer) {
-    var row = row
-    row.number = state.meta.lastRow + 1
-    row.modRevision = writer.writingRevision
-    row.subRevision = Int64(writer.changes.count)
-    state.index.append(
-      KeyVersion(
-        number: row.number, modRevision: row.modRevision, createRevision: row.createRevision,
-        version: row.version),
-      to: row.key)
+  /// Gives a change its place in the order of all rows, and takes it in; no value: a tombstone.
+  private mutating func write(
+    _ key: [UInt8], value: [UInt8]?, lease: Int64, _ writer: inout Writer
+  ) {
+    let revision = writer.writingRevision
+    var row = Row(
+      number: state.meta.lastRow + 1, modRevision: revision,
+      subRevision: Int64(writer.changes.count), key: key, value: value ?? [], createRevision: 0,
+      version: 0, lease: lease)
+    var previous: RowNumber = 0
+    state.index.append(to: key) { before in
+      previous = before?.number ?? 0
+      if value != nil {
+        row.createRevision = before?.createRevision ?? revision
+        row.version = (before?.version ?? 0) + 1
+      }
+      return KeyVersion(
+        number: row.number, modRevision: revision, createRevision: row.createRevision,
+        version: row.version)
+    }
     state.window.append(row)
     let digest = StateDigest(of: row)
     state.meta.digest = state.meta.digest + digest
@@ -165,7 +163,7 @@ extension Store {
     state.meta.lastRow = row.number
     state.meta.rowCount += 1
     appliedBytes += row.memoryBytes
-    writer.changes.append(RowChange(row: row, previous: before?.number ?? 0))
+    writer.changes.append(RowChange(row: row, previous: previous))
   }
 
   /// Compaction is logical here; rows go later, by `scrub` (etcd kvstore.go updateCompactRev).
