@@ -7,10 +7,10 @@ import Raft
 /// # What a state is
 ///
 /// The members, each with its core, its disk, its state machine (the list of entries that it has
-/// applied) and the writes between them; the messages on their way; what of the past could still be
-/// contradicted (`Chronicle`); and what may still be done (`Scene.Budget`). Not part of it: instants,
-/// dice and tickets, which `RaftCore.forgetTime` sets to fixed values. Each member has a clock of its
-/// own, and it runs when a move says so.
+/// applied) and the writes between them; the messages on their way; what of the past could still
+/// be contradicted (`Chronicle`); and what may still be done (`Scene.Budget`). Not part of it:
+/// instants, dice and tickets, which `RaftCore.forgetTime` sets to fixed values. Each member has a
+/// clock of its own, and it runs when a move says so.
 ///
 /// # Why it is quick
 ///
