@@ -82,16 +82,21 @@ micro: setup ## What one operation of each part costs: FLAGS='--filter store --b
 
 swarm: build ## SEEDS=… FIRST_SEED=… random simulated clusters; power losses; requests
 	$(RELEASE) simulate --first-seed $(FIRST_SEED) --seeds $(SEEDS)
-	$(RELEASE) simulate --first-seed $(FIRST_SEED) --seeds 1000 --power-loss
+	$(RELEASE) simulate --first-seed $(FIRST_SEED) --seeds 1000 --power-loss --least-cuts 20
 	$(RELEASE) simulate --first-seed $(FIRST_SEED) --requests 1000000
 
 # Preconditions say what they have found, which a release build leaves to the debugger.
 HUNT := swift build -c release --product hunt --traits Mutants --scratch-path $(MUTANTS) \
   -Xswiftc -assert-config -Xswiftc Debug
 
+# The unit suites run as the debug build has them; what the hunt plays is a release.
 mutants: setup ## Break one rule at a time and show who notices
 	$(HUNT)
-	$(MUTANTS)/release/hunt --write Docs/Simulation.md
+	swift build --build-tests --traits Mutants --scratch-path $(MUTANTS)
+	$(MUTANTS)/release/hunt --tests $(MUTANTS)/debug/quoratePackageTests.xctest \
+	  --write Docs/Simulation.md
+	QUORATE=$(abspath $(MUTANTS)/debug/quorate) $(MUTANTS)/debug/quoratePackageTests.xctest \
+	  --testing-library swift-testing --filter 'huntTests'
 
 explore: build ## Every state of small clusters; then famous mistakes, planted
 	$(RELEASE) explore --quiet

@@ -74,6 +74,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case acknowledgesEarly = "S5b"
   case takesDamageForTornTail = "S6"
   case refusesTornTails = "S7"
+  case keepsLandmarkHigh = "S7b"
   case keepsReserve = "S8"
 
   // State machine.

@@ -175,6 +175,9 @@ enum Catalogue {
     Trial(
       .refusesTornTails, "a torn tail is taken for damage", .lastingStore, .drill(.powerLoss)),
     Trial(
+      .keepsLandmarkHigh, "the landmark is not lowered before the log's end goes back",
+      .healthyDisk, .powerLoss(upTo: 1_000)),
+    Trial(
       .keepsReserve, "a full disk's reserve is not given up", .usedReserve,
       .drill(.fullDisk)),
   ]

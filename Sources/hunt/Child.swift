@@ -1,15 +1,30 @@
 import Foundation
 import Mutants
 
-/// A process of this very executable, with at most one fault planted.
+/// A process with at most one fault planted, whose every word is read.
 struct Child {
-  /// Plays a run to its end. `planting` nil: the product as it is.
+  struct Ending {
+    var lines: [Substring]
+    /// It left by itself and said that all is well.
+    var endedWell: Bool
+  }
+
+  /// Plays a run of this very executable to its end. `planting` nil: the product as it is.
   static func play(
     _ trial: Trial, planting mutant: Mutant?, onlySeed: UInt64? = nil
   ) throws -> Outcome {
+    let ending = try start(
+      URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath(),
+      ["run", trial.mutant.rawValue] + (onlySeed.map { ["\($0)"] } ?? []), planting: mutant)
+    return Outcome(lines: ending.lines, endedWell: ending.endedWell)
+  }
+
+  static func start(
+    _ executable: URL, _ arguments: [String], planting mutant: Mutant?
+  ) throws -> Ending {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-    process.arguments = ["run", trial.mutant.rawValue] + (onlySeed.map { ["\($0)"] } ?? [])
+    process.executableURL = executable
+    process.arguments = arguments
     var environment = ProcessInfo.processInfo.environment
     environment[Mutant.variable] = mutant?.rawValue
     environment["SWIFT_BACKTRACE"] = "enable=no"
@@ -21,8 +36,8 @@ struct Child {
     try process.run()
     let bytes = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
-    let endedWell = process.terminationReason == .exit && process.terminationStatus == 0
-    return Outcome(
-      lines: String(decoding: bytes, as: UTF8.self).split(separator: "\n"), endedWell: endedWell)
+    return Ending(
+      lines: String(decoding: bytes, as: UTF8.self).split(separator: "\n"),
+      endedWell: process.terminationReason == .exit && process.terminationStatus == 0)
   }
 }

@@ -2,7 +2,8 @@ import Foundation
 import Mutants
 import Synchronization
 
-/// `hunt [id …] [--write page]` plants each mutant and shows who notices. `hunt run id [seed]` is
+/// `hunt [id …] [--tests bundle] [--write page]` plants each mutant and shows who notices; with a
+/// test bundle also that no other unit tests do than those aimed at it. `hunt run id [seed]` is
 /// what it starts for that; `hunt tell id [seed]` does the same and tells what happens. Both plant
 /// what the environment names, so without it they play the product as it is. `hunt explore [id …]`:
 /// the shortest way to some (`Walk`).
@@ -23,18 +24,21 @@ struct Hunt {
       play(Array(arguments.dropFirst()), isTold: word == "tell")
     }
     if arguments.first == "explore" { try Walk.start(Array(arguments.dropFirst())) }
-    var page: String?
-    if let flag = arguments.firstIndex(of: "--write"), flag + 1 < arguments.count {
-      page = arguments[flag + 1]
-      arguments.removeSubrange(flag...flag + 1)
-    }
+    let page = take("--write", from: &arguments)
+    let suites = try take("--tests", from: &arguments).map { try UnitSuites(bundle: $0) }
     let trials = arguments.isEmpty ? Catalogue.trials : try arguments.map(trial)
-    let judgements = try huntAll(trials)
+    let judgements = try huntAll(trials, suites)
     print(Table(judgements).text)
     if let page { try Page.write(judgements, to: page) }
     let failures = judgements.filter { $0.objection != nil }
     print("\(judgements.count - failures.count) of \(judgements.count) mutants died as foretold")
     exit(failures.isEmpty ? 0 : 1)
+  }
+
+  private static func take(_ name: String, from arguments: inout [String]) -> String? {
+    guard let flag = arguments.firstIndex(of: name), flag + 1 < arguments.count else { return nil }
+    defer { arguments.removeSubrange(flag...flag + 1) }
+    return arguments[flag + 1]
   }
 
   /// One run in this process.
@@ -53,12 +57,12 @@ struct Hunt {
   }
 
   /// As many at a time as there are cores, the tedious ones first.
-  private static func huntAll(_ trials: [Trial]) throws -> [Judgement] {
+  private static func huntAll(_ trials: [Trial], _ suites: UnitSuites?) throws -> [Judgement] {
     let found = Mutex<[Int: Judgement]>([:])
     let failure = Mutex<String?>(nil)
     DispatchQueue.concurrentPerform(iterations: trials.count) { position in
       do {
-        let judgement = try Judgement.hunt(trials[position])
+        let judgement = try Judgement.hunt(trials[position], suites: suites)
         found.withLock { $0[position] = judgement }
         let verdict = judgement.objection ?? "\(judgement.trial.killer.name), \(judgement.needed)"
         FileHandle.standardError.write(

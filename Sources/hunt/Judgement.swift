@@ -6,6 +6,8 @@ struct Judgement: Sendable {
   let outcome: Outcome
   /// What the same run finds in the product as it is; `nil`: nothing, as it must be.
   var foundInSound: String?
+  /// What the unit suites say against it (`UnitSuites`); `nil`: nothing, or they were not run.
+  var unitObjection: String?
 
   /// Why this is no kill; `nil`: the mutant died of whom it was to die.
   var objection: String? {
@@ -15,16 +17,19 @@ struct Judgement: Sendable {
       let place = finding.trappedIn.map { "\($0): " } ?? ""
       return "not \(trial.killer.name), but: \(place)\(finding.sentence)"
     }
-    return foundInSound.map { "the sound product fails as well: \($0)" }
+    if let foundInSound { return "the sound product fails as well: \(foundInSound)" }
+    return unitObjection
   }
 
   /// `seed 17, 2,118 events`
   var needed: String {
-    outcome.steps.map { "\(outcome.place), \($0) events" } ?? outcome.place
+    let place = trial.ground.prefix + outcome.place
+    return outcome.steps.map { "\(place), \($0) events" } ?? place
   }
 
   /// Hunts the mutant, then shows that the same run finds nothing without it.
-  static func hunt(_ trial: Trial) throws -> Judgement {
+  /// `suites` nil: the unit suites are left out.
+  static func hunt(_ trial: Trial, suites: UnitSuites?) throws -> Judgement {
     let outcome = try Child.play(trial, planting: trial.mutant)
     var judgement = Judgement(trial: trial, outcome: outcome)
     if outcome.finding != nil {
@@ -32,6 +37,7 @@ struct Judgement: Sendable {
       let sound = try Child.play(trial, planting: nil, onlySeed: seed)
       judgement.foundInSound = sound.accident ?? sound.finding?.sentence
     }
+    judgement.unitObjection = try suites?.objection(to: trial.mutant)
     return judgement
   }
 }

@@ -49,6 +49,7 @@ extension Killer {
     "RequestFates", "is applied at", "takes effect", "took effect", "is acknowledged and not")
   static let stateAgreement = check("StateAgreement", "others at", "another digest than")
   static let history = check("RevisionOrder", "had been told before it was asked")
+  static let healthyDisk = check("the disk's own check", "'s disk fails without a fault: ")
   static let readIndex = check("the read's own check", "serves a read at")
   static let startFinds = check("restart", "and the log begins after")
   static let calmElects = check("calm: a leader", "no leader within")

@@ -16,13 +16,9 @@ struct Run {
   func play() -> Bool {
     switch ground {
     case .seeds(upTo: let limit, let edition):
-      for seed in onlySeed.map({ $0...$0 }) ?? 1...limit {
-        say("at seed \(seed)")
-        let verdict = Simulator(seed: seed, edition: edition).run(
-          trace: isTold ? { line in say(line) } : nil)
-        if let failure = verdict.failure { return found(failure, steps: verdict.events) }
-      }
-      return true
+      return play(upTo: limit) { Simulator(seed: $0, edition: edition) }
+    case .powerLoss(upTo: let limit):
+      return play(upTo: limit) { Simulator(seed: $0, kind: .powerLoss) }
     case .story(let name):
       guard let story = Story.named(name) else { preconditionFailure("no story is named \(name)") }
       say("at story \(name)")
@@ -43,6 +39,15 @@ struct Run {
       guard let finding = ending.finding else { return true }
       return found(finding, steps: ending.steps)
     }
+  }
+
+  private func play(upTo limit: UInt64, _ simulator: (UInt64) -> Simulator) -> Bool {
+    for seed in onlySeed.map({ $0...$0 }) ?? 1...limit {
+      say("at seed \(seed)")
+      let verdict = simulator(seed).run(trace: isTold ? { line in say(line) } : nil)
+      if let failure = verdict.failure { return found(failure, steps: verdict.events) }
+    }
+    return true
   }
 
   private func found(_ sentence: String, steps: Int) -> Bool {

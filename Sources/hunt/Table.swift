@@ -9,12 +9,12 @@ struct Table {
       [
         judgement.trial.mutant.rawValue, judgement.trial.breaks,
         judgement.objection.map { "NOBODY: \($0)" } ?? judgement.trial.killer.name,
-        judgement.needed,
+        judgement.needed, Aim.summary(judgement.trial.mutant),
       ]
     }
   }
 
-  private static let titles = ["id", "what it breaks", "killed by", "needed"]
+  private static let titles = ["id", "what it breaks", "killed by", "needed", "aimed unit tests"]
 
   /// For a terminal.
   var text: String {

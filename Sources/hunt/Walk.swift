@@ -15,7 +15,11 @@ struct Walk {
     Walk(.changesBeforeOwnCommit, "single-server"),
     Walk(.acknowledgesStaleWrites, "stale-acknowledgement"),
     Walk(.asksForVotesEarly, "early-request"),
+    Walk(.readsBeforeOwnCommit, "early-read"),
+    Walk(.cutsBeforeFlush, "early-cut"),
     Walk(.forgetsVoteOnStepDown, "double-vote"),
+    Walk(.standsBeforeSnapshot, "snapshot"),
+    Walk(.appliesDuringInstall, "snapshot"),
   ]
 
   private init(_ mutant: Mutant, _ name: String) {
@@ -51,7 +55,7 @@ struct Walk {
     let planted = try run(["walk", trail], planting: mutant)
     var lines = planted.lines
     if planted.isTrapped {
-      let sentence = planted.lines.filter { $0.contains("Precondition failed: ") }
+      let sentence = planted.lines.filter { $0.contains("Fatal error: ") }
       lines = try run(["tell", trail], planting: mutant).lines + sentence
     }
     for line in lines { Self.write("  \(line)") }

@@ -1,0 +1,192 @@
+import Mutants
+
+/// Membership, storage, state machine, and promises of our own.
+extension Aim {
+  static let rest: [Mutant: [String]] = [
+    .changesBeforeOwnCommit: [
+      "RaftTests.`Thesis §4`/`no change before this leader has committed in its term`()"
+    ],
+    .changesAtCommit: [
+      "RaftTests.`Raft §6`/`a configuration is in force when appended, and gone when "
+        + "truncated`()",
+      "RaftTests.`Raft §6`/`a joint configuration commits nothing without a majority of "
+        + "either half`(away:)",
+      "RaftTests.`Raft §6`/`a removed member neither disturbs nor is counted`()",
+      "RaftTests.`Raft §6`/`any new leader completes a joint configuration`()",
+      "RaftTests.`Raft §6`/`joint consensus: both halves agree, then the new one alone`()",
+      "RaftTests.`Thesis §4`/`a learner catches up, counts for nothing, and votes once "
+        + "promoted`()",
+      "RaftTests.`Thesis §4`/`a member leads while its own removal is not committed, "
+        + "and then no more`()",
+      "RaftTests.`Thesis §4`/`membership after a restart is what it was`()",
+      "RaftTests.`Thesis §6.4`/`a joint configuration confirms reads in both halves`()",
+    ],
+    .learnersDoNotVote: [
+      "RaftTests.`Thesis §4`/`a learner that was promoted without knowing it gives its vote`()"
+    ],
+    .keepsTruncatedChange: [
+      "RaftTests.`Raft §6`/`a configuration is in force when appended, and gone when "
+        + "truncated`()"
+    ],
+    .forgetsMembersAtStart: [
+      "RaftTests.`Thesis §4`/`a member leads while its own removal is not committed, "
+        + "and then no more`()",
+      "RaftTests.`Thesis §4`/`membership after a restart is what it was`()",
+    ],
+    .changesInParallel: [
+      "RaftTests.`Thesis §4`/`one change at a time`()"
+    ],
+    .countsNewHalfOnly: [
+      "RaftTests.`Quorum arithmetic`/`a joint quorum needs both halves`()",
+      "RaftTests.`Raft §6`/`a joint configuration commits nothing without a majority of "
+        + "either half`(away:)",
+    ],
+    .removesLastVoter: [
+      "RaftTests.`Thesis §4`/`the last voter stays`()"
+    ],
+    .promotesUnseen: [
+      "RaftTests.`Thesis §4`/`a learner catches up, counts for nothing, and votes once "
+        + "promoted`()"
+    ],
+    .writesIndexApart: [
+      "StorageTests.`a disk that fills up`/`loses no row when the power goes while it "
+        + "gives pages back`()"
+    ],
+    .goesOnAfterErrors: [
+      "StorageTests.`a failing disk`/`stops the log at its first error and is never "
+        + "asked again`(operation:)",
+      "StorageTests.`a failing disk`/`stops the state at a failing checkpoint, before "
+        + "durableApplied moves`()",
+      "StorageTests.`a failing disk`/`that lies about a row is caught when the row is read`()",
+      "StorageTests.`a member's store`/`meets its log, or says which of the two is short`(kind:)",
+    ],
+    .commitsWithoutSync: [
+      "StorageTests.`a disk that fills up`/`loses no row when the power goes while it "
+        + "gives pages back`()",
+      "StorageTests.`a failing disk below real files`/`that is slow to sync holds up "
+        + "the commit until it has`()",
+      "StorageTests.`a failing disk`/`stops the log at its first error and is never "
+        + "asked again`(operation:)",
+      "StorageTests.`a failing disk`/`that is full without a reserve stops the member "
+        + "and loses no promise`()",
+      "StorageTests.`a start after a process died`/`keeps the landmark that a failed "
+        + "sync has lowered`()",
+      "StorageTests.`a start after a process died`/`stops when what it found cannot be "
+        + "written`()",
+    ],
+    .acknowledgesEarly: [
+      "RaftTests.`Connection loss`/`a killed leader is replaced in tens of milliseconds`()",
+      "RaftTests.`Connection loss`/`short intervals are bounded, then ordinary timeouts hold`()",
+      "RaftTests.`Raft §5.1`/`a stale leader steps down when a follower answers in a "
+        + "later term`()",
+      "RaftTests.`Raft §5.2`/`a split vote is tried again`()",
+      "RaftTests.`Raft §5.3`/`Figure 7: a follower's log becomes the leader's in few "
+        + "questions`(name:terms:)",
+      "RaftTests.`Raft §5.3`/`a repeated append is acknowledged no earlier than the first`()",
+      "RaftTests.`Raft §5.3`/`an acknowledgement lies inside the write that it rests on`()",
+      "RaftTests.`Raft §5.3`/`entries that memory no longer holds are read from disk, "
+        + "for followers too`()",
+      "RaftTests.`Raft §5.3`/`what was lost on the way is asked after and sent again`()",
+      "RaftTests.`Raft §5.4.2 Figure 8`/`the story of Figure 8`()",
+      "RaftTests.`Raft §5.4`/`a candidate behind a quorum cannot win, not even a pre-vote`()",
+      "RaftTests.`Raft §6`/`a joint configuration commits nothing without a majority of "
+        + "either half`(away:)",
+      "RaftTests.`Raft §6`/`a removed member neither disturbs nor is counted`()",
+      "RaftTests.`Raft §6`/`any new leader completes a joint configuration`()",
+      "RaftTests.`Raft §6`/`joint consensus: both halves agree, then the new one alone`()",
+      "RaftTests.`Raft §7`/`a follower that was away longer than the log is kept comes "
+        + "back by snapshot`()",
+      "RaftTests.`Raft §7`/`a snapshot that fails is tried again, at the pace of heartbeats`()",
+      "RaftTests.`Thesis §10.2.1`/`a leader counts itself only when its write is done`()",
+      "RaftTests.`Thesis §10.2.1`/`followers alone can commit before the leader's disk "
+        + "is done`()",
+      "RaftTests.`Thesis §3.10`/`leadership moves to the one that was named, without a "
+        + "pre-vote`()",
+      "RaftTests.`Thesis §3.10`/`the target waits until it has everything`()",
+      "RaftTests.`Thesis §3.10`/`while handing over nothing is appended, and after an "
+        + "election timeout it ends`()",
+      "RaftTests.`Thesis §3.10`/`without a name it goes to the longest log`()",
+      "RaftTests.`Thesis §4`/`a learner catches up, counts for nothing, and votes once "
+        + "promoted`()",
+      "RaftTests.`Thesis §4`/`a member leads while its own removal is not committed, "
+        + "and then no more`()",
+      "RaftTests.`Thesis §4`/`membership after a restart is what it was`()",
+      "RaftTests.`Thesis §6.2`/`a leader that hears no quorum for an election timeout "
+        + "steps down`()",
+      "RaftTests.`Thesis §6.2`/`two halves of four both stop`()",
+      "RaftTests.`Thesis §6.4`/`a follower's read is confirmed by the leader`()",
+      "RaftTests.`Thesis §6.4`/`a joint configuration confirms reads in both halves`()",
+      "RaftTests.`Thesis §6.4`/`a leader that was replaced confirms nothing`()",
+      "RaftTests.`Thesis §6.4`/`a silent leader's reads end after an election timeout`()",
+      "RaftTests.`Thesis §6.4`/`every read is answered, whatever becomes of its leader`()",
+      "RaftTests.`Thesis §9.6`/`a refusal teaches its term, so the longer log is "
+        + "elected at last`()",
+    ],
+    .takesDamageForTornTail: [
+      "StorageTests.damage/`of the end of raft.db's WAL is told from a torn tail`()",
+      "StorageTests.damage/`of the log below its landmark is refused, and says both places`()",
+    ],
+    .refusesTornTails: [
+      "StorageTests.`a disk that fills up`/`loses no row when the power goes while it "
+        + "gives pages back`()"
+    ],
+    .keepsLandmarkHigh: [
+      "StorageTests.`a start after a process died`/`keeps the landmark that a failed "
+        + "sync has lowered`()"
+    ],
+    .keepsReserve: [
+      "StorageTests.`a failing disk`/`that is full gives up its reserve once, and "
+        + "refuses what grows`()"
+    ],
+    .readsUnscrubbed: [
+      "KeyValueTests.CommandTests/`a revision that is not there is an error, one below "
+        + "one is the newest`()"
+    ],
+    .checksRangesLate: [
+      "KeyValueTests.CommandTests/`a transaction has one revision, reads its own "
+        + "writes, and is all or nothing`()"
+    ],
+    .startsWithoutRows: [
+      "KeyValueTests.CompactionTests/`a scrub that a crash interrupts begins again`()",
+      "StorageTests.`a disk that fills up`/`loses no row when the power goes while it "
+        + "gives pages back`()",
+    ],
+    .halfIsQuorate: [
+      "ReplicaTests.QuorumMonitorTests/`R at most half of N is inquorate, for every R`(voters:)",
+      "ReplicaTests.QuorumMonitorTests/`a joint configuration needs a majority of either half`()",
+      "ReplicaTests.QuorumMonitorTests/`an answer counts from when its ping was sent, "
+        + "not from when it came`()",
+      "ReplicaTests.QuorumMonitorTests/`an older answer does not shorten a newer one, "
+        + "and no ping comes from the future`()",
+      "ReplicaTests.QuorumMonitorTests/`learners count for nothing, and a learner does "
+        + "not count itself`()",
+      "ReplicaTests.QuorumRuleTests/`halt refuses serializable reads as well, until the "
+        + "quorum is back`()",
+      "ReplicaTests.QuorumRuleTests/`what waits when the quorum is lost is refused then`()",
+    ],
+    .countsPongsFromArrival: [
+      "ReplicaTests.QuorumRuleTests/`a pong that comes after the window says nothing of now`()"
+    ],
+    .servesReadsEarly: [
+      "ReplicaTests.ReadTests/`a linearizable read is served once all that was "
+        + "acknowledged is applied`()"
+    ],
+    .takesForwardsTwice: [
+      "ReplicaTests.OutcomeTests/`a forward that is delivered twice is appended once`()",
+      "ReplicaTests.OutcomeTests/`a late greeting of an earlier boot makes no forward "
+        + "new again`()",
+      "ReplicaTests.OutcomeTests/`each number of a forward is taken once, in any order, "
+        + "unless it comes too late`()",
+    ],
+    .readsWithoutRound: [
+      "RaftTests.`Raft §8`/`no read before the first commit of the term`()",
+      "RaftTests.`Thesis §6.4`/`a joint configuration confirms reads in both halves`()",
+      "RaftTests.`Thesis §6.4`/`a leader that was replaced confirms nothing`()",
+      "RaftTests.`Thesis §6.4`/`a read waits for a round that began after it, not for "
+        + "an older answer`()",
+      "RaftTests.`Thesis §6.4`/`reads that come meanwhile share one round`()",
+      "ReplicaTests.QuorumRuleTests/`what waits when the quorum is lost is refused then`()",
+      "ReplicaTests.ReadTests/`a leader that was replaced does not serve a linearizable read`()",
+    ],
+  ]
+}
