@@ -140,6 +140,7 @@ extension Aim {
       "RaftTests.`Raft §6`/`joint consensus: both halves agree, then the new one alone`()",
       "RaftTests.`Raft §7`/`a follower that was away longer than the log is kept comes "
         + "back by snapshot`()",
+      "RaftTests.`Raft §7`/`a snapshot that fails is tried again, at the pace of heartbeats`()",
       "RaftTests.`Raft §8`/`a new leader appends an entry without effect, and commits "
         + "the past with it`()",
       "RaftTests.`Thesis §10.2.1`/`a leader counts itself only when its write is done`()",
