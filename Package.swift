@@ -79,7 +79,6 @@ let package = Package(
       "RPC",
       nio + [
         .product(name: "NIOHTTP1", package: "swift-nio"),
-        .product(name: "NIOHTTP2", package: "swift-nio-http2"),
         .product(name: "NIOHPACK", package: "swift-nio-http2"),
       ]),
     module(
@@ -116,6 +115,9 @@ let package = Package(
     .executableTarget(
       name: "compare", dependencies: ["Client", "EtcdAPI", "RPC"] + nio,
       swiftSettings: settings),
+
+    // What a call costs each of its ends (`.build/release/rpcload`); for us.
+    .executableTarget(name: "rpcload", dependencies: ["RPC"] + nio, swiftSettings: settings),
 
     // Tests.
     suite("ChecksumTests", ["Checksum"]),

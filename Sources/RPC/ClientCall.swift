@@ -1,13 +1,9 @@
 internal import NIOCore
 internal import NIOHPACK
-internal import NIOHTTP2
 
 /// One call on the client: from its headers to its outcome. Confined to the loop of its
 /// connection, except for the send budget, which any thread may ask.
-final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
-  typealias InboundIn = HTTP2Frame.FramePayload
-  typealias OutboundOut = HTTP2Frame.FramePayload
-
+final class ClientCall: @unchecked Sendable {
   /// What is asked of a call from any thread.
   enum Action: Sendable {
     case start
@@ -25,7 +21,7 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
   private enum Phase {
     case waiting
     /// The headers are on their way.
-    case open
+    case open(StreamID)
     case ended
   }
 
@@ -35,14 +31,13 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
   private let requestMetadata: Metadata
   private var kind: Kind
   private var phase = Phase.waiting
-  private var context: ChannelHandlerContext?
   private var reader: MessageReader
   private var metadata: Metadata?
-  private var wasReset = false
   /// The one answer of a unary call.
   private var answer: ByteBuffer?
-  private let sendBudget: SendBudget
-  /// What was asked before the channel was there; the send budget bounds it.
+  /// nil in a unary call.
+  private let sendBudget: SendBudget?
+  /// What was asked before the stream was there; the send budget bounds it.
   private var unopened: [Action] = []
 
   init(
@@ -54,19 +49,26 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
     self.deadline = timeout.map { .now() + TimeAmount($0) }
     self.kind = kind
     self.reader = MessageReader(limitBytes: connection.settings.messageLimitBytes)
-    self.sendBudget = SendBudget(limitBytes: connection.settings.streamSendLimitBytes)
+    self.sendBudget =
+      switch kind {
+      case .unary: nil
+      case .stream: SendBudget(limitBytes: connection.settings.streamSendLimitBytes)
+      }
   }
+
+  var isWaiting: Bool { if case .waiting = phase { true } else { false } }
+  var isEnded: Bool { if case .ended = phase { true } else { false } }
 
   // MARK: From any thread
 
   func send(_ message: [UInt8]) -> Bool {
-    guard sendBudget.take(message.count) else { return false }
+    guard let sendBudget, sendBudget.take(message.count) else { return false }
     connection.inbox.put(.call(self, .message(message)))
     return true
   }
 
   func halfClose() {
-    sendBudget.close()
+    sendBudget?.close()
     connection.inbox.put(.call(self, .halfClose))
   }
 
@@ -81,14 +83,13 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
     case (_, .ended):
       return
     case (.start, _):
-      connection.open(self)
+      connection.begin(self)
     case (.message, .waiting), (.halfClose, .waiting):
       unopened.append(action)
-    case (.message(let message), .open):
-      write(message)
-    case (.halfClose, .open):
-      let last = HTTP2Frame.FramePayload.Data(data: .byteBuffer(ByteBuffer()), endStream: true)
-      context?.writeAndFlush(wrapOutboundOut(.data(last)), promise: nil)
+    case (.message(let message), .open(let id)):
+      connection.step(.message(id, message))
+    case (.halfClose, .open(let id)):
+      connection.step(.halfClose(id))
     case (.cancel, _):
       abort(RPCStatus(.cancelled, "context canceled"))
     }
@@ -100,27 +101,32 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
     abort(RPCStatus(.deadlineExceeded, "context deadline exceeded"))
   }
 
-  /// Ends a call that has no channel yet: nothing of it was sent.
+  /// Ends a call that has no stream yet: nothing of it was sent.
   func endUnsent(_ status: RPCStatus) {
     end(CallOutcome(status, .neverSent))
   }
 
   /// Ends the call from our side and tells the server.
   private func abort(_ status: RPCStatus) {
-    let open = context
     switch phase {
     case .waiting: endUnsent(status)
-    case .open: end(CallOutcome(status, .maybeSent))
+    case .open(let id):
+      end(CallOutcome(status, .maybeSent))
+      connection.step(.reset(id, .cancel))
     case .ended: return
     }
-    open?.close(promise: nil)
   }
 
   private func end(_ outcome: CallOutcome) {
-    if case .ended = phase { return }
+    let wasOpen: Bool
+    switch phase {
+    case .waiting: wasOpen = false
+    case .open: wasOpen = true
+    case .ended: return
+    }
     phase = .ended
-    sendBudget.close()
-    connection.ended(self)
+    sendBudget?.close()
+    connection.ended(wasOpen: wasOpen)
     var outcome = outcome
     outcome.metadata = metadata ?? Metadata()
     switch kind {
@@ -141,89 +147,45 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
 
   // MARK: Out
 
-  func handlerAdded(context: ChannelHandlerContext) {
-    self.context = context
-    switch phase {
-    case .waiting:
-      if context.channel.isActive { sendRequest(context) }
-    case .open:
-      preconditionFailure("a call with two channels")
-    case .ended:
-      // Given up in the meantime: nothing was sent, and nothing will be.
-      context.close(promise: nil)
-    }
-  }
-
-  func channelActive(context: ChannelHandlerContext) {
-    sendRequest(context)
-    context.fireChannelActive()
-  }
-
-  private func sendRequest(_ context: ChannelHandlerContext) {
-    guard case .waiting = phase else { return }
-    phase = .open
-    var headers = connection.requestHeaders
-    headers.add(name: ":path", value: method)
-    headers.add(contentsOf: Self.commonHeaders)
+  /// Sends the call on the stream that it was given.
+  func begin(_ id: StreamID) {
+    guard case .waiting = phase else { preconditionFailure("a call with two streams") }
+    phase = .open(id)
+    var headers = requestMetadata.headers
     if let deadline {
       headers.add(name: "grpc-timeout", value: CallTimeout.format(deadline - .now()))
     }
-    headers.add(contentsOf: requestMetadata.headers)
-    context.write(wrapOutboundOut(.headers(.init(headers: headers))), promise: nil)
+    var whole: [UInt8]?
     if case .unary(let message, let completion) = kind {
-      let frame = MessageReader.frame(message, allocator: context.channel.allocator)
       kind = .unary([], completion)
-      let data = HTTP2Frame.FramePayload.Data(data: .byteBuffer(frame), endStream: true)
-      context.write(wrapOutboundOut(.data(data)), promise: nil)
+      whole = message
     }
-    context.flush()
+    connection.step(.open(id, connection.template(method), headers, message: whole))
+    guard !unopened.isEmpty else { return }
     let actions = unopened
     unopened = []
     for action in actions { perform(action) }
   }
 
-  private func write(_ message: [UInt8]) {
-    guard let context else { return }
-    let promise = connection.eventLoop.makePromise(of: Void.self)
-    promise.futureResult.assumeIsolated().whenComplete { _ in self.sent(message.count) }
-    let frame = MessageReader.frame(message, allocator: context.channel.allocator)
-    context.writeAndFlush(
-      wrapOutboundOut(.data(.init(data: .byteBuffer(frame)))), promise: promise)
-  }
-
-  private func sent(_ bytes: Int) {
-    let mayGoOn = sendBudget.release(bytes)
-    guard mayGoOn, case .stream(let onEvent) = kind else { return }
+  func sent(_ bytes: Int) {
+    guard let sendBudget, sendBudget.release(bytes), case .stream(let onEvent) = kind else {
+      return
+    }
     if case .open = phase { onEvent(.writable) }
   }
 
   // MARK: In
 
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    switch unwrapInboundIn(data) {
-    case .headers(let headers):
-      received(headers.headers, isLast: headers.endStream)
-    case .data(let data):
-      guard case .byteBuffer(let bytes) = data.data else {
-        preconditionFailure("HTTP/2 delivered a file region")
-      }
-      received(bytes)
-      if data.endStream { endWithoutStatus() }
-    case .rstStream:
-      wasReset = true
-    case .alternativeService, .goAway, .origin, .ping, .priority, .pushPromise, .settings,
-      .windowUpdate:
-      break
-    }
+  func received(_ bytes: ByteBuffer, isLast: Bool) {
+    received(bytes)
+    if isLast { endWithoutStatus() }
   }
 
-  private func received(_ headers: HPACKHeaders, isLast: Bool) {
+  func received(_ headers: HPACKHeaders, isLast: Bool) {
+    if case .ended = phase { return }
     let received = Metadata(headers: headers)
     if isLast { return receivedStatus(received) }
-    guard metadata == nil else { return }
-    // 100 Continue and its kind come before the answer (RFC 9110 §15.2).
     let status = received.first(":status") ?? ""
-    if status.hasPrefix("1") { return }
     guard status == "200", RequestHead.isGRPC(received.first("content-type") ?? "") else {
       return abort(Self.status(ofHTTP: received))
     }
@@ -280,17 +242,23 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
     end(CallOutcome(RPCStatus(.internal, text), .maybeSent))
   }
 
-  func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    guard let closed = error as? NIOHTTP2Errors.StreamClosed else {
-      return abort(RPCStatus(.internal, "\(error)"))
-    }
-    // A GOAWAY that names an earlier call ends this one as if by a reset, but none was received.
-    if closed.errorCode == .refusedStream || !wasReset {
+  /// The stream is over, and with it the call unless it had ended.
+  func closed(_ end: StreamEnd) {
+    switch end {
+    case .complete, .abandoned:
+      endWithoutStatus()
+    case .reset(.refusedStream), .unprocessed:
       let text = "the server refused the call before it looked at it"
-      return end(CallOutcome(RPCStatus(.unavailable, text), .neverSent))
+      self.end(CallOutcome(RPCStatus(.unavailable, text), .neverSent))
+    case .reset(let code):
+      let text = "stream terminated by RST_STREAM with error code: \(code)"
+      self.end(CallOutcome(RPCStatus(Self.code(of: code), text), .maybeSent))
+    case .failed(let failure):
+      self.end(CallOutcome(RPCStatus(.internal, failure.reason), .maybeSent))
+    case .unsendable(let limit):
+      let text = "the call's headers are larger than the \(limit) bytes that the server takes"
+      self.end(CallOutcome(RPCStatus(.internal, text), .neverSent))
     }
-    let text = "stream terminated by RST_STREAM with error code: \(closed.errorCode)"
-    end(CallOutcome(RPCStatus(Self.code(of: closed.errorCode), text), .maybeSent))
   }
 
   /// grpc doc/PROTOCOL-HTTP2.md, Errors.
@@ -304,17 +272,7 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
     }
   }
 
-  func channelInactive(context: ChannelHandlerContext) {
-    lost()
-    context.fireChannelInactive()
-  }
-
-  func handlerRemoved(context: ChannelHandlerContext) {
-    lost()
-  }
-
-  private func lost() {
-    context = nil
+  func lost() {
     let text = "the connection was lost while the call was in flight"
     let status = RPCStatus(.unavailable, text)
     switch phase {
@@ -323,10 +281,6 @@ final class ClientCall: ChannelInboundHandler, @unchecked Sendable {
     case .ended: break
     }
   }
-
-  private static let commonHeaders: HPACKHeaders = [
-    "content-type": "application/grpc", "te": "trailers", "user-agent": "quorate",
-  ]
 }
 
 /// A streaming call of a client.

@@ -62,32 +62,24 @@ final class FlushHold {
   }
 }
 
-/// Stands between a socket and HTTP/2 and lets a flush pass when the hold allows it.
-final class FlushGate: ChannelOutboundHandler {
-  typealias OutboundIn = ByteBuffer
-
+/// A connection's way to its socket: what is to be flushed waits while the hold wants it.
+final class FlushGate {
   private let hold: FlushHold
-  private var context: ChannelHandlerContext?
+  private let pass: () -> Void
   fileprivate var isWaiting = false
 
-  init(_ hold: FlushHold) {
+  /// `pass` writes what the connection has to write.
+  init(_ hold: FlushHold, pass: @escaping () -> Void) {
     self.hold = hold
+    self.pass = pass
   }
 
-  func handlerAdded(context: ChannelHandlerContext) {
-    self.context = context
-  }
-
-  func handlerRemoved(context: ChannelHandlerContext) {
-    self.context = nil
-  }
-
-  func flush(context: ChannelHandlerContext) {
-    if !hold.postpones(self) { context.flush() }
+  func flush() {
+    if !hold.postpones(self) { pass() }
   }
 
   fileprivate func release() {
     isWaiting = false
-    context?.flush()
+    pass()
   }
 }

@@ -1,6 +1,5 @@
 public import NIOCore
 internal import NIOHPACK
-internal import NIOHTTP2
 internal import NIOPosix
 internal import Synchronization
 
@@ -8,24 +7,33 @@ internal import Synchronization
 /// a new one is the owner's matter.
 ///
 /// Confined to its loop, except for what has a lock of its own: `state`, the inbox, the count.
-public final class RPCConnection: @unchecked Sendable {
+public final class RPCConnection: HTTP2Owner, @unchecked Sendable {
   enum Work: Sendable {
     case call(ClientCall, ClientCall.Action)
   }
 
   public let eventLoop: any EventLoop
   let settings: ClientSettings
-  /// The pseudo headers that all calls share.
-  let requestHeaders: HPACKHeaders
   private(set) var inbox: LoopInbox<Work>!
 
   private let hold = FlushHold()
   private let sharedState = Mutex(ConnectionState.ready)
   private let callsInFlight = Atomic(0)
   private let onStateChange: @Sendable (ConnectionState) -> Void
+  private let authority: String
+  /// The headers of the calls, by method.
+  private var templates: [String: HeaderTemplate] = [:]
   private var channel: (any Channel)?
-  private var multiplexer: NIOHTTP2Handler.StreamMultiplexer?
-  private var calls: [ObjectIdentifier: ClientCall] = [:]
+  private var http2: HTTP2Handler?
+  /// Kept when the server has shown that it speaks HTTP/2, failed when it will not.
+  private var ready: EventLoopPromise<Void>?
+  private var keepAlive: KeepAlive?
+  private var closeReason: String?
+  /// Those that the server knows of.
+  private var opened = StreamTable<ClientCall>()
+  /// Those that wait until the server takes one more, and among them some that have ended.
+  private var waiting: CircularBuffer<ClientCall> = []
+  private var endedWaiting = 0
   private var deadlines: DeadlineScan!
 
   private init(
@@ -36,8 +44,7 @@ public final class RPCConnection: @unchecked Sendable {
     self.settings = settings
     self.onStateChange = onStateChange
     // An IPv6 address stands in brackets before a port (RFC 3986 §3.2.2).
-    let authority = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-    requestHeaders = [":method": "POST", ":scheme": "http", ":authority": authority]
+    authority = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     inbox = LoopInbox(eventLoop: eventLoop) { [weak self] batch in self?.carryOut(batch) }
     deadlines = DeadlineScan(eventLoop: eventLoop) { [weak self] now in self?.expireCalls(now) }
   }
@@ -65,7 +72,7 @@ public final class RPCConnection: @unchecked Sendable {
     do {
       let channel = try await bootstrap.connect(host: host, port: port).get()
       let timeout = eventLoop.scheduleTask(in: TimeAmount(settings.connectTimeout)) {
-        channel.pipeline.fireUserInboundEventTriggered(ConnectFailure.timedOut)
+        connection.gaveUpWaiting()
       }
       defer { timeout.cancel() }
       try await eventLoop.flatSubmit { connection.adopt(channel) }.get()
@@ -165,33 +172,33 @@ public final class RPCConnection: @unchecked Sendable {
   // MARK: On the loop
 
   private func prepare(_ channel: any Channel) throws {
-    var configuration = NIOHTTP2Handler.ConnectionConfiguration()
-    configuration.initialSettings = [
-      HTTP2Setting(parameter: .enablePush, value: 0),
-      HTTP2Setting(parameter: .maxHeaderListSize, value: settings.headerLimitBytes),
-      HTTP2Setting(parameter: .initialWindowSize, value: HTTP2Limits.streamWindow),
-    ]
-    let handler = NIOHTTP2Handler(
-      mode: .client, eventLoop: eventLoop,
-      connectionConfiguration: HTTP2Limits.applied(to: configuration),
-      streamConfiguration: HTTP2Limits.stream,
-      inboundStreamInitializer: { $0.close() })
-    let guardian = ClientConnectionHandler(settings: settings, eventLoop: eventLoop)
-    try channel.pipeline.syncOperations.addHandlers([FlushGate(hold), handler, guardian])
+    var limits = HTTP2Limits()
+    limits.headerLimitBytes = settings.headerLimitBytes
+    let handler = HTTP2Handler(.client, limits, hold: hold)
+    try channel.pipeline.syncOperations.addHandler(handler)
   }
 
   /// The future completes when the server has spoken.
   private func adopt(_ channel: any Channel) -> EventLoopFuture<Void> {
+    let ready = eventLoop.makePromise(of: Void.self)
     do {
-      let pipeline = channel.pipeline.syncOperations
-      let guardian = try pipeline.handler(type: ClientConnectionHandler.self)
-      multiplexer = try pipeline.handler(type: NIOHTTP2Handler.self).syncMultiplexer()
+      let handler = try channel.pipeline.syncOperations.handler(type: HTTP2Handler.self)
+      self.ready = ready
       self.channel = channel
-      guardian.serve(self)
-      return guardian.ready.futureResult
+      http2 = handler
+      handler.serve(self)
     } catch {
-      return eventLoop.makeFailedFuture(ConnectFailure.noHTTP2)
+      ready.fail(ConnectFailure.noHTTP2)
     }
+    return ready.futureResult
+  }
+
+  /// The time-out may come before whoever waits has taken note that the server spoke.
+  private func gaveUpWaiting() {
+    guard let ready else { return }
+    self.ready = nil
+    ready.fail(ConnectFailure.timedOut)
+    channel?.close(promise: nil)
   }
 
   private func carryOut(_ batch: [Work]) {
@@ -200,9 +207,10 @@ public final class RPCConnection: @unchecked Sendable {
     }
   }
 
-  func open(_ call: ClientCall) {
-    calls[ObjectIdentifier(call)] = call
-    guard let multiplexer else { preconditionFailure("a call before the connection is there") }
+  // MARK: Calls
+
+  /// Sends the call, now or when the server takes it.
+  func begin(_ call: ClientCall) {
     switch state {
     case .ready: break
     case .parting:
@@ -216,26 +224,120 @@ public final class RPCConnection: @unchecked Sendable {
       }
       deadlines.add(deadline)
     }
-    multiplexer.createStreamChannel(promise: nil) { channel in
-      channel.eventLoop.makeCompletedFuture {
-        try channel.pipeline.syncOperations.addHandler(call)
+    waiting.append(call)
+    openWaiting()
+  }
+
+  private func openWaiting() {
+    while !waiting.isEmpty, let http2, http2.core.mayOpen {
+      let call = waiting.removeFirst()
+      guard call.isWaiting else {
+        endedWaiting -= 1
+        continue
       }
+      let id = http2.core.nextStream
+      opened.insert(id, call)
+      call.begin(id)
+    }
+    if http2?.core.isUsedUp == true { become(.parting) }
+  }
+
+  func step(_ input: HTTP2Input) {
+    http2?.step(input)
+  }
+
+  /// What all calls of a method say.
+  func template(_ method: String) -> HeaderTemplate {
+    if let template = templates[method] { return template }
+    let template = HeaderTemplate(
+      templates.count,
+      [
+        (":method", "POST"), (":scheme", "http"), (":path", method), (":authority", authority),
+        ("content-type", "application/grpc"), ("te", "trailers"), ("user-agent", "quorate"),
+      ])
+    templates[method] = template
+    return template
+  }
+
+  /// Called once for each call that was admitted.
+  func ended(wasOpen: Bool) {
+    callsInFlight.subtract(1, ordering: .relaxed)
+    guard !wasOpen else { return }
+    endedWaiting += 1
+    if endedWaiting > 64 && endedWaiting * 2 > waiting.count {
+      waiting.removeAll { !$0.isWaiting }
+      endedWaiting = 0
     }
   }
 
-  func ended(_ call: ClientCall) {
-    calls.removeValue(forKey: ObjectIdentifier(call))
-    callsInFlight.subtract(1, ordering: .relaxed)
-    if case .parting = state, calls.isEmpty { channel?.close(promise: nil) }
+  private func expireCalls(_ now: NIODeadline) -> NIODeadline? {
+    for call in opened.values + waiting { call.expire(now) }
+    return (opened.values + waiting).filter { !$0.isEnded }.compactMap(\.deadline).min()
   }
 
-  private func expireCalls(_ now: NIODeadline) -> NIODeadline? {
-    for call in Array(calls.values) { call.expire(now) }
-    return calls.values.compactMap(\.deadline).min()
+  // MARK: What happens
+
+  func handle(_ event: HTTP2Event) {
+    switch event {
+    case .headers(let id, let headers, let isLast): opened[id]?.received(headers, isLast: isLast)
+    case .data(let id, let bytes, let isLast): opened[id]?.received(bytes, isLast: isLast)
+    case .sent(let id, let bytes): opened[id]?.sent(bytes)
+    case .closed(let id, let end):
+      opened.remove(id)?.closed(end)
+      openWaiting()
+      closeWhenDone()
+    case .settings:
+      spoke()
+      openWaiting()
+    case .goAway(let code, let text):
+      if code != .noError { closeReason = "the server ended the connection: \(code) \(text)" }
+      become(.parting)
+    case .failed(let failure):
+      http2?.closeAfterWriting("\(failure.code): \(failure.reason)")
+    case .ping, .pingAnswer:
+      break
+    }
+  }
+
+  private func spoke() {
+    guard let ready else { return }
+    self.ready = nil
+    ready.succeed()
+    guard let interval = settings.keepAliveInterval else { return }
+    let keepAlive = KeepAlive(
+      eventLoop: eventLoop, interval: interval, timeout: settings.keepAliveTimeout,
+      ping: { [weak self] in self?.step(.ping(1)) },
+      giveUp: { [weak self] in
+        self?.closeReason = "the server no longer answers"
+        self?.channel?.close(promise: nil)
+      })
+    keepAlive.start()
+    self.keepAlive = keepAlive
+  }
+
+  func sawRead() {
+    keepAlive?.sawRead()
+  }
+
+  func disconnected(_ reason: String?) {
+    keepAlive?.stop()
+    keepAlive = nil
+    http2 = nil
+    ready?.fail(ConnectFailure.noHTTP2)
+    ready = nil
+    become(.closed(closeReason ?? reason ?? "the server closed the connection"))
+    let calls = opened.values + waiting
+    opened = StreamTable()
+    waiting = []
+    for call in calls { call.lost() }
+  }
+
+  private func closeWhenDone() {
+    if case .parting = state, opened.count == 0 { channel?.close(promise: nil) }
   }
 
   /// A state never goes back: once closed, the first reason stays.
-  func become(_ new: ConnectionState) {
+  private func become(_ new: ConnectionState) {
     let changed = sharedState.withLock { state in
       if case .closed = state { return false }
       guard state != new else { return false }
@@ -245,10 +347,20 @@ public final class RPCConnection: @unchecked Sendable {
     guard changed else { return }
     switch new {
     case .ready: break
-    case .parting: if calls.isEmpty { channel?.close(promise: nil) }
+    case .parting: part()
     case .closed: deadlines.stop()
     }
     onStateChange(new)
+  }
+
+  /// What was never sent ends now; what was, may end in peace.
+  private func part() {
+    let unsent = waiting
+    waiting = []
+    for call in unsent where call.isWaiting {
+      call.endUnsent(RPCStatus(.unavailable, "the server is about to close the connection"))
+    }
+    closeWhenDone()
   }
 }
 

@@ -31,12 +31,13 @@ struct RequestHead {
     var timeout: String?
     var encoding: String?
     for (name, value, _) in headers {
-      switch name {
-      case ":method": method = value
-      case ":path": path = value
-      case "content-type": contentType = value
-      case "grpc-timeout": timeout = value
-      case "grpc-encoding": encoding = value
+      // The length first: it tells most names apart at once.
+      switch name.utf8.count {
+      case 5 where name == ":path": path = value
+      case 7 where name == ":method": method = value
+      case 12 where name == "content-type": contentType = value
+      case 12 where name == "grpc-timeout": timeout = value
+      case 13 where name == "grpc-encoding": encoding = value
       default: break
       }
     }
@@ -62,6 +63,7 @@ struct RequestHead {
   /// `application/grpc`, alone or followed by `+proto` or parameters.
   static func isGRPC(_ contentType: String) -> Bool {
     let prefix = "application/grpc"
+    if contentType == prefix { return true }
     guard contentType.utf8.starts(with: prefix.utf8) else { return false }
     let next = contentType.utf8.dropFirst(prefix.utf8.count).first
     return next == nil || next == UInt8(ascii: "+") || next == UInt8(ascii: ";")

@@ -1,15 +1,11 @@
 internal import NIOCore
+internal import NIOHPACK
 internal import NIOHTTP1
-internal import NIOHTTP2
 
-/// One accepted connection: its calls, its deadlines, its end. In HTTP/2 it is also the handler of
-/// the frames that belong to no call. Confined to its loop.
-final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
-  typealias InboundIn = HTTP2Frame
-  typealias OutboundOut = HTTP2Frame
-
+/// One accepted connection: its calls, its deadlines, its end. Confined to its loop.
+final class ServerConnection: HTTP2Owner, @unchecked Sendable {
   /// How far the parting has come.
-  private enum Parting {
+  private enum Parting: Equatable {
     case no
     /// GOAWAY said that an end comes; calls already on their way are still taken (RFC 9113 §6.8).
     case announced
@@ -27,9 +23,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   /// Since the client's last ping.
   var hasSentPayload = false
 
-  private var context: ChannelHandlerContext?
-  private var streams: [ObjectIdentifier: ServerStream] = [:]
-  private var lastStreamID = HTTP2StreamID.rootStream
+  private var http2: HTTP2Handler?
+  private var streams = StreamTable<ServerStream>()
   private var parting = Parting.no
   private var keepAlive: KeepAlive?
   private var lastPing: NIODeadline?
@@ -64,27 +59,17 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
   /// *Throws* when the channel is closed already.
   func speakHTTP2() throws {
-    var connection = NIOHTTP2Handler.ConnectionConfiguration()
-    connection.initialSettings = [
-      HTTP2Setting(parameter: .maxConcurrentStreams, value: settings.callLimitPerConnection),
-      HTTP2Setting(parameter: .maxHeaderListSize, value: settings.headerLimitBytes),
-      HTTP2Setting(parameter: .initialWindowSize, value: HTTP2Limits.streamWindow),
-    ]
-    let multiplexer = NIOHTTP2Handler(
-      mode: .server, eventLoop: eventLoop,
-      connectionConfiguration: HTTP2Limits.applied(to: connection),
-      streamConfiguration: HTTP2Limits.stream, streamDelegate: self,
-      inboundStreamInitializer: { [unowned self] channel in
-        channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(ServerStream(connection: self))
-        }
-      })
-    let pipeline = channel.pipeline.syncOperations
-    try pipeline.addHandlers([FlushGate(loop.hold), multiplexer, self])
+    var limits = HTTP2Limits()
+    limits.streamLimit = settings.callLimitPerConnection
+    limits.headerLimitBytes = settings.headerLimitBytes
+    let handler = HTTP2Handler(.server, limits, hold: loop.hold)
+    handler.serve(self)
+    http2 = handler
+    try channel.pipeline.syncOperations.addHandler(handler)
     let keepAlive = KeepAlive(
       eventLoop: eventLoop, interval: settings.keepAliveInterval,
       timeout: settings.keepAliveTimeout,
-      ping: { [unowned self] in sendPing(Self.keepAlivePing) },
+      ping: { [unowned self] in http2?.step(.ping(Self.keepAlivePing)) },
       giveUp: { [unowned self] in channel.close(promise: nil) })
     keepAlive.start()
     self.keepAlive = keepAlive
@@ -94,9 +79,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   func speakHTTP1() throws {
     let exchange = HTTPExchange(connection: self)
     let pipeline = channel.pipeline.syncOperations
-    try pipeline.addHandlers([
-      FlushGate(loop.hold), IdleStateHandler(allTimeout: TimeAmount(settings.idleLimit)),
-    ])
+    try pipeline.addHandler(IdleStateHandler(allTimeout: TimeAmount(settings.idleLimit)))
     try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
     try pipeline.addHandler(exchange)
     http1 = exchange
@@ -104,17 +87,40 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
   // MARK: Calls
 
-  func opened(_ stream: ServerStream) {
-    streams[ObjectIdentifier(stream)] = stream
-    switch parting {
-    case .no, .announced: break
-    case .final: stream.refuse()
+  func step(_ input: HTTP2Input) {
+    http2?.step(input)
+  }
+
+  func handle(_ event: HTTP2Event) {
+    switch event {
+    case .headers(let id, let headers, let isLast):
+      received(headers, isLast: isLast, on: id)
+    case .data(let id, let bytes, let isLast):
+      streams[id]?.received(bytes, isLast: isLast)
+    case .sent(let id, let bytes):
+      streams[id]?.sent(bytes)
+    case .closed(let id, _):
+      streams.remove(id)?.closed()
+      closeWhenDone()
+    case .ping:
+      receivedPing()
+    case .pingAnswer(let number):
+      if number == Self.partingPing, isParting { takeNoMore() }
+    case .failed(let failure):
+      http2?.closeAfterWriting(failure.reason)
+    case .settings, .goAway:
+      break
     }
   }
 
-  func closed(_ stream: ServerStream) {
-    streams.removeValue(forKey: ObjectIdentifier(stream))
-    closeWhenDone()
+  private func received(_ headers: HPACKHeaders, isLast: Bool, on id: StreamID) {
+    if let stream = streams[id] { return stream.receivedTrailers() }
+    let stream = ServerStream(id: id, connection: self)
+    streams.insert(id, stream)
+    switch parting {
+    case .no, .announced: stream.open(headers, isLast: isLast)
+    case .final: stream.refuse()
+    }
   }
 
   // MARK: The end
@@ -125,75 +131,26 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     parting = .announced
     if let http1 {
       http1.part()
-    } else if context != nil {
-      sendGoAway(.maxID, .noError)
+    } else if let http2 {
+      http2.step(.goAway(last: .maximum, .noError, text: ""))
       // The answer comes after all calls that the client began before it saw the GOAWAY.
-      sendPing(Self.partingPing)
+      http2.step(.ping(Self.partingPing))
     } else {
       channel.close(promise: nil)
     }
   }
 
+  private func takeNoMore() {
+    guard let http2, parting != .final else { return }
+    parting = .final
+    http2.step(.goAway(last: http2.core.lastStream, .noError, text: ""))
+    closeWhenDone()
+  }
+
   private func closeWhenDone() {
     switch parting {
     case .no, .announced: break
-    case .final: if streams.isEmpty { sendGoAwayAndClose(.noError) }
-    }
-  }
-
-  /// Closes when all that was written before has reached the socket.
-  private func sendGoAwayAndClose(_ code: HTTP2ErrorCode, text: String? = nil) {
-    let promise = eventLoop.makePromise(of: Void.self)
-    let channel = channel
-    promise.futureResult.whenComplete { _ in channel.close(promise: nil) }
-    sendGoAway(lastStreamID, code, text: text, promise: promise)
-  }
-
-  private func sendGoAway(
-    _ last: HTTP2StreamID, _ code: HTTP2ErrorCode, text: String? = nil,
-    promise: EventLoopPromise<Void>? = nil
-  ) {
-    let data = text.map { ByteBuffer(string: $0) }
-    let payload = HTTP2Frame.FramePayload.goAway(
-      lastStreamID: last, errorCode: code, opaqueData: data)
-    write(payload, promise: promise)
-  }
-
-  private func sendPing(_ number: UInt64) {
-    write(.ping(HTTP2PingData(withInteger: number), ack: false), promise: nil)
-  }
-
-  private func write(_ payload: HTTP2Frame.FramePayload, promise: EventLoopPromise<Void>?) {
-    guard let context else {
-      promise?.fail(ChannelError.ioOnClosedChannel)
-      return
-    }
-    let frame = HTTP2Frame(streamID: .rootStream, payload: payload)
-    context.writeAndFlush(wrapOutboundOut(frame), promise: promise)
-  }
-
-  // MARK: Frames of no call
-
-  func handlerAdded(context: ChannelHandlerContext) {
-    self.context = context
-  }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    switch unwrapInboundIn(data).payload {
-    case .ping(let data, ack: true):
-      if data.integer == Self.partingPing, isParting {
-        parting = .final
-        if streams.isEmpty {
-          sendGoAwayAndClose(.noError)
-        } else {
-          sendGoAway(lastStreamID, .noError)
-        }
-      }
-    case .ping(_, ack: false):
-      receivedPing()
-    case .alternativeService, .data, .goAway, .headers, .origin, .priority, .pushPromise,
-      .rstStream, .settings, .windowUpdate:
-      break
+    case .final: if streams.count == 0 { http2?.closeAfterWriting() }
     }
   }
 
@@ -209,37 +166,26 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     } else if isEarly {
       pingStrikes += 1
     }
-    if pingStrikes > 2 {
-      sendGoAwayAndClose(.enhanceYourCalm, text: "too_many_pings")
+    if pingStrikes > 2, let http2 {
+      let last = http2.core.lastStream
+      http2.step(.goAway(last: last, .enhanceYourCalm, text: "too_many_pings"))
+      http2.closeAfterWriting()
     }
   }
 
-  func channelReadComplete(context: ChannelHandlerContext) {
+  func sawRead() {
     keepAlive?.sawRead()
-    context.fireChannelReadComplete()
   }
 
-  func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    // A frame of a call that is over is the client being late, not wrong.
-    if error is NIOHTTP2Errors.NoSuchStream { return }
-    channel.close(promise: nil)
-  }
-
-  func channelInactive(context: ChannelHandlerContext) {
+  func disconnected(_ reason: String?) {
     deadlines.stop()
     keepAlive?.stop()
-    self.context = nil
-    context.fireChannelInactive()
+    http2 = nil
+    let open = streams
+    streams = StreamTable()
+    for stream in open.values { stream.closed() }
   }
 
   private static let keepAlivePing: UInt64 = 1
   private static let partingPing: UInt64 = 2
-}
-
-extension ServerConnection: NIOHTTP2StreamDelegate {
-  func streamCreated(_ id: HTTP2StreamID, channel: any Channel) {
-    lastStreamID = max(lastStreamID, id)
-  }
-
-  func streamClosed(_ id: HTTP2StreamID, channel: any Channel) {}
 }

@@ -1,14 +1,10 @@
 internal import NIOCore
 internal import NIOHPACK
-internal import NIOHTTP2
 
 /// One gRPC call on the server: from its headers to its status.
 ///
 /// Confined to the loop of its connection, except for the send budget, which any thread may ask.
-final class ServerStream: ChannelInboundHandler, @unchecked Sendable {
-  typealias InboundIn = HTTP2Frame.FramePayload
-  typealias OutboundOut = HTTP2Frame.FramePayload
-
+final class ServerStream: @unchecked Sendable {
   /// What is asked of a call from any thread.
   enum Action: Sendable {
     case answer([UInt8], Metadata)
@@ -27,21 +23,22 @@ final class ServerStream: ChannelInboundHandler, @unchecked Sendable {
     case ended
   }
 
+  private let id: StreamID
   private let connection: ServerConnection
   private var phase = Phase.opening
-  private var context: ChannelHandlerContext?
   private var reader: MessageReader
-  private var hasReceivedEnd = false
   private var hasSentHeaders = false
+  private var isClosed = false
   /// This call's part of the loop's buffered bytes.
   private var accountedBytes = 0
-  private let sendBudget: SendBudget
+  /// Made before a stream's handler hears of the call; nil in a unary call.
+  private var sendBudget: SendBudget?
   private(set) var deadline: NIODeadline?
 
-  init(connection: ServerConnection) {
+  init(id: StreamID, connection: ServerConnection) {
+    self.id = id
     self.connection = connection
     self.reader = MessageReader(limitBytes: connection.settings.messageLimitBytes)
-    self.sendBudget = SendBudget(limitBytes: connection.settings.streamSendLimitBytes)
   }
 
   // MARK: From any thread
@@ -55,13 +52,13 @@ final class ServerStream: ChannelInboundHandler, @unchecked Sendable {
   }
 
   func send(_ message: [UInt8]) -> Bool {
-    guard sendBudget.take(message.count) else { return false }
+    guard let sendBudget, sendBudget.take(message.count) else { return false }
     connection.loop.inbox.put(.stream(self, .message(message)))
     return true
   }
 
   func finishStream(_ status: RPCStatus, _ trailers: Metadata) {
-    sendBudget.close()
+    sendBudget?.close()
     // By the inbox also on the loop: the messages sent before are in it.
     connection.loop.inbox.put(.stream(self, .finish(status, trailers)))
   }
@@ -73,14 +70,15 @@ final class ServerStream: ChannelInboundHandler, @unchecked Sendable {
     case (_, .ended):
       return
     case (.answer(let message, let trailers), _):
-      write(message, promise: nil)
+      phase = .ended
+      deadline = nil
+      connection.hasSentPayload = true
       account(message.count)
-      finish(.ok, trailers)
+      connection.step(.answer(id, message, trailers: trailers.headers))
     case (.message(let message), _):
-      let promise = connection.eventLoop.makePromise(of: Void.self)
-      promise.futureResult.assumeIsolated().whenComplete { _ in self.sent(message.count) }
-      write(message, promise: promise)
-      context?.flush()
+      hasSentHeaders = true
+      connection.hasSentPayload = true
+      connection.step(.message(id, message))
     case (.finish(let status, let trailers), _):
       finish(status, trailers)
     }
@@ -95,7 +93,7 @@ final class ServerStream: ChannelInboundHandler, @unchecked Sendable {
   /// Turns the call away untouched: the client may send it elsewhere (RFC 9113 §8.7).
   func refuse() {
     phase = .ended
-    context?.writeAndFlush(wrapOutboundOut(.rstStream(.refusedStream)), promise: nil)
+    connection.step(.reset(id, .refusedStream))
   }
 
   /// Ends the call from our side, and tells a stream's handler.
@@ -105,44 +103,23 @@ final class ServerStream: ChannelInboundHandler, @unchecked Sendable {
     if case .streaming(let onEvent) = before { onEvent(.cancelled) }
   }
 
-  private func sent(_ bytes: Int) {
-    let mayGoOn = sendBudget.release(bytes)
-    if mayGoOn, case .streaming(let onEvent) = phase { onEvent(.writable) }
-  }
-
-  // MARK: Out
-
-  private func writeHeadersOnce() {
-    guard !hasSentHeaders else { return }
-    hasSentHeaders = true
-    let payload = HTTP2Frame.FramePayload.Headers(headers: Self.responseHeaders)
-    context?.write(wrapOutboundOut(.headers(payload)), promise: nil)
-  }
-
-  private func write(_ message: [UInt8], promise: EventLoopPromise<Void>?) {
-    guard let context else {
-      promise?.fail(ChannelError.ioOnClosedChannel)
-      return
-    }
-    writeHeadersOnce()
-    connection.hasSentPayload = true
-    let frame = MessageReader.frame(message, allocator: context.channel.allocator)
-    context.write(wrapOutboundOut(.data(.init(data: .byteBuffer(frame)))), promise: promise)
+  /// A message of so many bytes has gone.
+  func sent(_ bytes: Int) {
+    guard let sendBudget, sendBudget.release(bytes) else { return }
+    if case .streaming(let onEvent) = phase { onEvent(.writable) }
   }
 
   private func finish(_ status: RPCStatus, _ trailers: Metadata) {
     if case .ended = phase { return }
     phase = .ended
     deadline = nil
-    sendBudget.close()
-    guard let context else { return }
+    sendBudget?.close()
     var headers = statusHeaders(status)
     headers.add(contentsOf: trailers.headers)
-    end(context, headers)
+    end(headers)
   }
 
   private func statusHeaders(_ status: RPCStatus) -> HPACKHeaders {
-    if hasSentHeaders && status == .ok { return Self.okTrailers }
     var headers = hasSentHeaders ? HPACKHeaders() : Self.responseHeaders
     headers.add(name: "grpc-status", value: String(status.code.rawValue))
     if !status.message.isEmpty {
@@ -151,61 +128,32 @@ final class ServerStream: ChannelInboundHandler, @unchecked Sendable {
     return headers
   }
 
-  /// Writes the last headers, and frees the client from sending the rest of its request.
-  private func end(_ context: ChannelHandlerContext, _ headers: HPACKHeaders) {
+  private func end(_ headers: HPACKHeaders) {
     hasSentHeaders = true
     connection.hasSentPayload = true
-    let payload = wrapOutboundOut(.headers(.init(headers: headers, endStream: true)))
-    if hasReceivedEnd {
-      context.write(payload, promise: nil)
-    } else {
-      let promise = connection.eventLoop.makePromise(of: Void.self)
-      promise.futureResult.assumeIsolated().whenSuccess { self.resetUnlessEnded() }
-      context.write(payload, promise: promise)
-    }
-    context.flush()
-  }
-
-  private func resetUnlessEnded() {
-    guard !hasReceivedEnd, let context else { return }
-    context.writeAndFlush(wrapOutboundOut(.rstStream(.noError)), promise: nil)
+    connection.step(.finish(id, headers))
   }
 
   // MARK: In
 
-  func handlerAdded(context: ChannelHandlerContext) {
-    self.context = context
-    connection.opened(self)
-  }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    switch unwrapInboundIn(data) {
-    case .headers(let headers):
-      if headers.endStream { hasReceivedEnd = true }
-      if case .opening = phase { open(headers.headers) }
-      if headers.endStream { requestEnded() }
-    case .data(let data):
-      guard case .byteBuffer(let bytes) = data.data else {
-        preconditionFailure("HTTP/2 delivered a file region")
-      }
-      if data.endStream { hasReceivedEnd = true }
-      received(bytes)
-      if data.endStream { requestEnded() }
-    case .alternativeService, .goAway, .origin, .ping, .priority, .pushPromise, .rstStream,
-      .settings, .windowUpdate:
-      // A reset arrives again as the end of the channel; the rest is HTTP/2's own affair.
-      break
-    }
-  }
-
-  private func open(_ headers: HPACKHeaders) {
+  func open(_ headers: HPACKHeaders, isLast: Bool) {
     switch RequestHead.parse(headers) {
     case .failure(let refusal):
       phase = .ended
-      if let context { end(context, refusal.headers) }
+      end(refusal.headers)
     case .success(let head):
       admit(head, headers)
     }
+    if isLast { requestEnded() }
+  }
+
+  func receivedTrailers() {
+    requestEnded()
+  }
+
+  func received(_ bytes: ByteBuffer, isLast: Bool) {
+    received(bytes)
+    if isLast { requestEnded() }
   }
 
   private func admit(_ head: RequestHead, _ headers: HPACKHeaders) {
@@ -230,6 +178,7 @@ final class ServerStream: ChannelInboundHandler, @unchecked Sendable {
     case .unary(let handler):
       phase = .collecting(handler, context, nil)
     case .stream(let handler):
+      sendBudget = SendBudget(limitBytes: connection.settings.streamSendLimitBytes)
       // The phase first: the handler may finish the call before it returns.
       phase = .answering
       let onEvent = handler(StreamCall(context: context, stream: self))
@@ -292,27 +241,15 @@ final class ServerStream: ChannelInboundHandler, @unchecked Sendable {
     }
   }
 
-  func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    // The end of the channel follows; it says all that a handler needs to know.
-  }
-
-  func channelInactive(context: ChannelHandlerContext) {
-    closed()
-  }
-
-  func handlerRemoved(context: ChannelHandlerContext) {
-    closed()
-  }
-
-  private func closed() {
-    guard context != nil else { return }
-    context = nil
+  /// Nothing more comes, and nothing more goes.
+  func closed() {
+    guard !isClosed else { return }
+    isClosed = true
     account(-accountedBytes)
     let before = phase
     phase = .ended
     deadline = nil
-    sendBudget.close()
-    connection.closed(self)
+    sendBudget?.close()
     if case .streaming(let onEvent) = before { onEvent(.cancelled) }
   }
 
@@ -324,5 +261,4 @@ final class ServerStream: ChannelInboundHandler, @unchecked Sendable {
   private static let responseHeaders: HPACKHeaders = [
     ":status": "200", "content-type": "application/grpc",
   ]
-  private static let okTrailers: HPACKHeaders = ["grpc-status": "0"]
 }

@@ -29,6 +29,17 @@ final class RawPeer: ChannelInboundHandler, Sendable {
     return peer
   }
 
+  /// A peer whose connection holds little on its way.
+  static func connectNarrow(port: Int) async throws -> RawPeer {
+    let peer = RawPeer()
+    _ = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+      .channelOption(ChannelOptions.socketOption(.so_rcvbuf), value: 8_192)
+      .channelOption(ChannelOptions.socketOption(.so_sndbuf), value: 8_192)
+      .channelInitializer { $0.pipeline.addHandler(peer) }
+      .connect(host: "127.0.0.1", port: port).get()
+    return peer
+  }
+
   /// A listener whose every connection answers as the closure says.
   static func listen(_ answer: @escaping @Sendable ([UInt8]) -> [UInt8]) async throws -> any Channel
   {
@@ -44,6 +55,14 @@ final class RawPeer: ChannelInboundHandler, Sendable {
   func send(_ bytes: [UInt8]) {
     let channel = state.withLock { $0.channel }
     channel?.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
+  }
+
+  /// True when what was sent waits in our own process: the other side does not read.
+  var isStuck: Bool { state.withLock { $0.channel }?.isWritable == false }
+
+  func read(_ on: Bool) async throws {
+    let channel = state.withLock { $0.channel }
+    try await channel?.setOption(ChannelOptions.autoRead, value: on).get()
   }
 
   func close() async {
