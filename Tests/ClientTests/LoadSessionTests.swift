@@ -139,13 +139,13 @@ import Testing
     let (first, second) = (try await StubMember(.answers), try await StubMember(.answers))
     var load = Load(operation: .get, endpoints: [first.endpoint, second.endpoint])
     (load.clients, load.connections, load.warmUp) = (2, 1, 0)
-    load.extent = .requests(2_000)
+    (load.extent, load.timeout) = (.time(.milliseconds(700)), .milliseconds(300))
     let session = try await LoadSession.open(load)
     async let measured = session.measure()
     await first.stop()
     let report = await measured
     await session.close()
-    #expect(report.requests == 2_000 && report.errorCount < 10)
+    #expect(report.requests > 100 && report.errorCount < 10)
     #expect(second.calls.count > 0)
     await second.stop()
   }
