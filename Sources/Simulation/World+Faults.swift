@@ -95,17 +95,22 @@ extension World {
   }
 
   /// Before its first message arrives: what it appended is on its own disk alone. When this befell
-  /// two leaders, the next one is often the first of them, and writes its older entry over that of
-  /// the second, whose log then ends earlier than before (as in Figure 8).
+  /// two leaders, the next one is the first of them, whose log is longer than the third member's.
+  /// Once the links are whole it writes its older entry over that of the second, whose log then
+  /// ends earlier than before (as in Figure 8). Later it dies, and that begins anew.
   func cutOff(_ leader: SimulatedMember, _ boot: Boot) {
     guard !isCalm else { return }
     cutLeaders += 1
-    guard beginTurn(), leader.boot == boot, cutLeaders % 3 != 0 else { return }
+    guard beginTurn(), leader.boot == boot else { return }
+    let timeout = weather.settings.raft.electionTimeout
+    guard cutLeaders % 3 != 0 else {
+      after(timeout, .healLinks)
+      return after(timeout * 6, .crashSoon(leader.position))
+    }
     tell(leader, "is cut off as it begins to lead")
     let others = members.indices.filter { $0 != leader.position }
     network.partition([Array(others)], at: now)
     if weather.resetsLinks { resetCutSessions() }
-    after(weather.settings.raft.electionTimeout * 3, .healLinks)
   }
 
   // MARK: Disks
