@@ -81,6 +81,7 @@ struct Stub {
       elsewhere.async { call.answer(call.message.array) }
     }
     methods.unary(fail) { call in
+      waiting.noteFailed()
       var trailers = Metadata()
       trailers.add("quorate-why-bin", bytes: [0, 255, 7])
       let status = RPCStatus(.unavailable, "etcdserver: no leader — 100% sure\n")
@@ -119,15 +120,18 @@ final class Waiting: Sendable {
     var calls: [UnaryCall] = []
     var cancelled = 0
     var sentBytes = 0
+    var failed = 0
   }
   private let state = Mutex(State())
 
   var count: Int { state.withLock { $0.calls.count } }
   var cancelled: Int { state.withLock { $0.cancelled } }
   var sentBytes: Int { state.withLock { $0.sentBytes } }
+  var failed: Int { state.withLock { $0.failed } }
 
   func add(_ call: UnaryCall) { state.withLock { $0.calls.append(call) } }
   func noteCancelled() { state.withLock { $0.cancelled += 1 } }
+  func noteFailed() { state.withLock { $0.failed += 1 } }
   func noteSent(_ bytes: Int) { state.withLock { $0.sentBytes += bytes } }
 
   func release() {

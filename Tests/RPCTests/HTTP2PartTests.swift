@@ -144,6 +144,25 @@ import Testing
     }
   }
 
+  /// RFC 7541 §4.2: the smallest size since the last block, and the last, in this order and once.
+  @Test(
+    arguments: [
+      ([0], [0x20]), ([2_000], [0x3F, 0xB1, 0x0F]),
+      ([2_000, 4_096], [0x3F, 0xB1, 0x0F, 0x3F, 0xE1, 0x1F]),
+      // Less than what is in it: it is emptied first.
+      ([50], [0x20, 0x3F, 0x13]), ([50, 0], [0x20]), ([4_096], []), ([70_000], []),
+    ] as [([Int], [UInt8])])
+  func `tell a smaller table before they use it`(limits: [Int], update: [UInt8]) {
+    var encoder = HeaderEncoder()
+    for _ in 0..<2 { _ = (encode(&encoder, head), encode(&encoder, trailers)) }
+    for limit in limits { encoder.limitTable(to: limit) }
+    var block = ByteBuffer()
+    encoder.begin(&block)
+    #expect(Array(block.readableBytesView) == update)
+    encoder.begin(&block)
+    #expect(block.readableBytes == update.count, "told once")
+  }
+
   @Test func `never put more into the table than it holds`() throws {
     var encoder = HeaderEncoder()
     var decoder = HPACKDecoder(allocator: ByteBufferAllocator())

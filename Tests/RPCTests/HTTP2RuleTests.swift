@@ -338,6 +338,16 @@ import Testing
     #expect(!server.core.isOver)
   }
 
+  /// §8.1: the client need not send the rest of its request, and no error is meant.
+  @Test func `is an answer before the request's end`() {
+    var server = HTTP2End(.server)
+    server.hear(Frames.headers(Frames.requestFields))
+    server.step(.finish(StreamID(1), [":status": "200", "grpc-status": "12"]))
+    let (events, frames) = server.take()
+    #expect(events == ["headers 1 /s/M", "closed 1"])
+    #expect(frames.map(\.description) == ["headers 1 last", "reset 1 NO_ERROR"])
+  }
+
   /// §5.1: frames that the peer sent before it could know.
   @Test func `frames of a stream that we reset are let pass, and counted`() {
     var server = HTTP2End(.server)
