@@ -34,7 +34,9 @@ final class Worker<Job: Sendable>: Sendable {
     work: @escaping @Sendable (inout Resource, [Job]) -> Void,
     end: @escaping @Sendable (inout Resource) -> Void
   ) {
-    let thread = Thread { [inbox, wakeUps, ended] in
+    let thread = Thread { [name, inbox, wakeUps, ended] in
+      // From within: only so does the system hear of it.
+      Thread.current.name = name
       var resource = start()
       while true {
         wakeUps.wait()
@@ -46,7 +48,6 @@ final class Worker<Job: Sendable>: Sendable {
       end(&resource)
       ended.signal()
     }
-    thread.name = name
     thread.start()
   }
 
