@@ -34,12 +34,17 @@ struct Flusher {
   private var isTendDue = false
   private var durableApplied = LogIndex.zero
   private var lastFlush = Instant.zero
+  /// When `durableApplied` went on last.
+  private var lastDurable = Instant.zero
 
   /// Small batches are held up so that there is one in this time: each rewrites some pages that
   /// say where the rows are, and the log holds the rows until then.
   static let interval: Duration = .milliseconds(50)
   /// A batch that removes rows, and what waits for it, is not held up for so long.
   static let scrubInterval: Duration = .milliseconds(4)
+  /// What is flushed is durable after this time at the latest, while flushes go on: the log is cut
+  /// only up to there, and few rows alone fill no WAL so far that it is checkpointed.
+  static let syncInterval: Duration = .milliseconds(250)
   /// A batch of so many rows does not wait.
   static let largeBatch = 1000
 
@@ -83,6 +88,9 @@ struct Flusher {
     try state.flush(batch)
     flushed(batch.meta.appliedIndex)
     try tend()
+    guard MonotonicClock.now() - lastDurable >= Self.syncInterval else { return }
+    try state.sync()
+    tellDurable()
   }
 
   /// A bounded piece of house-keeping; what it leaves comes after the flushes that wait.
@@ -103,6 +111,7 @@ struct Flusher {
   private mutating func tellDurable() {
     guard state.durableApplied > durableApplied else { return }
     durableApplied = state.durableApplied
+    lastDurable = MonotonicClock.now()
     door.complete(.durableApplied(durableApplied))
   }
 
