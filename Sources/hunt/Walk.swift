@@ -19,7 +19,7 @@ struct Walk {
     Walk(.cutsBeforeFlush, "early-cut"),
     Walk(.forgetsVoteOnStepDown, "double-vote"),
     Walk(.standsBeforeSnapshot, "snapshot"),
-    Walk(.appliesDuringInstall, "snapshot"),
+    Walk(.appliesDuringInstall, "snapshot-move"),
   ]
 
   private init(_ mutant: Mutant, _ name: String) {

@@ -179,7 +179,7 @@ struct ExploredMember: Hashable {
     }
     guard scope.disks == .prompt else { return }
     if !writes.isEmpty { store(writes.count, scope: scope, &effects) }
-    if restoring != nil { restore(scope: scope, &effects) }
+    if restoring != nil && !scope.movesLater { restore(scope: scope, &effects) }
   }
 
   /// A message arrives, or what goes with one.

@@ -58,29 +58,18 @@ extension Scope {
       $0.duplicates = 1
       $0.proposals = 1
     },
-    coarse("reads", "two terms, two reads; heartbeats arrive") {
-      $0.reads = 2
-      $0.losesHeartbeats = false
-    },
-    coarse("reads-crash", "two terms, a read, a crash, a command; heartbeats arrive") {
+    coarse("reads", "one term, a read at any member, a crash; heartbeats arrive") {
+      $0.terms = 1
       $0.reads = 1
       $0.crashes = 1
-      $0.proposals = 1
       $0.losesHeartbeats = false
     },
-    coarse("snapshots", "two terms, logs cut twice, a crash, a command") {
-      $0.cuts = 2
-      $0.crashes = 1
-      $0.proposals = 1
-    },
-    Scope(name: "snapshots-slow", summary: "one term, a log cut, a round, a crash, slow disks") {
+    coarse("snapshots", "one term, a log cut, a round of heartbeats, a crash; moves come later") {
       $0.terms = 1
       $0.cuts = 1
       $0.heartbeats = 1
       $0.crashes = 1
-      $0.preVotes = .atOnce
-      $0.losesHeartbeats = true
-      $0.losesStale = true
+      $0.movesLater = true
     },
     coarse("learner-crash", "a learner votes, replaces a voter, or one leaves; a crash") {
       $0.voters = 2
@@ -138,6 +127,13 @@ extension Scope {
       $0.terms = 1
       $0.cuts = 1
       $0.heartbeats = 1
+      $0.depthLimit = 12
+    },
+    coarse("snapshot-move", "the same, and its state machine moves to the snapshot later") {
+      $0.terms = 1
+      $0.cuts = 1
+      $0.heartbeats = 1
+      $0.movesLater = true
       $0.depthLimit = 12
     },
     // With three voters it cannot happen: see Docs/Exploration.md.

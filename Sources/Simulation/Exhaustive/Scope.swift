@@ -67,6 +67,8 @@ public struct Scope: Hashable, Sendable {
   /// what is gone needs a snapshot.
   public var cuts = 0
   public var disks = Disks.slow
+  /// A state machine moves to an installed snapshot whenever it likes, even where disks are prompt.
+  public var movesLater = false
   public var preVotes = PreVotes.messages
   /// Heartbeats are lost, all of them; what they carry travels with entries too.
   public var losesHeartbeats = false
