@@ -72,6 +72,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case goesOnAfterErrors = "S3"
   case commitsWithoutSync = "S5"
   case acknowledgesEarly = "S5b"
+  case syncsBeforeWriting = "S5c"
   case takesDamageForTornTail = "S6"
   case refusesTornTails = "S7"
   case keepsLandmarkHigh = "S7b"
@@ -89,6 +90,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case servesReadsEarly = "Q4"
   case takesForwardsTwice = "Q5"
   case readsWithoutRound = "Q6"
+  case forgetsHeldForwards = "Q7"
+  case passesAsFresh = "Q8"
 
   /// The variable of the environment that names the one to plant.
   public static let variable = "QUORATE_MUTANT"

@@ -85,6 +85,9 @@ extension ReplicaCore {
   /// The forwards that have gathered, judged by what holds now.
   mutating func takeForwards() -> [JudgedForward] {
     defer { heldForwards.removeAll(keepingCapacity: true) }
+    #if Mutants
+      if Mutant.forgetsHeldForwards.isPlanted, !core.isLeader { return [] }
+    #endif
     return heldForwards.map { held in
       var judged = JudgedForward(from: held.from, boot: held.forward.boot)
       let refusalOfAll = refusal(of: held.forward)

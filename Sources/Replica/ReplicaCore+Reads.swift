@@ -50,6 +50,11 @@ extension ReplicaCore {
   /// that may refuse such reads gives no leave.
   public var serializablePass: SerializablePass? {
     guard shutdownAt == nil, settings.quorumPolicy != .halt else { return nil }
+    #if Mutants
+      if Mutant.passesAsFresh.isPlanted {
+        return SerializablePass(freshAsOf: now, committed: core.commitIndex)
+      }
+    #endif
     return SerializablePass(freshAsOf: freshness.asOf, committed: core.commitIndex)
   }
 

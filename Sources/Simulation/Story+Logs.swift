@@ -212,6 +212,29 @@ extension Story {
     scenario.judge()
     return scenario.settle() ? nil : "the members have not settled"
   }
+
+  /// What gathers at a leader has not left for the log. When it is deposed with no other leader in
+  /// sight, whoever sent it learns that nothing took effect, and its client need not wait.
+  static let heldForward = Story(
+    "a forward held by a leader that is deposed",
+    {
+      Scenario(members: 5) {
+        $0.clients = 2
+        $0.settings.gatherLimit = .seconds(60)
+      }
+    }
+  ) { scenario in
+    scenario.elect(1)
+    scenario.rest()
+    let world = scenario.world
+    scenario.partition([[1, 2], [3, 4, 5]])
+    world.ask(0, .put(key: "k", value: "under way"), scenario[1])
+    scenario.run(for: .milliseconds(1))
+    world.ask(1, .put(key: "k", value: "held"), scenario[2])
+    world.run(until: world.now + .seconds(60)) { world.clients[1].pending == nil }
+    return world.history.operations.last?.outcome == .refused
+      ? nil : "the client of m2 is not told that it was refused"
+  }
 }
 
 extension Scenario {

@@ -43,8 +43,10 @@ extension Aim {
         + "soon as the next term rules`()",
       "ReplicaTests.ForwardTests/`what the next term inherits is not lost, though its "
         + "sender never heard of its slot`()",
-      "ReplicaTests.ForwardTests/`while a leader's pongs are late, commands wait and go "
-        + "to the next leader`()",
+      "ReplicaTests.ForwardTests/`while a leader's pongs are late, commands wait and "
+        + "go to the next leader`()",
+      "ReplicaTests.GatheringTests/`a forward that gathers at a leader which is "
+        + "deposed is refused`()",
       "ReplicaTests.OutcomeTests/`a command whose slot went to another entry is lost, "
         + "for certain`()",
       "ReplicaTests.OutcomeTests/`an appended command that nobody confirms is unknown, "
@@ -77,29 +79,28 @@ extension Aim {
     ],
     .keepsLeaderAcrossTerms: [
       "RaftTests.`Connection loss`/`a killed leader is replaced in tens of milliseconds`()",
-      "RaftTests.`Raft §5.1`/`a stale leader steps down when a follower answers in a "
-        + "later term`()",
+      "RaftTests.`Raft §5.1`/`a stale leader steps down when a follower answers in a later term`()",
       "RaftTests.`Raft §5.4.2 Figure 8`/`the story of Figure 8`()",
       "RaftTests.`Raft §5.4`/`a candidate behind a quorum cannot win, not even a pre-vote`()",
       "RaftTests.`Raft §6`/`any new leader completes a joint configuration`()",
       "RaftTests.`Raft §6`/`joint consensus: both halves agree, then the new one alone`()",
-      "RaftTests.`Thesis §3.10`/`leadership moves to the one that was named, without a "
-        + "pre-vote`()",
+      "RaftTests.`Thesis §3.10`/`leadership moves to the one that was named, without a pre-vote`()",
       "RaftTests.`Thesis §3.10`/`the target waits until it has everything`()",
-      "RaftTests.`Thesis §4`/`a learner catches up, counts for nothing, and votes once "
-        + "promoted`()",
+      "RaftTests.`Thesis §4`/`a learner catches up, counts for nothing, and votes once promoted`()",
       "RaftTests.`Thesis §6.4`/`a leader that was replaced confirms nothing`()",
       "RaftTests.`Thesis §6.4`/`every read is answered, whatever becomes of its leader`()",
       "ReplicaTests.ForwardTests/`a command that was sent into a lost term is lost as "
         + "soon as the next term rules`()",
       "ReplicaTests.ForwardTests/`what the next term inherits is not lost, though its "
         + "sender never heard of its slot`()",
-      "ReplicaTests.ForwardTests/`while a leader's pongs are late, commands wait and go "
-        + "to the next leader`()",
+      "ReplicaTests.ForwardTests/`while a leader's pongs are late, commands wait and "
+        + "go to the next leader`()",
+      "ReplicaTests.GatheringTests/`a forward that gathers at a leader which is "
+        + "deposed is refused`()",
+      "ReplicaTests.GatheringTests/`whoever shuts down waits for nobody`()",
       "ReplicaTests.LeadershipTests/`a leader that shuts down hands over, answers what "
         + "is in flight, and is drained`()",
-      "ReplicaTests.LeadershipTests/`commands that come during a transfer reach the "
-        + "next leader`()",
+      "ReplicaTests.LeadershipTests/`commands that come during a transfer reach the next leader`()",
       "ReplicaTests.LeadershipTests/`leadership moves to who was named`()",
       "ReplicaTests.OutcomeTests/`a command whose slot went to another entry is lost, "
         + "for certain`()",
@@ -191,6 +192,8 @@ extension Aim {
       "RaftTests.`Thesis §6.2`/`a leader that hears no quorum for an election timeout "
         + "steps down`()",
       "RaftTests.`Thesis §6.2`/`two halves of four both stop`()",
+      "ReplicaTests.GatheringTests/`a forward that gathers at a leader which is "
+        + "deposed is refused`()",
     ],
     .standsUnasked: [
       "RaftTests.`Connection loss`/`short intervals are bounded, then ordinary timeouts hold`()",

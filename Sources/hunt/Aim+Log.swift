@@ -19,8 +19,8 @@ extension Aim {
         + "by counting copies`()",
       "RaftTests.`Raft §5.4.2 Figure 8`/`the story of Figure 8`()",
       "RaftTests.`Raft §5.4`/`a candidate behind a quorum cannot win, not even a pre-vote`()",
-      "RaftTests.`Raft §6`/`a joint configuration commits nothing without a majority of "
-        + "either half`(away:)",
+      "RaftTests.`Raft §6`/`a joint configuration commits nothing without a majority "
+        + "of either half`(away:)",
       "RaftTests.`Raft §6`/`any new leader completes a joint configuration`()",
       "RaftTests.`Raft §6`/`joint consensus: both halves agree, then the new one alone`()",
       "RaftTests.`Raft §7`/`a follower that was away longer than the log is kept comes "
@@ -31,8 +31,7 @@ extension Aim {
       "RaftTests.`Thesis §3.10`/`while handing over nothing is appended, and after an "
         + "election timeout it ends`()",
       "RaftTests.`Thesis §3.10`/`without a name it goes to the longest log`()",
-      "RaftTests.`Thesis §4`/`a learner catches up, counts for nothing, and votes once "
-        + "promoted`()",
+      "RaftTests.`Thesis §4`/`a learner catches up, counts for nothing, and votes once promoted`()",
       "RaftTests.`Thesis §4`/`a member leads while its own removal is not committed, "
         + "and then no more`()",
       "RaftTests.`Thesis §4`/`membership after a restart is what it was`()",
@@ -41,6 +40,10 @@ extension Aim {
       "RaftTests.`Thesis §6.4`/`a leader that was replaced confirms nothing`()",
       "RaftTests.`Thesis §9.6`/`a refusal teaches its term, so the longer log is "
         + "elected at last`()",
+      "ReplicaTests.GatheringTests/`a forward that gathers at a leader which is "
+        + "deposed is refused`()",
+      "ReplicaTests.GatheringTests/`commands that others forward gather at the leader, "
+        + "with its own`()",
       "ReplicaTests.LeadershipTests/`at the deadline of a shutdown everything is answered`()",
       "ReplicaTests.OutcomeTests/`a command whose slot went to another entry is lost, "
         + "for certain`()",

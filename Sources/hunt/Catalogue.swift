@@ -170,13 +170,16 @@ enum Catalogue {
       .acknowledgesEarly, "an acknowledgement leaves before its entries are on disk",
       .durablePromises, .seeds(upTo: 100)),
     Trial(
+      .syncsBeforeWriting, "what a commit of the log gathered is not written before its sync",
+      .lastingStore, .drill(.powerLoss)),
+    Trial(
       .takesDamageForTornTail, "damage in the log's WAL is taken for a torn tail", .noticedDamage,
       .drill(.damage)),
     Trial(
       .refusesTornTails, "a torn tail is taken for damage", .lastingStore, .drill(.powerLoss)),
     Trial(
       .keepsLandmarkHigh, "the landmark is not lowered before the log's end goes back",
-      .healthyDisk, .powerLoss(upTo: 1_000)),
+      .lowLandmark, .drill(.powerLoss)),
     Trial(
       .keepsReserve, "a full disk's reserve is not given up", .usedReserve,
       .drill(.fullDisk)),
@@ -211,5 +214,11 @@ enum Catalogue {
     Trial(
       .readsWithoutRound, "a leader serves reads without a round of heartbeats", .honestAge,
       .seeds(upTo: 500)),
+    Trial(
+      .forgetsHeldForwards, "a leader that is deposed forgets the forwards that gathered",
+      .refusedForCertain, .story("a forward held by a leader that is deposed")),
+    Trial(
+      .passesAsFresh, "leave to serve serializable reads tells of a state as of now", .honestAge,
+      .seeds(upTo: 500, edition: 3)),
   ]
 }

@@ -60,6 +60,7 @@ extension Killer {
 extension Killer {
   static let wipedStaysOut = check("the story's demand", "takes part again")
   static let answered = check("the story's demand", "is never answered")
+  static let refusedForCertain = check("the story's demand", "is not told that it was refused")
   static let newVotersElect = check("the story's demand", "no leader after the promotion")
   static let twoElect = check("the story's demand", "no leader of the two")
   static let promotionWaits = check("the story's demand", "has become a voter")
@@ -68,6 +69,7 @@ extension Killer {
   static let logIsCut = check("the story's demand", "was not cut")
   static let steadyVote = check("the drill's demand", "asked again")
   static let lastingStore = check("the drill's demand", "after the power loss")
+  static let lowLandmark = check("the drill's demand", "it had begun after")
   static let exactFrames = check("the drill's demand", "a bent frame")
   static let equalStores = check("the drill's demand", "the stores differ")
   static let latchedFailure = check("the drill's demand", "after a failed")

@@ -59,6 +59,8 @@ private final class StoreLife {
     try commit(directory, Sample.write(Sample.entries(1, 7...10, bytes: 700)))
     let second = Sample.write(Sample.entries(2, 8...9, bytes: 700), state: Sample.term(2, vote: 3))
     try commit(directory, second)
+    // And once more, to an older entry than the last: what the landmark spoke of is gone.
+    try commit(directory, Sample.write(Sample.entries(1, 8...8, bytes: 700), state: Sample.term(3)))
     try applyAll(7...7, &store, state)
     try state.sync()
     durable[1] = state.durableApplied
