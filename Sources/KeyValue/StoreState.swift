@@ -41,29 +41,31 @@ struct RowSource {
   mutating func rows(
     _ numbers: [RowNumber], window: RowWindow
   ) throws(ReadFailure) -> [Row] {
-    var rows: [Row] = []
-    rows.reserveCapacity(numbers.count)
-    var missing: [(slot: Int, number: RowNumber)] = []
-    for (slot, number) in numbers.enumerated() {
+    var held: [Row] = []
+    var missing: [RowNumber] = []
+    held.reserveCapacity(numbers.count)
+    for number in numbers {
       if let row = window.row(number) ?? cache.row(number) {
-        rows.append(row)
+        held.append(row)
       } else {
-        missing.append((slot, number))
-        rows.append(RowSource.hole)
+        missing.append(number)
       }
     }
-    guard !missing.isEmpty else { return rows }
-    guard let table else { throw .misses(missing.map(\.number)) }
-    let fetched = try RowSource.read(missing.map(\.number), from: table)
-    for (hole, row) in zip(missing, fetched) { rows[hole.slot] = row }
+    guard !missing.isEmpty else { return held }
+    guard let table else { throw .misses(missing) }
+    let fetched = try RowSource.read(missing, from: table)
     if fetched.count <= RowSource.scanLength { for row in fetched { cache.insert(row) } }
-    return rows
+    return held.isEmpty ? fetched : RowSource.merged(numbers, held, fetched)
   }
 
-  /// Stands for a row that is still to be read.
-  private static let hole = Row(
-    number: 0, modRevision: 0, subRevision: 0, key: [], value: [], createRevision: 0, version: 0,
-    lease: 0)
+  /// The rows with these numbers, each from one of two lists that keep their order.
+  private static func merged(_ numbers: [RowNumber], _ held: [Row], _ fetched: [Row]) -> [Row] {
+    var (rest, other) = (held[...], fetched[...])
+    return numbers.map { number in
+      // A number that comes twice is in the same list both times.
+      rest.first?.number == number ? rest.removeFirst() : other.removeFirst()
+    }
+  }
 
   private static func read(
     _ numbers: [RowNumber], from table: any RowReading

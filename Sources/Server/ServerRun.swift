@@ -12,6 +12,7 @@ public struct ServerRun: Sendable {
   /// Runs until a signal or a failure ends it; the process's exit code.
   public func run() async -> Int32 {
     BrokenInvariant.install()
+    UnreadablePage.install()
     signal(SIGPIPE, SIG_IGN)
     let format: LogSink.Format =
       switch settings.logFormat {
@@ -97,5 +98,27 @@ enum BrokenInvariant {
       }
       sigaction(number, &action, nil)
     }
+  }
+}
+
+/// The state file's readers map it: a page that the disk cannot give is a signal then, instead of
+/// an error of a call. It ends the process as such an error would.
+enum UnreadablePage {
+  /// That of `ServerExit.diskFailed`.
+  static let code: Int32 = 28
+
+  static func install() {
+    var action = sigaction()
+    action.__sigaction_handler.sa_handler = { _ in
+      let sentence: StaticString = """
+        quorate: The system could not read a page of a file; the member has stopped before it \
+        answered: look at the disk, as Docs/Operations.md says under exit 28, before you start it \
+        again.
+
+        """
+      _ = write(STDERR_FILENO, sentence.utf8Start, sentence.utf8CodeUnitCount)
+      _exit(UnreadablePage.code)
+    }
+    sigaction(SIGBUS, &action, nil)
   }
 }

@@ -45,14 +45,24 @@ final class Connection {
         Unmanaged<Connection>.fromOpaque(context!).takeUnretainedValue().walFrames = Int(frames)
         return SQLITE_OK
       }, context)
-    try execute("PRAGMA cell_size_check = ON")
     try execute("PRAGMA temp_store = MEMORY")
-    try execute("PRAGMA mmap_size = 0")
     // Debian builds SQLite so that what is deleted is overwritten with zeros: each page of the log
     // would be written twice more.
     try execute("PRAGMA secure_delete = OFF")
-    if purpose == .read { try execute("PRAGMA query_only = ON") }
+    if purpose == .read {
+      try execute("PRAGMA query_only = ON")
+      // Pages where the system has them, and of each only what a row needs: every row that is
+      // read proves itself, and nothing is written from what a reader sees (Docs/Storage.md).
+      try execute("PRAGMA cell_size_check = OFF")
+      try execute("PRAGMA mmap_size = \(Connection.mappedBytes)")
+    } else {
+      try execute("PRAGMA cell_size_check = ON")
+      try execute("PRAGMA mmap_size = 0")
+    }
   }
+
+  /// What a reader maps of a file at most, as far as SQLite was built to; the rest it reads.
+  private static let mappedBytes = 1 << 40
 
   deinit { close() }
 
@@ -71,6 +81,17 @@ final class Connection {
   func execute(_ sql: String) throws(StorageError) {
     let code = sqlite3_exec(handle, sql, nil, nil, nil)
     guard code == SQLITE_OK else { throw error(code, "execute “\(sql)” on") }
+  }
+
+  /// Adds a table of our own making; `release` is called with `context` when the connection
+  /// closes.
+  func create(
+    table name: String, _ methods: UnsafePointer<sqlite3_module>,
+    context: UnsafeMutableRawPointer,
+    release: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void
+  ) throws(StorageError) {
+    let code = sqlite3_create_module_v2(handle, name, methods, context, release)
+    guard code == SQLITE_OK else { throw error(code, "make “\(name)” on") }
   }
 
   func prepare(_ sql: String) throws(StorageError) -> Statement {

@@ -26,21 +26,42 @@ enum RowTable {
     let key: UnsafeRawBufferPointer
     let value: UnsafeRawBufferPointer
     let digest: StateDigest
+  }
 
-    var row: Row {
-      Row(
-        number: head.number, modRevision: head.modRevision, subRevision: head.subRevision,
-        key: Array(key), value: Array(value), createRevision: head.createRevision,
-        version: head.version, lease: head.lease)
+  /// A copy of the row under a statement's cursor. What is checked is the copy, so that nothing
+  /// that becomes of the original meanwhile gets into an answer.
+  ///
+  /// *Throws* `damaged` if the row is not the one that was written.
+  static func row(by statement: Statement, in file: String) throws(StorageError) -> Row {
+    let head = RowTable.head(by: statement)
+    let row = Row(
+      number: head.number, modRevision: head.modRevision, subRevision: head.subRevision,
+      key: copy(statement.bytes(6)), value: copy(statement.bytes(7)),
+      createRevision: head.createRevision, version: head.version, lease: head.lease)
+    guard statement.number(8) == Int64(bitPattern: StateDigest(of: row).checksum) else {
+      throw .damaged(file: file, place: "row \(head.number)")
     }
+    return row
+  }
+
+  private static func copy(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+    guard !bytes.isEmpty else { return [] }
+    return [UInt8](unsafeUninitializedCapacity: bytes.count) { copy, count in
+      UnsafeMutableRawBufferPointer(copy).copyMemory(from: bytes)
+      count = bytes.count
+    }
+  }
+
+  private static func head(by statement: Statement) -> RowHead {
+    RowHead(
+      number: statement.number(0), modRevision: statement.number(1),
+      subRevision: statement.number(2), createRevision: statement.number(3),
+      version: statement.number(4), lease: statement.number(5))
   }
 
   /// *Throws* `damaged` if the row is not the one that was written.
   static func found(by statement: Statement, in file: String) throws(StorageError) -> Found {
-    let head = RowHead(
-      number: statement.number(0), modRevision: statement.number(1),
-      subRevision: statement.number(2), createRevision: statement.number(3),
-      version: statement.number(4), lease: statement.number(5))
+    let head = RowTable.head(by: statement)
     // A column whose type has changed gives another value, or one that means the same.
     let key = statement.bytes(6)
     let value = statement.bytes(7)

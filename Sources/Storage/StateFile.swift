@@ -128,7 +128,12 @@ public final class StateFile: StateStore {
   }
 
   public func rows(numbered numbers: [RowNumber]) throws -> [Row] {
-    try failure.guarding { () throws(StorageError) in try reader.rows(numbered: numbers) }
+    try failure.guarding { () throws(StorageError) in
+      var rows: [Row] = []
+      rows.reserveCapacity(numbers.count)
+      try reader.read(numbers[...], into: &rows)
+      return rows
+    }
   }
 
   public func flush(_ batch: FlushBatch) throws(StorageError) {

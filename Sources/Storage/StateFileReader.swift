@@ -3,40 +3,61 @@ import KeyValue
 /// Reads rows by number through one connection.
 final class RowReader {
   /// Rows of one read transaction.
-  static let pieceRows = 64
+  static let pieceRows = 128
 
   private let connection: Connection
+  private let wanted: WantedRows
   private let select: Statement
+  private let selectWanted: Statement
   private let begin: Statement
   private let commit: Statement
 
   init(_ connection: Connection) throws(StorageError) {
     self.connection = connection
+    wanted = try WantedRows.make(on: connection)
     select = try connection.prepare("SELECT \(RowTable.columns) FROM row WHERE number = ?1")
+    // The order of the tables is the order of the loops (sqlite.org/optoverview.html §8.2), so the
+    // rows come as they are asked for.
+    selectWanted = try connection.prepare(
+      "SELECT \(RowTable.columns) FROM wanted CROSS JOIN row ON row.number = wanted.wanted")
     begin = try connection.prepare("BEGIN")
     commit = try connection.prepare("COMMIT")
   }
 
-  func rows(numbered numbers: some Collection<RowNumber>) throws(StorageError) -> [Row] {
-    var rows: [Row] = []
-    rows.reserveCapacity(numbers.count)
-    for number in numbers {
-      select.bind(number, at: 1)
-      defer { select.reset() }
-      guard try select.step() else {
-        throw .damaged(file: connection.file, place: "row \(number) is missing")
-      }
-      rows.append(try RowTable.found(by: select, in: connection.file).row)
+  /// Adds the rows of one piece, in the order of their numbers' list, each checked.
+  func read(
+    _ numbers: ArraySlice<RowNumber>, into rows: inout [Row]
+  ) throws(StorageError) {
+    guard numbers.count > 1 else {
+      for number in numbers { rows.append(try row(number)) }
+      return
     }
-    return rows
+    try numbers.withUnsafeBufferPointer { numbers throws(StorageError) in
+      var found = 0
+      try wanted.holding(numbers) { () throws(StorageError) in
+        try selectWanted.forEach { () throws(StorageError) in
+          let row = try RowTable.row(by: selectWanted, in: connection.file)
+          // The loop passes over numbers without a row.
+          guard row.number == numbers[found] else { throw missing(numbers[found]) }
+          rows.append(row)
+          found += 1
+        }
+      }
+      guard found == numbers.count else { throw missing(numbers[found]) }
+    }
   }
 
-  /// The rows of one piece in one transaction: they are checked one by one, so it only saves locks.
-  func piece(_ numbers: some Collection<RowNumber>) throws(StorageError) -> [Row] {
-    guard numbers.count > 1 else { return try rows(numbered: numbers) }
-    var rows: [Row] = []
-    try transaction { () throws(StorageError) in rows = try self.rows(numbered: numbers) }
-    return rows
+  private func row(_ number: RowNumber) throws(StorageError) -> Row {
+    var row: Row?
+    let isThere = try select.first(number) { () throws(StorageError) in
+      row = try RowTable.row(by: select, in: connection.file)
+    }
+    guard isThere, let row, row.number == number else { throw missing(number) }
+    return row
+  }
+
+  private func missing(_ number: RowNumber) -> StorageError {
+    .damaged(file: connection.file, place: "row \(number) is missing")
   }
 
   func transaction(_ body: () throws(StorageError) -> Void) throws(StorageError) {
@@ -69,12 +90,16 @@ final class StateFileReader: StateReader {
 
   func rows(numbered numbers: [RowNumber]) throws -> [Row] {
     try shared.failure.guarding { () throws(StorageError) in
-      if isTogether { return try reader.rows(numbered: numbers) }
       var rows: [Row] = []
+      rows.reserveCapacity(numbers.count)
+      if isTogether {
+        try reader.read(numbers[...], into: &rows)
+        return rows
+      }
       var rest = numbers[...]
       while !rest.isEmpty {
         let piece = rest.prefix(RowReader.pieceRows)
-        rows += try shared.gate.reading { () throws(StorageError) in try reader.piece(piece) }
+        try shared.gate.reading { () throws(StorageError) in try reader.read(piece, into: &rows) }
         rest = rest.dropFirst(piece.count)
       }
       return rows

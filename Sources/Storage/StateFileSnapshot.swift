@@ -44,7 +44,7 @@ final class StateFileSnapshot: SnapshotSource {
     defer { select.reset() }
     var hasRows = false
     while try select.step() {
-      let row = try RowTable.found(by: select, in: shared.path).row
+      let row = try RowTable.row(by: select, in: shared.path)
       guard writer.wants(row, limitBytes) else { break }
       writer.add(row)
       lastRow = row.number

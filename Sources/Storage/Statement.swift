@@ -53,6 +53,20 @@ final class Statement {
     }
   }
 
+  /// Runs it with `number` for its one parameter, for one row at most, and resets. Answers whether
+  /// there was one.
+  func first(
+    _ number: Int64, _ body: () throws(StorageError) -> Void
+  ) throws(StorageError) -> Bool {
+    bind(number, at: 1)
+    defer { sqlite3_reset(handle) }
+    let code = sqlite3_step(handle)
+    if code == SQLITE_DONE { return false }
+    guard code == SQLITE_ROW else { throw connection.error(code, "read") }
+    try body()
+    return true
+  }
+
   /// Runs it to its end and makes it ready for the next time.
   func run() throws(StorageError) {
     while try step() {}

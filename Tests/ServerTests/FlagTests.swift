@@ -1,3 +1,4 @@
+import Glibc
 import Raft
 import Replica
 import Services
@@ -100,9 +101,21 @@ import Testing
     ]
     #expect(exits.map(\.code) == Array(20...29))
     #expect(BrokenInvariant.code == 30)
+    #expect(UnreadablePage.code == ServerExit.diskFailed(file: "f", reason: "r").code)
     for exit in exits {
       #expect(exit.sentence.hasSuffix(".") || exit.sentence.contains("quorate member"))
       #expect(!exit.sentence.contains("\n"))
+    }
+  }
+
+  @Test func `a page that the disk cannot give ends the process as a failed disk does`() async {
+    await #expect(processExitsWith: .exitCode(28)) {
+      UnreadablePage.install()
+      let file = try #require(tmpfile())
+      defer { fclose(file) }
+      // The file has no such page.
+      let page = mmap(nil, 4_096, PROT_READ, MAP_SHARED, fileno(file), 0)
+      _ = try #require(page).load(as: UInt8.self)
     }
   }
 }
