@@ -2,7 +2,7 @@ import CSQLite
 import KeyValue
 
 /// The row numbers that are asked for, as a table for SQLite to walk through (`wanted`), so that
-/// one run of one statement reads many rows: to begin and end a run costs half of finding a row.
+/// one run of one statement reads many rows: to begin and end one costs a third of finding a row.
 ///
 /// It belongs to one connection, which keeps it alive, and to one running statement at a time.
 final class WantedRows {
