@@ -83,6 +83,8 @@ final class SimulatedMember {
   /// A bit was turned over, or all was lost: only a minority may be so at a time, and with the
   /// power it would lose what tells of it.
   var isSuspect = false
+  /// It has lost power and not started since: what tells of damage is gone until it does.
+  var hasLostPower = false
   /// It must not come back with this disk: an operator replaces it.
   var isBroken = false
   /// What it last knew of the space on its disk.

@@ -142,7 +142,7 @@ extension World {
   }
 
   private func flipBit(_ member: SimulatedMember) {
-    guard let files = member.disk.files, isExpendable(member) else { return }
+    guard let files = member.disk.files, isExpendable(member), !member.hasLostPower else { return }
     let paths = files.paths.filter { files.bytes(of: $0)?.isEmpty == false }
     guard !paths.isEmpty else { return }
     let path = paths[weatherDice.index(below: paths.count)]

@@ -89,6 +89,7 @@ extension World {
       id: member.id, boot: member.boot, settings: weather.settings, recovered: recovered,
       seed: seed, now: member.clock.local(at: now))
     member.phase = .running
+    member.hasLostPower = false
     watch?(.life(member.position, at: now, isUp: true))
     if !member.isSuspect { member.mayFail = false }
     let (term, last) = (recovered.hardState.currentTerm.number, member.log.lastIndex.number)
@@ -137,6 +138,7 @@ extension World {
     breakClientConnections(of: member)
     // First the disk: what is closed from here on must not reach it.
     member.disk.lose(power: power, &member.dice)
+    if power { member.hasLostPower = true }
     dropArrivals(at: member)
     member.forgetMemory()
     watch?(.life(member.position, at: now, isUp: false))
@@ -178,6 +180,7 @@ extension World {
         crash(member, power: true)
       } else if member.boot.number > 0 {
         member.disk.lose(power: !member.isSuspect, &member.dice)
+        if !member.isSuspect { member.hasLostPower = true }
         member.forgetMemory()
       }
       if member.boot.number > 0 {

@@ -88,12 +88,17 @@ import Testing
     #expect(Simulator(seed: seed, edition: 2).run().failure == nil)
   }
 
+  /// Between a power loss and the next start there may be no landmark that tells of a bit turned in
+  /// the last commit: no fault of the product, so the weather turns none there.
+  @Test func `what a seed of the third edition found stays found`() {
+    #expect(Simulator(seed: 7_107_326, members: 5).run().failure == nil)
+  }
+
   /// Failures S5, V1, L1, L7: all members lose power in the middle of whatever their disks do.
   /// `quorate simulate --power-loss` runs any number.
-  @Test(arguments: 0..<4) func `nothing that was promised is lost with the power`(block: Int) {
+  @Test(arguments: 0..<2) func `nothing that was promised is lost with the power`(block: Int) {
     var cuts = 0
-    // Each seed is about one kind of operation, and neighbours are about neighbouring kinds.
-    for seed in stride(from: UInt64(block + 1), through: 40, by: 4) {
+    for seed in UInt64(block * 20 + 1)...UInt64(block * 20 + 20) {
       let verdict = Simulator(seed: seed, steps: 1_500, kind: .powerLoss).run()
       if let failure = verdict.failure {
         Issue.record("seed \(seed): \(failure)\n\(verdict.replay)")
@@ -101,7 +106,7 @@ import Testing
       #expect(verdict.usesFiles)
       cuts += verdict.powerCuts.reduce(0, +)
     }
-    #expect(cuts >= 3, "the power hardly ever fails")
+    #expect(cuts >= 6, "the power hardly ever fails")
   }
 
   @Test func `a verdict names the command that replays it`() {
