@@ -72,7 +72,7 @@ public enum Attempt<Answer: Sendable>: Sendable {
   /// These rows are in the table alone: try again with a `RowReading`, on a thread that may wait.
   case misses([RowNumber])
 
-  fileprivate init(_ failure: ReadFailure) {
+  init(_ failure: ReadFailure) {
     switch failure {
     case .refused(let error): self = .refused(error)
     case .misses(let numbers): self = .misses(numbers)
@@ -82,6 +82,14 @@ public enum Attempt<Answer: Sendable>: Sendable {
 }
 
 extension ReadFailure {
+  /// What the table threw at a read that nothing refuses.
+  var world: any Error {
+    guard case .world(let error) = self else {
+      preconditionFailure("a settled read that had the table fails with \(self)")
+    }
+    return error
+  }
+
   /// The refusal of a read that had the table. *Throws* what the table threw.
   fileprivate func refusal() throws -> CommandError {
     switch self {

@@ -36,6 +36,14 @@ public struct Row: Hashable, Sendable {
     self.lease = lease
   }
 
+  /// A row whose bytes lay elsewhere.
+  public init(_ head: RowHead, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    self.init(
+      number: head.number, modRevision: head.modRevision, subRevision: head.subRevision,
+      key: [UInt8](key), value: [UInt8](value), createRevision: head.createRevision,
+      version: head.version, lease: head.lease)
+  }
+
   /// Everything but the bytes.
   public var head: RowHead {
     RowHead(

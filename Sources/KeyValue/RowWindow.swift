@@ -96,9 +96,11 @@ struct RowWindow: Sendable {
     tailBytes = 0
   }
 
+  func holds(_ number: RowNumber) -> Bool { number >= first && number < next }
+
   /// `nil`: not held.
   func row(_ number: RowNumber) -> Row? {
-    guard number >= first, number < next else { return nil }
+    guard holds(number) else { return nil }
     if let start = tail.first?.number, number >= start { return tail[Int(number - start)] }
     if number >= newest.firsts[0] { return newest.row(number) }
     return runs[RowWindow.last(in: runFirsts, atOrBefore: number)].row(number)

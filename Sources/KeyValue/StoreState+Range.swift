@@ -3,7 +3,7 @@
 #endif
 
 /// A read settled by the index alone, before any row was fetched.
-struct RangePlan {
+struct RangePlan: Sendable {
   /// In the answer's order, unless the rows must be sorted by value first.
   var versions: [KeyVersion] = []
   /// `nil`: no row needs to be sorted by its value.
@@ -23,6 +23,13 @@ extension StoreState {
     } catch {
       throw .refused(error)
     }
+    return try response(to: request, plan, current: current, &source)
+  }
+
+  /// The answer that a plan made for the request leads to.
+  func response(
+    to request: RangeRequest, _ plan: RangePlan, current: Int64, _ source: inout RowSource
+  ) throws(ReadFailure) -> RangeResponse {
     var pairs = try source.rows(plan.versions.map(\.number), window: window)
     var more = plan.more
     if let order = plan.valueOrder {
@@ -35,7 +42,7 @@ extension StoreState {
   }
 
   /// Chooses and orders the versions that the answer consists of.
-  private func plan(
+  func plan(
     _ request: RangeRequest, current: Int64
   ) throws(CommandError) -> RangePlan {
     let revision = try visible(request.revision, current: current)

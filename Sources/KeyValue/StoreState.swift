@@ -24,7 +24,7 @@ enum ReadFailure: Error {
 /// Where a read finds the rows that the window has let go.
 struct RowSource {
   /// More rows than this are a scan; they would drive out what single reads need.
-  private static let scanLength = 256
+  static let scanLength = 16
 
   var cache: RowCache
   /// `nil`: memory only.

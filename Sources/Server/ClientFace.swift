@@ -155,20 +155,37 @@ final class ClientFace: Sendable {
     precondition(
       root.meta.appliedIndex >= ready.index.number,
       "a read at \(ready.index.number) meets a state at \(root.meta.appliedIndex)")
-    let cache = caches[shard]
     switch plan.kind {
     case .range(let request):
-      switch root.range(request, cache: &cache.value) {
-      case .answer(let response): answers.range(waiter, response, root, ready)
-      case .refused(let error): answers.fail(waiter, error)
-      case .misses: readRows(.read(waiter, plan, ready))
+      switch root.settle(request) {
+      case .success(let range): serve(waiter, range, ready)
+      case .failure(let error): answers.fail(waiter, error)
       }
     case .txn(let request):
+      let cache = caches[shard]
       switch root.transact(request, cache: &cache.value) {
       case .answer(let response): answers.txn(waiter, response, root, ready)
       case .refused(let error): answers.fail(waiter, error)
-      case .misses: readRows(.read(waiter, plan, ready))
+      case .misses: readRows(.txn(waiter, request, ready))
       }
+    }
+  }
+
+  private func serve(_ waiter: Waiter, _ range: SettledRange, _ ready: ReadReady) {
+    guard !range.isScan else {
+      guard range.isInMemory else { return readRows(.range(waiter, range, ready)) }
+      do {
+        return answers.range(waiter, try answers.body(range, reading: nil), range.meta, ready)
+      } catch {
+        preconditionFailure("memory alone cannot fail with \(error)")
+      }
+    }
+    let cache = caches[shard]
+    switch range.response(cache: &cache.value) {
+    case .answer(let response):
+      answers.range(waiter, answers.body(response), range.meta, ready)
+    case .refused(let error): answers.fail(waiter, error)
+    case .misses: readRows(.range(waiter, range, ready))
     }
   }
 

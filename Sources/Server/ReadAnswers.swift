@@ -10,14 +10,23 @@ struct ReadAnswers: Sendable {
   let board: Board
   let metrics: Metrics
 
-  func range(_ waiter: Waiter, _ response: RangeResponse, _ root: Root, _ ready: ReadReady) {
+  func body(_ response: RangeResponse) -> [UInt8] { KVService.body(response, board.header) }
+
+  /// *Throws* what `reading` throws.
+  func body(_ range: SettledRange, reading: (any RowReading)?) throws -> [UInt8] {
+    try KVService.body(range, reading: reading, board.header)
+  }
+
+  /// `meta`: of the state that was read.
+  func range(_ waiter: Waiter, _ body: [UInt8], _ meta: StateMeta, _ ready: ReadReady) {
     metrics.ranges.add()
-    answer(waiter, KVService.body(response, board.header), root, ready)
+    answer(waiter, body, meta, ready)
   }
 
   func txn(_ waiter: Waiter, _ response: TxnResponse, _ root: Root, _ ready: ReadReady) {
     metrics.transactions.add()
-    answer(waiter, KVService.body(response, revision: root.revision, board.header), root, ready)
+    let body = KVService.body(response, revision: root.revision, board.header)
+    answer(waiter, body, root.meta, ready)
   }
 
   func hashKV(_ waiter: Waiter, _ hash: UInt32, _ root: Root) {
@@ -42,7 +51,9 @@ struct ReadAnswers: Sendable {
   }
 
   /// The age counts up to now: the process may have been suspended since the read was ready.
-  private func answer(_ waiter: Waiter, _ body: [UInt8], _ root: Root, _ ready: ReadReady) {
+  private func answer(
+    _ waiter: Waiter, _ body: [UInt8], _ meta: StateMeta, _ ready: ReadReady
+  ) {
     guard case .read(let plan) = waiter.kind, case .serializable = plan.consistency else {
       return waiter.call.answer(body)
     }
@@ -54,7 +65,7 @@ struct ReadAnswers: Sendable {
     if let age { trailers.add(QuorateMetadata.age, "\(age.milliseconds)") }
     trailers.add(
       QuorateMetadata.revisionsBehind,
-      "\(ready.revisionsBehind(at: root.meta.appliedIndex))")
+      "\(ready.revisionsBehind(at: meta.appliedIndex))")
     waiter.call.answer(body, trailers: trailers)
   }
 }

@@ -8,7 +8,8 @@ import Storage
 /// The thread that reads from the state file: what client loops cannot answer from memory.
 struct RowReaderThread {
   enum Job: Sendable {
-    case read(Waiter, ReadPlan, ReadReady)
+    case range(Waiter, SettledRange, ReadReady)
+    case txn(Waiter, TxnRequest, ReadReady)
     case hashKV(Waiter, revision: Int64)
     /// Another generation; the old one is closed.
     case adopt(Handover<any StateReader>)
@@ -55,7 +56,8 @@ struct RowReaderThread {
 
   private mutating func take(_ job: Job) throws {
     switch job {
-    case .read(let waiter, let plan, let ready): try read(waiter, plan, ready)
+    case .range(let waiter, let range, let ready): try read(waiter, range, ready)
+    case .txn(let waiter, let request, let ready): try read(waiter, request, ready)
     case .hashKV(let waiter, let revision): try hash(waiter, revision)
     case .adopt(let new):
       reader.close()
@@ -75,19 +77,24 @@ struct RowReaderThread {
     return root.generation == reader.generation ? root : nil
   }
 
-  private mutating func read(_ waiter: Waiter, _ plan: ReadPlan, _ ready: ReadReady) throws {
+  private mutating func read(
+    _ waiter: Waiter, _ range: SettledRange, _ ready: ReadReady
+  ) throws {
+    guard range.generation == reader.generation else { return answers.leaderChanged(waiter) }
+    let body =
+      range.isScan
+      ? try answers.body(range, reading: reader)
+      : answers.body(try range.response(cache: &cache, reading: reader))
+    answers.range(waiter, body, range.meta, ready)
+  }
+
+  private mutating func read(
+    _ waiter: Waiter, _ request: TxnRequest, _ ready: ReadReady
+  ) throws {
     guard let root = root() else { return answers.leaderChanged(waiter) }
-    switch plan.kind {
-    case .range(let request):
-      switch try root.range(request, cache: &cache, reading: reader) {
-      case .success(let response): answers.range(waiter, response, root, ready)
-      case .failure(let error): answers.fail(waiter, error)
-      }
-    case .txn(let request):
-      switch try root.transact(request, cache: &cache, reading: reader) {
-      case .success(let response): answers.txn(waiter, response, root, ready)
-      case .failure(let error): answers.fail(waiter, error)
-      }
+    switch try root.transact(request, cache: &cache, reading: reader) {
+    case .success(let response): answers.txn(waiter, response, root, ready)
+    case .failure(let error): answers.fail(waiter, error)
     }
   }
 
@@ -120,9 +127,7 @@ struct RowReaderThread {
 extension RowReaderThread.Job {
   /// It needs one row at most.
   fileprivate var isGet: Bool {
-    guard case .read(_, let plan, _) = self, case .range(let request) = plan.kind else {
-      return false
-    }
-    return request.range.end.isEmpty
+    guard case .range(_, let range, _) = self else { return false }
+    return range.rowCount <= 1
   }
 }

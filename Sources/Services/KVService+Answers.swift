@@ -26,6 +26,20 @@ extension KVService {
     RangeAnswer(response, header).bytes
   }
 
+  /// The answer to a scan, row by row from where the rows are; `reading` may be `nil` if all are in
+  /// memory.
+  ///
+  /// *Throws* what `reading` throws.
+  public static func body(
+    _ range: SettledRange, reading: (any RowReading)?, _ header: AnswerHeader
+  ) throws -> [UInt8] {
+    var answer = RangeAnswer(
+      revision: range.meta.revision, expecting: range.rowCount, header)
+    try range.scan(reading: reading) { head, key, value in answer.append(head, key, value) }
+    answer.finish(more: range.more, count: range.count)
+    return answer.bytes
+  }
+
   /// The answer to a transaction that was read at `revision`.
   public static func body(
     _ response: TxnResponse, revision: Int64, _ header: AnswerHeader

@@ -7,14 +7,23 @@ import KeyValue
 /// (protobuf.dev encoding), and a test holds the two against each other.
 struct RangeAnswer {
   private(set) var bytes: [UInt8] = []
+  /// Rows to come, as far as is known.
+  private var expected: Int
+
+  /// The head of an answer of about so many rows.
+  init(revision: Int64, expecting rows: Int, _ header: AnswerHeader) {
+    expected = rows
+    append(header, revision: revision)
+  }
 
   init(_ response: RangeResponse, _ header: AnswerHeader) {
-    let payload = response.pairs.reduce(0) { $0 + Self.length(of: $1) + 12 }
-    bytes.reserveCapacity(payload + 64)
-    append(header, revision: response.revision)
-    for row in response.pairs { append(row) }
-    append(field: 3, response.more ? 1 : 0)
-    append(field: 4, UInt64(bitPattern: response.count))
+    self.init(revision: response.revision, expecting: response.pairs.count, header)
+    for row in response.pairs {
+      row.key.withUnsafeBytes { key in
+        row.value.withUnsafeBytes { value in append(row.head, key, value) }
+      }
+    }
+    finish(more: response.more, count: response.count)
   }
 
   /// `ResponseHeader`, which is there even when it is empty.
@@ -31,21 +40,41 @@ struct RangeAnswer {
   }
 
   /// `mvccpb.KeyValue`.
-  private mutating func append(_ row: Row) {
-    append(tag: 2, .length, Self.length(of: row))
-    append(field: 1, row.key)
-    append(field: 2, UInt64(bitPattern: row.createRevision))
-    append(field: 3, UInt64(bitPattern: row.modRevision))
-    append(field: 4, UInt64(bitPattern: row.version))
-    append(field: 5, row.value)
-    append(field: 6, UInt64(bitPattern: row.lease))
+  mutating func append(
+    _ head: RowHead, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+  ) {
+    let create = UInt64(bitPattern: head.createRevision)
+    let modified = UInt64(bitPattern: head.modRevision)
+    let version = UInt64(bitPattern: head.version)
+    let lease = UInt64(bitPattern: head.lease)
+    let length =
+      Self.length(key) + Self.length(create) + Self.length(modified) + Self.length(version)
+      + Self.length(value) + Self.length(lease)
+    reserve(length + 12)
+    append(tag: 2, .length, length)
+    append(field: 1, key)
+    append(field: 2, create)
+    append(field: 3, modified)
+    append(field: 4, version)
+    append(field: 5, value)
+    append(field: 6, lease)
   }
 
-  private static func length(of row: Row) -> Int {
-    length(row.key) + length(UInt64(bitPattern: row.createRevision))
-      + length(UInt64(bitPattern: row.modRevision)) + length(UInt64(bitPattern: row.version))
-      + length(row.value) + length(UInt64(bitPattern: row.lease))
+  /// The fields behind the rows.
+  mutating func finish(more: Bool, count: Int64) {
+    append(field: 3, more ? 1 : 0)
+    append(field: 4, UInt64(bitPattern: count))
   }
+
+  /// Rows of one range are alike: the first tells about how much room all of them take.
+  private mutating func reserve(_ rowBytes: Int) {
+    guard expected > 0 else { return }
+    bytes.reserveCapacity(bytes.count + min(expected * rowBytes, Self.reserveLimitBytes) + 32)
+    expected = 0
+  }
+
+  /// Beyond it the answer grows as it comes.
+  private static let reserveLimitBytes = 1 << 20
 
   // MARK: Fields, all numbered below 16: their tag is one byte. What is zero or empty is left out.
 
@@ -65,7 +94,7 @@ struct RangeAnswer {
     append(varint: value)
   }
 
-  private mutating func append(field: UInt8, _ value: [UInt8]) {
+  private mutating func append(field: UInt8, _ value: UnsafeRawBufferPointer) {
     guard !value.isEmpty else { return }
     append(tag: field, .length, value.count)
     bytes.append(contentsOf: value)
@@ -82,7 +111,7 @@ struct RangeAnswer {
 
   private static func length(_ value: UInt64) -> Int { value == 0 ? 0 : 1 + varintLength(value) }
 
-  private static func length(_ value: [UInt8]) -> Int {
+  private static func length(_ value: UnsafeRawBufferPointer) -> Int {
     value.isEmpty ? 0 : 1 + varintLength(UInt64(value.count)) + value.count
   }
 

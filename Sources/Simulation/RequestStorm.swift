@@ -190,13 +190,10 @@ private final class Machine {
     let root = store.root
     switch plan.kind {
     case .range(let request):
-      let response: Result<RangeResponse, CommandError> =
-        switch root.range(request, cache: &cache) {
-        case .answer(let response): .success(response)
-        case .refused(let error): .failure(error)
-        case .misses: try root.range(request, cache: &cache, reading: state)
-        }
-      return response.map { KVService.body($0, header) }.mapError { EtcdStatus($0) }
+      switch root.settle(request) {
+      case .failure(let error): return .failure(EtcdStatus(error))
+      case .success(let range): return .success(try body(range, header))
+      }
     case .txn(let request):
       let response: Result<TxnResponse, CommandError> =
         switch root.transact(request, cache: &cache) {
@@ -207,6 +204,18 @@ private final class Machine {
       return response.map { KVService.body($0, revision: root.revision, header) }
         .mapError { EtcdStatus($0) }
     }
+  }
+
+  private func body(_ range: SettledRange, _ header: AnswerHeader) throws -> [UInt8] {
+    if range.isScan {
+      return try KVService.body(range, reading: range.isInMemory ? nil : state, header)
+    }
+    let response =
+      switch range.response(cache: &cache) {
+      case .answer(let response): response
+      case .refused, .misses: try range.response(cache: &cache, reading: state)
+      }
+    return KVService.body(response, header)
   }
 
   /// What a member does beside applying; whether it started again.

@@ -28,28 +28,42 @@ enum RowTable {
     let digest: StateDigest
   }
 
-  /// A copy of the row under a statement's cursor. What is checked is the copy, so that nothing
-  /// that becomes of the original meanwhile gets into an answer.
+  /// The row under a statement's cursor.
   ///
   /// *Throws* `damaged` if the row is not the one that was written.
   static func row(by statement: Statement, in file: String) throws(StorageError) -> Row {
-    let head = RowTable.head(by: statement)
-    let row = Row(
-      number: head.number, modRevision: head.modRevision, subRevision: head.subRevision,
-      key: copy(statement.bytes(6)), value: copy(statement.bytes(7)),
-      createRevision: head.createRevision, version: head.version, lease: head.lease)
-    guard statement.number(8) == Int64(bitPattern: StateDigest(of: row).checksum) else {
-      throw .damaged(file: file, place: "row \(head.number)")
+    var row: Row?
+    try show(by: statement, in: file) { head, key, value in
+      row = Row(head, key: key, value: value)
     }
+    guard let row else { preconditionFailure("a sound row was not shown") }
     return row
   }
 
-  private static func copy(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
-    guard !bytes.isEmpty else { return [] }
-    return [UInt8](unsafeUninitializedCapacity: bytes.count) { copy, count in
-      UnsafeMutableRawBufferPointer(copy).copyMemory(from: bytes)
-      count = bytes.count
+  /// Shows `body` a copy of the row under a statement's cursor. What is checked is the copy, so
+  /// that nothing that becomes of the original meanwhile gets into an answer.
+  ///
+  /// *Throws* `damaged` if the row is not the one that was written.
+  static func show(
+    by statement: Statement, in file: String, _ body: RowVisitor
+  ) throws(StorageError) {
+    let head = RowTable.head(by: statement)
+    let key = statement.bytes(6)
+    let value = statement.bytes(7)
+    let isSound = withUnsafeTemporaryAllocation(
+      byteCount: key.count + value.count, alignment: 1
+    ) { copy in
+      let keyCopy = UnsafeMutableRawBufferPointer(rebasing: copy[..<key.count])
+      let valueCopy = UnsafeMutableRawBufferPointer(rebasing: copy[key.count...])
+      keyCopy.copyBytes(from: key)
+      valueCopy.copyBytes(from: value)
+      let (key, value) = (UnsafeRawBufferPointer(keyCopy), UnsafeRawBufferPointer(valueCopy))
+      let digest = StateDigest(of: head, key: key, value: value)
+      guard statement.number(8) == Int64(bitPattern: digest.checksum) else { return false }
+      body(head, key, value)
+      return true
     }
+    guard isSound else { throw .damaged(file: file, place: "row \(head.number)") }
   }
 
   private static func head(by statement: Statement) -> RowHead {

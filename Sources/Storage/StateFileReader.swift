@@ -28,18 +28,24 @@ final class RowReader {
   func read(
     _ numbers: ArraySlice<RowNumber>, into rows: inout [Row]
   ) throws(StorageError) {
+    try visit(numbers) { head, key, value in rows.append(Row(head, key: key, value: value)) }
+  }
+
+  /// Shows the rows of one piece, in the order of their numbers' list, each checked.
+  func visit(
+    _ numbers: ArraySlice<RowNumber>, _ body: RowVisitor
+  ) throws(StorageError) {
     guard numbers.count > 1 else {
-      for number in numbers { rows.append(try row(number)) }
+      for number in numbers { try visit(number, body) }
       return
     }
     try numbers.withUnsafeBufferPointer { numbers throws(StorageError) in
       var found = 0
       try wanted.holding(numbers) { () throws(StorageError) in
         try selectWanted.forEach { () throws(StorageError) in
-          let row = try RowTable.row(by: selectWanted, in: connection.file)
           // The loop passes over numbers without a row.
-          guard row.number == numbers[found] else { throw missing(numbers[found]) }
-          rows.append(row)
+          guard selectWanted.number(0) == numbers[found] else { throw missing(numbers[found]) }
+          try RowTable.show(by: selectWanted, in: connection.file, body)
           found += 1
         }
       }
@@ -47,13 +53,12 @@ final class RowReader {
     }
   }
 
-  private func row(_ number: RowNumber) throws(StorageError) -> Row {
-    var row: Row?
+  private func visit(_ number: RowNumber, _ body: RowVisitor) throws(StorageError) {
     let isThere = try select.first(number) { () throws(StorageError) in
-      row = try RowTable.row(by: select, in: connection.file)
+      guard select.number(0) == number else { throw missing(number) }
+      try RowTable.show(by: select, in: connection.file, body)
     }
-    guard isThere, let row, row.number == number else { throw missing(number) }
-    return row
+    guard isThere else { throw missing(number) }
   }
 
   private func missing(_ number: RowNumber) -> StorageError {
@@ -89,20 +94,23 @@ final class StateFileReader: StateReader {
   }
 
   func rows(numbered numbers: [RowNumber]) throws -> [Row] {
+    var rows: [Row] = []
+    rows.reserveCapacity(numbers.count)
+    try visit(numbered: numbers) { head, key, value in
+      rows.append(Row(head, key: key, value: value))
+    }
+    return rows
+  }
+
+  func visit(numbered numbers: [RowNumber], _ body: RowVisitor) throws {
     try shared.failure.guarding { () throws(StorageError) in
-      var rows: [Row] = []
-      rows.reserveCapacity(numbers.count)
-      if isTogether {
-        try reader.read(numbers[...], into: &rows)
-        return rows
-      }
+      if isTogether { return try reader.visit(numbers[...], body) }
       var rest = numbers[...]
       while !rest.isEmpty {
         let piece = rest.prefix(RowReader.pieceRows)
-        try shared.gate.reading { () throws(StorageError) in try reader.read(piece, into: &rows) }
+        try shared.gate.reading { () throws(StorageError) in try reader.visit(piece, body) }
         rest = rest.dropFirst(piece.count)
       }
-      return rows
     }
   }
 
