@@ -22,6 +22,8 @@ struct Applier {
     case adopted(Flusher.Adopted, LogBase)
     case openSnapshot(SnapshotRequest)
     case snapshotClosed
+    /// Somebody wants to see the state, which is not shown.
+    case show(@Sendable (Root) -> Void)
   }
 
   /// Where the applier's work goes.
@@ -59,6 +61,10 @@ struct Applier {
   private var wasFull = false
   private var openSnapshots = 0
   private var openings: [Opening] = []
+  /// The board has a root, and gets each new one.
+  private var isShowing = true
+  /// Who waits for the next root.
+  private var lookers: [@Sendable (Root) -> Void] = []
   /// Compactions whose callers wait for the rows to be gone.
   private var scrubWaiters: [(revision: Int64, waiter: Waiter, result: CommandResult)] = []
 
@@ -81,6 +87,7 @@ struct Applier {
     do {
       for job in jobs { try take(job) }
       try applyPending()
+      showToLookers()
       try flushIfDue()
     } catch let error as StorageError {
       out.fate.seal(ServerExit(error))
@@ -113,6 +120,7 @@ struct Applier {
     case .snapshotClosed:
       openSnapshots -= 1
       precondition(openSnapshots >= 0, "a snapshot was closed twice")
+    case .show(let reply): lookers.append(reply)
     }
   }
 
@@ -124,6 +132,7 @@ struct Applier {
       var completed: [RequestID] = []
       var answers: [(Waiter, CommandResult)] = []
       var last = LogIndex.zero
+      if isShowing, out.board.hideIfUnused() { isShowing = false }
       for _ in 0..<Self.stride {
         guard !store.isFull, let entry = pending.popFirst() else { break }
         out.mark(entry.index)
@@ -145,10 +154,19 @@ struct Applier {
     }
   }
 
-  /// Shows readers the state as it is now.
+  /// Shows readers the state as it is now, if any are there.
   private func publish() {
-    out.board.root = store.root
+    if isShowing { out.board.show(store.root) } else { out.board.goOn(to: store.meta) }
     out.board.overlayBytes = store.overlayBytes
+  }
+
+  private mutating func showToLookers() {
+    guard !lookers.isEmpty else { return }
+    let root = store.root
+    isShowing = true
+    out.board.show(root)
+    for reply in lookers { reply(root) }
+    lookers = []
   }
 
   /// The request of this boot that the entry carries, and its result; `nil`: of somebody else.

@@ -13,22 +13,65 @@ final class Board: Sendable {
     var members: MemberDirectory
   }
 
-  private let currentRoot: Mutex<Root>
+  /// The state that reads are served from, as far as it is shown.
+  private struct Showcase {
+    var root: Root?
+    /// Somebody has looked at it.
+    var isUsed = true
+    var meta: StateMeta
+  }
+
+  private let showcase: Mutex<Showcase>
   private let currentView: Mutex<View>
   private let currentPass = Mutex<SerializablePass?>(nil)
   private let currentOverlayBytes = Atomic(0)
   private let currentFileBytes = Atomic<Int64>(0)
 
   init(root: Root, view: View) {
-    currentRoot = Mutex(root)
+    showcase = Mutex(Showcase(root: root, meta: root.meta))
     currentView = Mutex(view)
   }
 
-  /// The state after everything that was answered. A root keeps rows from being removed: hold it
-  /// for one read.
-  var root: Root {
-    get { currentRoot.withLock { $0 } }
-    set { currentRoot.withLock { $0 = newValue } }
+  /// The state after everything that was answered; `nil`: it is not shown (`hideIfUnused`), and the
+  /// applier shows it to who asks. A root keeps rows from being removed: hold it for one read.
+  var root: Root? {
+    showcase.withLock {
+      $0.isUsed = true
+      return $0.root
+    }
+  }
+
+  /// Of the state after everything that was answered, shown or not.
+  var meta: StateMeta { showcase.withLock { $0.meta } }
+
+  func show(_ root: Root) {
+    replace(with: root, root.meta)
+  }
+
+  /// The state has gone on to here, and nobody sees it.
+  func goOn(to meta: StateMeta) {
+    replace(with: nil, meta)
+  }
+
+  /// Takes back a root that nobody has looked at since it was shown; whether none is shown now.
+  ///
+  /// Whatever a root shows must be copied before it is changed. While a member is only written to,
+  /// that would be most of what an entry costs.
+  func hideIfUnused() -> Bool {
+    // What goes with the root takes its time: not under the lock.
+    let old = showcase.withLock { showcase in
+      showcase.isUsed ? nil : showcase.root.take()
+    }
+    return old != nil || showcase.withLock { $0.root == nil }
+  }
+
+  private func replace(with root: Root?, _ meta: StateMeta) {
+    let old = showcase.withLock { showcase in
+      let old = showcase.root
+      showcase = Showcase(root: root, isUsed: false, meta: meta)
+      return old
+    }
+    withExtendedLifetime(old) {}
   }
 
   var view: View {

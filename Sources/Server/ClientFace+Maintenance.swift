@@ -31,7 +31,7 @@ extension ClientFace {
         }
         let size = board.fileBytes
         let facts = MaintenanceService.StoreFacts(
-          revision: board.root.revision, sizeBytes: size, usedBytes: size)
+          revision: board.meta.revision, sizeBytes: size, usedBytes: size)
         let answer = MaintenanceService.status(
           status, facts, version: Version.etcd, board.header)
         call.answer(answer.encodedBytes)
@@ -41,10 +41,10 @@ extension ClientFace {
 
   /// `Maintenance.Hash`: of the whole state at the applied index, whatever its revision.
   func hash(_ call: UnaryCall) {
-    let root = board.root
-    let hash = LiveHasher.fold(root.meta.digest)
+    let meta = board.meta
+    let hash = LiveHasher.fold(meta.digest)
     call.answer(
-      MaintenanceService.hash(hash, revision: root.revision, board.header).encodedBytes)
+      MaintenanceService.hash(hash, revision: meta.revision, board.header).encodedBytes)
   }
 
   /// `Maintenance.HashKV`: of what is alive at a revision; read from the files, piece by piece.
@@ -54,7 +54,8 @@ extension ClientFace {
         body: Array(call.message.readableBytesView))
       let waiter = Waiter(
         call: call, kind: .hashKV(revision: revision), arrived: MonotonicClock.now())
-      readRows(.hashKV(waiter, revision: revision))
+      if let root = board.root { return readRows(.hashKV(waiter, root, revision: revision)) }
+      seek { [readRows] root in readRows(.hashKV(waiter, root, revision: revision)) }
     } catch {
       call.fail(RPCStatus(error))
     }

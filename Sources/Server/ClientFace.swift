@@ -21,6 +21,8 @@ final class ClientFace: Sendable {
   let metrics: Metrics
   let answers: ReadAnswers
   let readRows: @Sendable (RowReaderThread.Job) -> Void
+  /// Asks the applier for a root.
+  private let askForRoot: @Sendable (@escaping @Sendable (Root) -> Void) -> Void
   private let shards: [ObjectIdentifier: Int]
   /// Rows that were read lately, for each client loop.
   private let caches: [NIOLoopBoundBox<RowCache>]
@@ -29,7 +31,8 @@ final class ClientFace: Sendable {
   init(
     identity: Identity, boot: Boot, settings: MemberSettings, loops: [any EventLoop],
     board: Board, door: ReplicaDoor, waiters: WaiterTable, metrics: Metrics,
-    readRows: @escaping @Sendable (RowReaderThread.Job) -> Void
+    readRows: @escaping @Sendable (RowReaderThread.Job) -> Void,
+    askForRoot: @escaping @Sendable (@escaping @Sendable (Root) -> Void) -> Void
   ) {
     self.identity = identity
     self.boot = boot
@@ -41,6 +44,7 @@ final class ClientFace: Sendable {
     self.metrics = metrics
     answers = ReadAnswers(board: board, metrics: metrics)
     self.readRows = readRows
+    self.askForRoot = askForRoot
     caches = loops.map {
       NIOLoopBoundBox.makeBoxSendingValue(RowCache(limitBytes: 4 << 20), eventLoop: $0)
     }
@@ -142,16 +146,28 @@ final class ClientFace: Sendable {
   func serve(_ ready: ReadReady) {
     guard let waiter = waiters.take(ready.id) else { return }
     switch waiter.kind {
-    case .command: preconditionFailure("command \(ready.id.number) came back as a read")
+    case .command, .hashKV:
+      preconditionFailure("\(waiter.kind) \(ready.id.number) came back as a read")
     case .memberList: answerMemberList(waiter.call)
-    case .hashKV(let revision): readRows(.hashKV(waiter, revision: revision))
     case .read(let plan): serve(waiter, plan, ready)
     }
   }
 
-  /// Answers from memory, or hands the read to the thread that may wait for the disk.
   private func serve(_ waiter: Waiter, _ plan: ReadPlan, _ ready: ReadReady) {
-    let root = board.root
+    if let root = board.root { return serve(waiter, plan, ready, root) }
+    seek { [self] root in serve(waiter, plan, ready, root) }
+  }
+
+  /// Calls `body` on this loop with the root that the applier shows next.
+  func seek(_ body: @escaping @Sendable (Root) -> Void) {
+    guard let loop = MultiThreadedEventLoopGroup.currentEventLoop else {
+      preconditionFailure("a root is sought outside the client loops")
+    }
+    askForRoot { root in loop.execute { body(root) } }
+  }
+
+  /// Answers from memory, or hands the read to the thread that may wait for the disk.
+  private func serve(_ waiter: Waiter, _ plan: ReadPlan, _ ready: ReadReady, _ root: Root) {
     precondition(
       root.meta.appliedIndex >= ready.index.number,
       "a read at \(ready.index.number) meets a state at \(root.meta.appliedIndex)")
@@ -166,7 +182,7 @@ final class ClientFace: Sendable {
       switch root.transact(request, cache: &cache.value) {
       case .answer(let response): answers.txn(waiter, response, root, ready)
       case .refused(let error): answers.fail(waiter, error)
-      case .misses: readRows(.txn(waiter, request, ready))
+      case .misses: readRows(.txn(waiter, request, root, ready))
       }
     }
   }

@@ -136,7 +136,8 @@ public final class MemberProcess: Sendable {
     let threads = MemberThreads()
     let face = ClientFace(
       identity: identity, boot: boot, settings: settings, loops: clientLoops, board: board,
-      door: door, waiters: waiters, metrics: metrics, readRows: { threads.read.post($0) })
+      door: door, waiters: waiters, metrics: metrics, readRows: { threads.read.post($0) },
+      askForRoot: { threads.apply.post(.show($0)) })
     let pages = HTTPPages(door: door, metrics: metrics, isLab: settings.isLab)
     let servers = try await serve(settings, face, pages, on: loops.clients, giveUp: listeners)
 

@@ -10,9 +10,9 @@ import Transport
 extension ReplicaLoop {
   var gauges: Metrics.Gauges {
     var gauges = Metrics.Gauges()
-    let root = board.root
-    gauges.applied = root.meta.appliedIndex
-    gauges.revision = root.revision
+    let meta = board.meta
+    gauges.applied = meta.appliedIndex
+    gauges.revision = meta.revision
     gauges.pending = waiters.count
     gauges.overlayBytes = board.overlayBytes
     guard let status = replica?.status(at: MonotonicClock.now()) else { return gauges }
@@ -33,8 +33,8 @@ extension ReplicaLoop {
   }
 
   var labStatus: LabStatus {
-    let root = board.root
-    let lanes = root.meta.digest.lanes
+    let meta = board.meta
+    let lanes = meta.digest.lanes
     let hash = [lanes.0, lanes.1, lanes.2, lanes.3].map(LabStatus.hexadecimal).joined()
     let unserved = LabStatus.Service(served: false, why: describe(idle))
     var isServingOld = false
@@ -44,7 +44,7 @@ extension ReplicaLoop {
       cluster: LabStatus.hexadecimal(settings.initialCluster.clusterID.number),
       pid: ProcessInfo.processInfo.processIdentifier,
       phase: phaseName,
-      applied: root.meta.appliedIndex, revision: root.revision, hash: hash,
+      applied: meta.appliedIndex, revision: meta.revision, hash: hash,
       policy: settings.replica.quorumPolicy.flagValue,
       N: settings.initialCluster.members.count,
       missing: missing.map { LabStatus.hexadecimal($0.number) },

@@ -9,8 +9,8 @@ import Storage
 struct RowReaderThread {
   enum Job: Sendable {
     case range(Waiter, SettledRange, ReadReady)
-    case txn(Waiter, TxnRequest, ReadReady)
-    case hashKV(Waiter, revision: Int64)
+    case txn(Waiter, TxnRequest, Root, ReadReady)
+    case hashKV(Waiter, Root, revision: Int64)
     /// Another generation; the old one is closed.
     case adopt(Handover<any StateReader>)
   }
@@ -57,8 +57,9 @@ struct RowReaderThread {
   private mutating func take(_ job: Job) throws {
     switch job {
     case .range(let waiter, let range, let ready): try read(waiter, range, ready)
-    case .txn(let waiter, let request, let ready): try read(waiter, request, ready)
-    case .hashKV(let waiter, let revision): try hash(waiter, revision)
+    case .txn(let waiter, let request, let root, let ready):
+      try read(waiter, request, root, ready)
+    case .hashKV(let waiter, let root, let revision): try hash(waiter, root, revision)
     case .adopt(let new):
       reader.close()
       reader = new.value
@@ -68,19 +69,20 @@ struct RowReaderThread {
     }
   }
 
-  /// The published root, if it is of the generation that this thread reads.
+  /// Whether the state to read is in the file that this thread has open.
   ///
   /// Between an installation and its adoption here the two differ for a moment; the caller is told
   /// to try again, and nothing was done.
-  private func root() -> Root? {
-    let root = answers.board.root
-    return root.generation == reader.generation ? root : nil
+  private func holds(_ generation: UInt64, for waiter: Waiter) -> Bool {
+    if generation == reader.generation { return true }
+    answers.leaderChanged(waiter)
+    return false
   }
 
   private mutating func read(
     _ waiter: Waiter, _ range: SettledRange, _ ready: ReadReady
   ) throws {
-    guard range.generation == reader.generation else { return answers.leaderChanged(waiter) }
+    guard holds(range.generation, for: waiter) else { return }
     let body =
       range.isScan
       ? try answers.body(range, reading: reader)
@@ -89,9 +91,9 @@ struct RowReaderThread {
   }
 
   private mutating func read(
-    _ waiter: Waiter, _ request: TxnRequest, _ ready: ReadReady
+    _ waiter: Waiter, _ request: TxnRequest, _ root: Root, _ ready: ReadReady
   ) throws {
-    guard let root = root() else { return answers.leaderChanged(waiter) }
+    guard holds(root.generation, for: waiter) else { return }
     switch try root.transact(request, cache: &cache, reading: reader) {
     case .success(let response): answers.txn(waiter, response, root, ready)
     case .failure(let error): answers.fail(waiter, error)
@@ -102,8 +104,8 @@ struct RowReaderThread {
   private static let hashPiece: Int64 = 1_000
 
   /// A checksum of everything that is alive at a revision, equal on all members that hold it.
-  private mutating func hash(_ waiter: Waiter, _ revision: Int64) throws {
-    guard let root = root() else { return answers.leaderChanged(waiter) }
+  private mutating func hash(_ waiter: Waiter, _ root: Root, _ revision: Int64) throws {
+    guard holds(root.generation, for: waiter) else { return }
     var hasher = LiveHasher()
     var request = RangeRequest(range: KeyRange(key: [0], end: [0]))
     request.limit = Self.hashPiece
