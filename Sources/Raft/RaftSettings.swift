@@ -17,7 +17,7 @@ public struct RaftSettings: Hashable, Sendable {
   public var unappliedLimitBytes = 16 << 20
   /// Entries kept behind `durableApplied` so that a slow follower needs no snapshot.
   public var retainedEntries: UInt64 = 10_000
-  public var retainedBytes = 64 << 20
+  public var retainedBytes = 16 << 20
   /// A learner may be promoted when it lacks no more entries than this.
   public var promotionLag: UInt64 = 1_000
   /// After the session with the leader broke, a pre-vote starts within a draw below this; a

@@ -333,9 +333,9 @@ extension MemberThreads.Opened {
       let claim = Claim(
         cluster: settings.initialCluster.clusterID.number, member: own.id, name: settings.name)
       let directory = try DataDirectory(
-        at: settings.dataDirectory, as: claim, settings: settings.storage,
+        at: settings.dataDirectory, as: claim, settings: settings.storage, provesLater: true,
         drawIncarnation: { Incarnation(UInt64.random(in: 1...UInt64.max)) })
-      let state = try directory.openState()
+      let (state, adopted) = try load(directory)
       let recovered = try directory.recover(with: state)
       let mark = try ApplyMark(in: settings.dataDirectory)
       let poisoned = mark.judge(
@@ -343,10 +343,30 @@ extension MemberThreads.Opened {
       return .success(
         MemberThreads.Opened(
           store: Handover(directory), state: Handover(state),
-          adopted: try Flusher.load(state), identity: directory.identity, recovered: recovered,
+          adopted: adopted, identity: directory.identity, recovered: recovered,
           mark: mark, poisoned: poisoned))
     } catch {
       return .failure(ServerExit(error))
+    }
+  }
+
+  /// Reads the state while the log is checked beside it: a start takes as long as the longer.
+  private static func load(
+    _ directory: DataDirectory
+  ) throws(StorageError) -> (any StateStore, Flusher.Adopted) {
+    let proof = Aside("prove") { [directory = Handover(directory)] () throws(StorageError) in
+      try directory.value.prove()
+    }
+    let loaded = Result { () throws(StorageError) in
+      let state = try directory.openState()
+      return (state, try Flusher.load(state))
+    }
+    do throws(StorageError) {
+      try proof.result()
+      return try loaded.get()
+    } catch {
+      // Either stops the other, which then has nothing to tell but that.
+      throw directory.failure.cause ?? error
     }
   }
 

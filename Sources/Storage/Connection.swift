@@ -61,7 +61,15 @@ final class Connection {
     }
   }
 
-  /// What a reader maps of a file at most, as far as SQLite was built to; the rest it reads.
+  /// Runs `body` while this connection maps what it reads, as readers do. For a check of the whole
+  /// file, before anything is written.
+  func mapped(_ body: () throws(StorageError) -> Void) throws(StorageError) {
+    try execute("PRAGMA mmap_size = \(Connection.mappedBytes)")
+    try body()
+    try execute("PRAGMA mmap_size = 0")
+  }
+
+  /// What is mapped of a file at most, as far as SQLite was built to; the rest it reads.
   private static let mappedBytes = 1 << 40
 
   deinit { close() }

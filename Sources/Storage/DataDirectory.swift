@@ -40,13 +40,15 @@ public final class DataDirectory: MemberStore {
   private let fileSystem: any FileSystem
   private let lock: any DiskLock
 
-  /// Locks, makes or opens the directory, and checks all of `raft.db`.
+  /// Locks, makes or opens the directory, and checks all of `raft.db`, unless `provesLater`: then
+  /// `prove` does it, and until it has, the state may be opened and nothing else.
   ///
   /// `drawIncarnation` is asked only if the directory is made.
   /// *Throws* `inUse`, `unwritable`, `otherCluster`, `otherMember`, `unknownFormat`, `damaged`.
   public init(
     at path: String, as claim: Claim, settings: StorageSettings = StorageSettings(),
-    on fileSystem: any FileSystem = POSIXFileSystem(), drawIncarnation: () -> Incarnation
+    on fileSystem: any FileSystem = POSIXFileSystem(), provesLater: Bool = false,
+    drawIncarnation: () -> Incarnation
   ) throws(StorageError) {
     self.path = path
     self.settings = settings
@@ -79,6 +81,15 @@ public final class DataDirectory: MemberStore {
       throw .otherMember(
         directory: path, found: found.member, name: found.name, expected: claim.member)
     }
+    if !provesLater { try prove() }
+  }
+
+  /// Checks all of `raft.db`, and removes what it does not speak of. The state may be read
+  /// meanwhile on another thread: each takes about as long as the other.
+  ///
+  /// *Throws* `damaged`.
+  public func prove() throws(StorageError) {
+    try raftLog.prove()
     try removeGenerations { [generation = try presentGeneration] in $0 != generation }
   }
 

@@ -25,8 +25,9 @@ public final class RaftLog: LogStore {
   private let settings: StorageSettings
   /// The snapshot that may be installed next; `nil`: none has arrived whole.
   let arrival: SnapshotArrival
-  /// What was read to find the end at opening, kept for the first `recover`.
+  /// What was read to find the end, kept for the first `recover`.
   private var opened: [Entry]?
+  private var isProven = false
 
   /// Makes a whole `raft.db` that is not formed, under its final name's neighbour, and moves it
   /// there: a file with the final name is never half made.
@@ -52,7 +53,7 @@ public final class RaftLog: LogStore {
     try fileSystem.rename(draft, to: path)
   }
 
-  /// Opens the file and proves every byte of it that means anything.
+  /// Opens the file and reads whose it is and which generation counts. The rest is for `prove`.
   ///
   /// *Throws* `damaged` with the place.
   init(
@@ -84,21 +85,35 @@ public final class RaftLog: LogStore {
     #endif
     try connection.execute("PRAGMA cache_size = -1024")
     try DatabaseFormat.log.checkSchema(of: connection)
-    try DatabaseFormat.log.checkStructure(of: connection)
-    try connection.gatherWrites()
     rows = try LogTable(connection)
     identity = try Identity(decoding: rows.records.read(.identity), in: path)
     let hardState = try? HardState(decoding: rows.records.read(.hardState))
     guard let hardState else { throw .damaged(file: path, place: "the hard state") }
     self.hardState = hardState
     (generation, base) = try RaftLog.decode(rows.records.read(.base), in: path)
-    let entries = try rows.all(after: base?.last)
-    last = entries.last?.id ?? base?.last ?? .zero
-    opened = entries
-    guard landmark.record.isReached(by: position) else {
-      throw .damaged(file: path, place: shortfall(of: landmark.record))
+    last = base?.last ?? .zero
+  }
+
+  /// Proves every byte of the file that means anything; before that it is of no use. It takes time
+  /// in proportion to the log.
+  ///
+  /// *Throws* `damaged` with the place.
+  func prove() throws(StorageError) {
+    try failure.guarding { () throws(StorageError) in
+      precondition(!isProven, "the log is proven twice")
+      try connection.mapped { () throws(StorageError) in
+        try DatabaseFormat.log.checkStructure(of: connection)
+        let entries = try rows.all(after: base?.last)
+        last = entries.last?.id ?? last
+        opened = entries
+      }
+      try connection.gatherWrites()
+      guard landmark.record.isReached(by: position) else {
+        throw .damaged(file: name, place: shortfall(of: landmark.record))
+      }
+      try landmark.renew(to: position)
+      isProven = true
     }
-    try landmark.renew(to: position)
   }
 
   /// Where the log stands, for the landmark.
@@ -116,6 +131,7 @@ public final class RaftLog: LogStore {
 
   public func form(_ base: LogBase) throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
+      precondition(isProven, "a log is proven before it is formed")
       precondition(self.base == nil, "the log was formed before")
       try writing { () throws(StorageError) in
         try rows.records.write(.base, RaftLog.encode(generation: generation, base: base))
@@ -128,6 +144,7 @@ public final class RaftLog: LogStore {
 
   public func recover() throws(StorageError) -> RecoveredLog? {
     try failure.guarding { () throws(StorageError) in
+      precondition(isProven, "a log is proven before it is read")
       guard let base else { return nil }
       let entries: [Entry]
       if let opened { entries = opened } else { entries = try rows.all(after: base.last) }
@@ -138,6 +155,7 @@ public final class RaftLog: LogStore {
 
   public func commit(_ writes: [StorageWrite]) throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
+      precondition(isProven, "a log is proven before it is written")
       guard let base else { preconditionFailure("a log is formed before it is written") }
       opened = nil
       let edit = try LogEdit(writes, last: last) { (index) throws(StorageError) -> EntryID? in
@@ -198,7 +216,7 @@ public final class RaftLog: LogStore {
   /// Checkpoints once enough pages wait.
   public func tend() throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
-      guard connection.walFrames >= settings.checkpointPages else { return }
+      guard connection.walFrames >= settings.logCheckpointPages else { return }
       _ = try connection.checkpoint(.passive)
     }
   }

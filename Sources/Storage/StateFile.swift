@@ -112,16 +112,18 @@ public final class StateFile: StateStore {
     try failure.guarding { () throws(StorageError) in
       let (rows, name) = (allRows, name)
       var previous: RowNumber = 0
-      try rows.forEach { () throws(StorageError) in
-        let found = try RowTable.found(by: rows, in: name)
-        guard found.head.number > previous else {
-          throw .damaged(file: name, place: "row \(found.head.number) after row \(previous)")
-        }
-        previous = found.head.number
-        do throws(StoreDamage) {
-          try body(found.head, found.key, found.value, found.digest)
-        } catch {
-          throw .damaged(file: name, place: error.reason)
+      try connection.mapped { () throws(StorageError) in
+        try rows.forEach { () throws(StorageError) in
+          let found = try RowTable.found(by: rows, in: name)
+          guard found.head.number > previous else {
+            throw .damaged(file: name, place: "row \(found.head.number) after row \(previous)")
+          }
+          previous = found.head.number
+          do throws(StoreDamage) {
+            try body(found.head, found.key, found.value, found.digest)
+          } catch {
+            throw .damaged(file: name, place: error.reason)
+          }
         }
       }
     }

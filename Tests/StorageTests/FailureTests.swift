@@ -55,6 +55,7 @@ import Testing
     let disk = MemoryDisk()
     var settings = StorageSettings()
     settings.checkpointPages = 1
+    settings.logCheckpointPages = 1
     let directory = try member(on: disk, settings)
     try directory.log.commit([Sample.write(Sample.entries(1, 1...2), term: 1)])
     let state = try directory.openState()

@@ -23,6 +23,7 @@ final class Story {
   static let settings: StorageSettings = {
     var settings = StorageSettings()
     settings.checkpointPages = 6
+    settings.logCheckpointPages = 6
     settings.walLimitPages = 12
     settings.reserveBytes = 8192
     return settings

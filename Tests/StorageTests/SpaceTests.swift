@@ -15,6 +15,7 @@ private final class SmallMember {
   static let settings: StorageSettings = {
     var settings = StorageSettings()
     settings.checkpointPages = 60
+    settings.logCheckpointPages = 60
     settings.walLimitPages = 120
     settings.vacuumPages = 40
     settings.reserveBytes = 64 << 10
