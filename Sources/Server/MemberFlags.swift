@@ -27,6 +27,7 @@ public struct MemberFlags: Sendable {
   public var logLevel = "info"
   public var appliesAgain = false
   public var isLab = false
+  public var isDiskVolatile = false
   /// Flags of etcd that were taken out before.
   public var ignored: [String] = []
 
@@ -64,6 +65,10 @@ public struct MemberFlags: Sendable {
     settings.logLevel = try Self.choice(logLevel, "--log-level", Self.levels)
     settings.appliesAgain = appliesAgain
     settings.isLab = isLab
+    guard isLab || !isDiskVolatile else {
+      throw .badFlags("--lab-volatile-disk is for experiments: it needs --lab")
+    }
+    settings.isDiskVolatile = isDiskVolatile
     settings.remarks = ignored.map(IgnoredFlags.line(about:))
     try settings.check()
     return settings

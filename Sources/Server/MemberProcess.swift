@@ -170,11 +170,11 @@ public final class MemberProcess: Sendable {
     let process = MemberProcess(
       settings: settings, identity: identity, fate: fate, door: door, threads: threads,
       servers: servers, listeners: listeners, home: home, loops: loops, logger: logger)
-    process.announce(isNew: opened.recovered == nil, poisoned: opened.poisoned)
+    process.announce(isNew: opened.recovered == nil, opened)
     return process
   }
 
-  private func announce(isNew: Bool, poisoned: LogIndex?) {
+  private func announce(isNew: Bool, _ opened: MemberThreads.Opened) {
     logger.info(
       "member \(settings.name)",
       metadata: [
@@ -183,7 +183,12 @@ public final class MemberProcess: Sendable {
         "data-dir": "\(settings.dataDirectory)",
         "start": isNew ? "forming" : "recovered",
       ])
-    if let poisoned {
+    if let loss = opened.powerLoss {
+      logger.info(
+        "the disk is volatile: power loss",
+        metadata: ["sectors-lost": "\(loss.lost)", "sectors-kept": "\(loss.kept)"])
+    }
+    if let poisoned = opened.poisoned {
       logger.error(
         """
         applying entry \(poisoned.number) ended this member's process twice: it stays outside \
@@ -332,8 +337,10 @@ extension MemberThreads.Opened {
     do throws(StorageError) {
       let claim = Claim(
         cluster: settings.initialCluster.clusterID.number, member: own.id, name: settings.name)
+      let (disk, powerLoss) = try disk(settings)
       let directory = try DataDirectory(
-        at: settings.dataDirectory, as: claim, settings: settings.storage, provesLater: true,
+        at: settings.dataDirectory, as: claim, settings: settings.storage, on: disk,
+        provesLater: true,
         drawIncarnation: { Incarnation(UInt64.random(in: 1...UInt64.max)) })
       let (state, adopted) = try load(directory)
       let recovered = try directory.recover(with: state)
@@ -344,10 +351,19 @@ extension MemberThreads.Opened {
         MemberThreads.Opened(
           store: Handover(directory), state: Handover(state),
           adopted: adopted, identity: directory.identity, recovered: recovered,
-          mark: mark, poisoned: poisoned))
+          mark: mark, poisoned: poisoned, powerLoss: powerLoss))
     } catch {
       return .failure(ServerExit(error))
     }
+  }
+
+  private static func disk(
+    _ settings: MemberSettings
+  ) throws(StorageError) -> (any FileSystem, PowerLoss?) {
+    guard settings.isDiskVolatile else { return (POSIXFileSystem(), nil) }
+    var dice = SplitMix64(seed: UInt64.random(in: 0 ... .max))
+    let loss = try PowerLoss.strike(in: settings.dataDirectory, dice: &dice)
+    return (try FaultyDisk(forgettingIn: settings.dataDirectory), loss)
   }
 
   /// Reads the state while the log is checked beside it: a start takes as long as the longer.

@@ -28,6 +28,8 @@ public struct MemberSettings: Sendable {
   public var logLevel = Logger.Level.info
   /// The link switch and the lab's pages are there.
   public var isLab = false
+  /// A kill is a power loss: the next start takes back what was not synced.
+  public var isDiskVolatile = false
   /// Lines for the log at start: warnings about flags.
   public var remarks: [String] = []
 

@@ -19,9 +19,22 @@ public final class FaultyDisk: FileSystem {
   /// Set once, at the beginning.
   private nonisolated(unsafe) var registration: VFSRegistration?
 
+  /// Notes what is not synced, if a kill shall be a power loss.
+  let journal: UndoJournal?
+
   public var vfs: String? { registration?.name }
 
-  public init() { registration = FaultyVFS.register(self) }
+  public init() {
+    journal = nil
+    registration = FaultyVFS.register(self)
+  }
+
+  /// A disk whose unsynced writes to files of this directory do not outlive their process:
+  /// `PowerLoss.strike` takes them back.
+  public init(forgettingIn directory: String) throws(StorageError) {
+    journal = try UndoJournal(in: directory)
+    registration = FaultyVFS.register(self)
+  }
 
   /// Operations so far that changed something.
   public var operations: Int { state.withLock { $0.changes } }
@@ -64,12 +77,16 @@ extension FaultyDisk {
   }
 
   public func remove(_ path: String) throws(StorageError) {
-    try run(.names, path, "remove") { () throws(StorageError) in try real.remove(path) }
+    try run(.names, path, "remove") { () throws(StorageError) in
+      try real.remove(path)
+      try journal?.forget(path)
+    }
   }
 
   public func rename(_ path: String, to newPath: String) throws(StorageError) {
     try run(.names, path, "rename") { () throws(StorageError) in
       try real.rename(path, to: newPath)
+      try journal?.forget(newPath)
     }
   }
 
@@ -111,6 +128,11 @@ private final class FaultyFile: DiskFile {
 
   func write(_ bytes: [UInt8], at offset: Int) throws(StorageError) {
     func put(_ count: Int) throws(StorageError) {
+      if let journal = disk.journal {
+        try journal.note(path, offset..<offset + count, size: try file.size()) { offset, count in
+          (try? file.read(at: offset, count: count)) ?? []
+        }
+      }
       try file.write(Array(bytes.prefix(count)), at: offset)
     }
     try disk.run(
@@ -120,7 +142,10 @@ private final class FaultyFile: DiskFile {
   }
 
   func sync() throws(StorageError) {
-    try disk.run(.sync, path, "sync") { () throws(StorageError) in try file.sync() }
+    try disk.run(.sync, path, "sync") { () throws(StorageError) in
+      try file.sync()
+      try disk.journal?.forget(path)
+    }
   }
 
   func size() throws(StorageError) -> Int {

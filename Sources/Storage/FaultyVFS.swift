@@ -18,7 +18,9 @@ enum FaultyVFS {
       if let failure, failure.conduct.extent != .whole {
         return failure.answer(failing: SQLITE_IOERR | 10 << 8)
       }
-      return FaultyVFS.real.pointee.xDelete(FaultyVFS.real, path, isSynced)
+      let code = FaultyVFS.real.pointee.xDelete(FaultyVFS.real, path, isSynced)
+      if code == SQLITE_OK { try? FaultyVFS.disk(vfs).journal?.forget(String(cString: path!)) }
+      return code
     }
     raw.xAccess = { FaultyVFS.real.pointee.xAccess(FaultyVFS.real, $1, $2, $3) }
     raw.xFullPathname = { FaultyVFS.real.pointee.xFullPathname(FaultyVFS.real, $1, $2, $3) }
@@ -107,6 +109,31 @@ enum FaultyVFS {
     return failure.answer(failing: code)
   }
 
+  /// Notes what a write, or a cut, is about to replace, if the disk wants to know; false: that
+  /// failed.
+  private static func note(
+    _ file: UnsafeMutablePointer<sqlite3_file>?, _ range: Range<Int>
+  ) -> Bool {
+    let owner = owner(file)
+    guard let journal = owner.disk.journal else { return true }
+    let (methods, behind) = (realMethods(file), behind(file))
+    var size: sqlite3_int64 = 0
+    guard methods.xFileSize(behind, &size) == SQLITE_OK else { return false }
+    let end = min(range.upperBound, max(Int(size), range.lowerBound))
+    let range = range.lowerBound..<(range.upperBound == .max ? end : range.upperBound)
+    do {
+      try journal.note(owner.path, range, size: Int(size)) { offset, count in
+        var bytes = [UInt8](repeating: 0, count: count)
+        // No more is asked for than is there.
+        _ = methods.xRead(behind, &bytes, Int32(count), sqlite3_int64(offset))
+        return bytes
+      }
+      return true
+    } catch {
+      return false
+    }
+  }
+
   private static func makeMethods() -> UnsafeMutablePointer<sqlite3_io_methods> {
     var methods = sqlite3_io_methods()
     methods.iVersion = 2
@@ -137,17 +164,29 @@ enum FaultyVFS {
           _ = FaultyVFS.realMethods(file).xWrite(FaultyVFS.behind(file), source, count / 2, offset)
         }
       ) {
-        FaultyVFS.realMethods(file).xWrite(FaultyVFS.behind(file), source, count, offset)
+        guard FaultyVFS.note(file, Int(offset)..<Int(offset) + Int(count)) else {
+          return SQLITE_IOERR | 3 << 8
+        }
+        return FaultyVFS.realMethods(file).xWrite(FaultyVFS.behind(file), source, count, offset)
       }
     }
     methods.xTruncate = { file, size in
       FaultyVFS.operate(file, .truncate, failing: SQLITE_IOERR | 6 << 8) {
-        FaultyVFS.realMethods(file).xTruncate(FaultyVFS.behind(file), size)
+        guard FaultyVFS.note(file, Int(size)..<Int.max) else { return SQLITE_IOERR | 6 << 8 }
+        return FaultyVFS.realMethods(file).xTruncate(FaultyVFS.behind(file), size)
       }
     }
     methods.xSync = { file, flags in
       FaultyVFS.operate(file, .sync, failing: SQLITE_IOERR | 4 << 8) {
-        FaultyVFS.realMethods(file).xSync(FaultyVFS.behind(file), flags)
+        let code = FaultyVFS.realMethods(file).xSync(FaultyVFS.behind(file), flags)
+        guard code == SQLITE_OK else { return code }
+        let owner = FaultyVFS.owner(file)
+        do {
+          try owner.disk.journal?.forget(owner.path)
+        } catch {
+          return SQLITE_IOERR | 4 << 8
+        }
+        return code
       }
     }
     methods.xFileSize = { file, size in

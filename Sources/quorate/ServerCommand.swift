@@ -78,6 +78,10 @@ struct ServerCommand: AsyncParsableCommand {
   @Flag(help: "Let the lab look in and cut links (never on a machine that others can reach).")
   var lab = false
 
+  @Flag(
+    help: "With --lab: what is not synced dies with the process, so that a kill is a power loss.")
+  var labVolatileDisk = false
+
   /// Runs a member with these arguments, which follow `server`, and ends the process.
   static func start(_ arguments: [String]) async -> Never {
     let flags = IgnoredFlags(separating: arguments)
@@ -108,7 +112,8 @@ struct ServerCommand: AsyncParsableCommand {
     case name, dataDir, listenClientUrls, advertiseClientUrls, listenPeerUrls
     case initialAdvertisePeerUrls, initialCluster, initialClusterState, initialClusterToken
     case heartbeatInterval, electionTimeout, onQuorumLoss, quotaBackendBytes, maxRequestBytes
-    case maxTxnOps, snapshotCount, logFormat, logLevel, logOutputs, metrics, lab, applyAgain
+    case maxTxnOps, snapshotCount, logFormat, logLevel, logOutputs, metrics, applyAgain
+    case lab, labVolatileDisk
   }
 }
 
@@ -134,6 +139,7 @@ extension ServerCommand {
     flags.logLevel = logLevel
     flags.appliesAgain = applyAgain
     flags.isLab = lab
+    flags.isDiskVolatile = labVolatileDisk
     flags.ignored = ignored
     return flags
   }

@@ -62,6 +62,12 @@ struct TestLab: ~Copyable {
     _ = try lab.partition(Partition(parsing: words, members: size, manner: manner))
   }
 
+  /// What a member's volatile disk has lost in all its power losses.
+  func sectorsLost(by number: MemberNumber) throws -> Int {
+    let log = try String(contentsOfFile: lab.directory.logPath(of: "n\(number)"), encoding: .utf8)
+    return log.matches(of: /sectors-lost=(\d+)/).reduce(0) { $0 + (Int($1.1) ?? 0) }
+  }
+
   /// Waits until all members hold the same.
   func awaitSame(_ seconds: Int = 20) throws {
     try eventually("all members hold the same", within: seconds) {

@@ -37,6 +37,30 @@ extension EndToEnd {
           + "longest gap \(crowd.longestGap)")
     }
 
+    /// With `--lab-volatile-disk` a kill is a power loss: what was not synced is gone.
+    @Test func `power losses under load, of one or all, lose nothing acknowledged`() async throws {
+      let lab = try TestLab(members: 3, serverFlags: ["--lab-volatile-disk"])
+      let crowd = Crowd(endpoints: try lab.endpoints())
+      var losses = 0
+      try await crowd.run(clients: 5) {
+        let end = ContinuousClock.now + .seconds(Self.seconds / 2)
+        while ContinuousClock.now < end {
+          let struck = Bool.random() ? [1, 2, 3] : [Int.random(in: 1...3)]
+          _ = try lab.lab.act(.kill, on: struck)
+          _ = try lab.lab.act(.start, on: struck)
+          losses += 1
+          try await moment()
+        }
+        try lab.awaitSame()
+      }
+      try lab.awaitSame()
+      let sectors = try (1...3).reduce(0) { try $0 + lab.sectorsLost(by: $1) }
+      #expect(crowd.writes > losses, "hardly a write: \(crowd.writes) in \(losses) losses")
+      #expect(sectors > 0, "\(losses) power losses took nothing")
+      #expect(crowd.verdict == .linearizable)
+      print("power: \(losses) losses took \(sectors) sectors, \(crowd.writes) writes")
+    }
+
     private func strike(_ blow: Blow, _ lab: borrowing TestLab) async throws {
       let any = Int.random(in: 1...3)
       switch blow {
