@@ -28,7 +28,7 @@ public struct Reply<Message: EtcdMessage>: Sendable {
 public final class EtcdClient: Sendable {
   public let endpoints: [Endpoint]
   public let options: ClientOptions
-  private let pool: ConnectionPool
+  let pool: ConnectionPool
   /// Where in `endpoints` the next call begins.
   private let preferred = Mutex(0)
 
@@ -96,14 +96,7 @@ public final class EtcdClient: Sendable {
     _ method: String, _ body: [UInt8], at endpoint: Endpoint, _ metadata: [(String, String)],
     until deadline: ContinuousClock.Instant
   ) async throws(CallFailure) -> Reply<Response> {
-    let connection: RPCConnection
-    do throws(ConnectFailure) {
-      connection = try await pool.connection(to: endpoint)
-    } catch {
-      throw CallFailure(
-        endpoint: endpoint, status: EtcdStatus(.unavailable, Self.text(error)),
-        delivery: .neverSent)
-    }
+    let connection = try await connection(to: endpoint)
     var sent = Metadata()
     for (name, value) in metadata { sent.add(name, value) }
     let outcome = await connection.call(
@@ -163,7 +156,7 @@ public final class EtcdClient: Sendable {
     (outcome.trailers.first(name) ?? outcome.metadata.first(name)).flatMap { Int64($0) }
   }
 
-  private static func text(_ failure: ConnectFailure) -> String {
+  static func text(_ failure: ConnectFailure) -> String {
     switch failure {
     case .refused: "connection refused"
     case .timedOut: "no connection in time"

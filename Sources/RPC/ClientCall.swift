@@ -9,6 +9,8 @@ final class ClientCall: @unchecked Sendable {
     case start
     case message([UInt8])
     case halfClose
+    /// So many bytes of messages were taken by whoever the stream is for.
+    case consumed(Int)
     case cancel
   }
 
@@ -39,10 +41,17 @@ final class ClientCall: @unchecked Sendable {
   private let sendBudget: SendBudget?
   /// What was asked before the stream was there; the send budget bounds it.
   private var unopened: [Action] = []
+  /// Bytes of messages that may wait to be consumed before the server is held back; `nil`: whoever
+  /// the stream is for takes what comes.
+  private let unconsumedLimitBytes: Int?
+  private var unconsumedBytes = 0
+  private var isHeld = false
 
   init(
-    connection: RPCConnection, method: String, metadata: Metadata, timeout: Duration?, kind: Kind
+    connection: RPCConnection, method: String, metadata: Metadata, timeout: Duration?, kind: Kind,
+    unconsumedLimitBytes: Int? = nil
   ) {
+    self.unconsumedLimitBytes = unconsumedLimitBytes
     self.connection = connection
     self.method = method
     self.requestMetadata = metadata
@@ -72,6 +81,10 @@ final class ClientCall: @unchecked Sendable {
     connection.inbox.put(.call(self, .halfClose))
   }
 
+  func consumed(_ bytes: Int) {
+    connection.inbox.put(.call(self, .consumed(bytes)))
+  }
+
   func cancel() {
     connection.inbox.put(.call(self, .cancel))
   }
@@ -90,6 +103,8 @@ final class ClientCall: @unchecked Sendable {
       connection.step(.message(id, message))
     case (.halfClose, .open(let id)):
       connection.step(.halfClose(id))
+    case (.consumed(let bytes), _):
+      pace(-bytes)
     case (.cancel, _):
       abort(RPCStatus(.cancelled, "context canceled"))
     }
@@ -233,8 +248,21 @@ final class ClientCall: @unchecked Sendable {
       }
       answer = message
     case .stream(let onEvent):
+      pace(message.readableBytes)
       onEvent(.message(message))
     }
+  }
+
+  /// Counts messages that wait to be consumed. A message that is still on its way is let in, however
+  /// long it is, as long as those before it are within the limit.
+  private func pace(_ bytes: Int) {
+    guard let limit = unconsumedLimitBytes, case .open(let id) = phase else { return }
+    unconsumedBytes += bytes
+    precondition(unconsumedBytes >= 0, "\(-unconsumedBytes) bytes too many were consumed")
+    let isHeld = unconsumedBytes > (self.isHeld ? limit / 2 : limit)
+    guard isHeld != self.isHeld else { return }
+    self.isHeld = isHeld
+    connection.step(.hold(id, isHeld))
   }
 
   private func endWithoutStatus() {
@@ -296,6 +324,12 @@ public struct ClientStream: Sendable {
   /// No more messages from us. The server may go on with its own.
   public func halfClose() {
     call.halfClose()
+  }
+
+  /// So many bytes of the messages that came were taken, and as many may follow. For a stream that
+  /// was opened with a limit of what may wait.
+  public func consumed(_ bytes: Int) {
+    call.consumed(bytes)
   }
 
   /// Gives the call up; `.ended` follows with CANCELLED unless it had ended.

@@ -236,11 +236,24 @@ extension HTTP2Core {
     output.events.append(.data(id, bytes, isLast: isLast))
     if isLast { return try takeEnd(slot, id, now, &output) }
     streams[slot].consumedBytes += flowBytes
-    if streams[slot].consumedBytes * 2 >= limits.streamWindow {
-      output.bytes.writeWindowUpdate(id, by: streams[slot].consumedBytes)
-      streams[slot].receiveWindow += streams[slot].consumedBytes
-      streams[slot].consumedBytes = 0
-    }
+    giveBack(slot, id, &output)
+  }
+
+  /// Holds a stream's window back, or goes on to give it back as it is used.
+  mutating func hold(_ id: StreamID, _ isHeld: Bool, _ output: inout HTTP2Output) {
+    guard let slot = streams.slot(of: id) else { return }
+    streams[slot].isHeld = isHeld
+    giveBack(slot, id, &output)
+  }
+
+  /// In few updates, and only while the stream's messages are taken.
+  private mutating func giveBack(_ slot: Int, _ id: StreamID, _ output: inout HTTP2Output) {
+    guard !streams[slot].isHeld, !streams[slot].hasReceivedEnd,
+      streams[slot].consumedBytes * 2 >= limits.streamWindow
+    else { return }
+    output.bytes.writeWindowUpdate(id, by: streams[slot].consumedBytes)
+    streams[slot].receiveWindow += streams[slot].consumedBytes
+    streams[slot].consumedBytes = 0
   }
 
   /// What arrives is read at once, so the connection's window is given back, in few updates.

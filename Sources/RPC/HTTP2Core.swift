@@ -16,6 +16,8 @@ enum HTTP2Input {
   case answer(StreamID, [UInt8], trailers: HPACKHeaders)
   /// A server's last word on a stream; with `:status` when it is also the first.
   case finish(StreamID, HPACKHeaders)
+  /// While held, the peer may send no more on the stream than it was allowed before.
+  case hold(StreamID, Bool)
   /// Ends the stream at once; what waited to be sent is dropped.
   case reset(StreamID, HTTP2ErrorCode)
   case ping(UInt64)
@@ -165,6 +167,8 @@ struct HTTP2Core {
       answer(id, bytes, trailers, &output)
     case .finish(let id, let fields):
       send(.headers(fields), on: id, &output)
+    case .hold(let id, let isHeld):
+      hold(id, isHeld, &output)
     case .reset(let id, let code):
       abandon(id, code, &output)
     case .ping(let number):
@@ -220,6 +224,8 @@ struct HTTP2Stream {
   var sendWindow: Int
   var receiveWindow: Int
   var consumedBytes = 0
+  /// What was received is not given back to the peer's window.
+  var isHeld = false
   /// What `content-length` promised and has not come; nil when it promised nothing.
   var missingBytes: Int?
   /// The headers that are no interim response.

@@ -134,13 +134,17 @@ public final class RPCConnection: HTTP2Owner, @unchecked Sendable {
   }
 
   /// Opens a streaming call. The events are given on the loop, `.ended` last.
+  ///
+  /// - Parameter unconsumedLimitBytes: what may wait of messages that were given and not reported
+  ///   as `consumed`; beyond it the server is held back. `nil`: no limit.
   public func open(
     _ method: String, metadata: Metadata = Metadata(), timeout: Duration? = nil,
+    unconsumedLimitBytes: Int? = nil,
     onEvent: @escaping @Sendable (ClientStreamEvent) -> Void
   ) -> ClientStream {
     let call = ClientCall(
       connection: self, method: method, metadata: metadata, timeout: timeout,
-      kind: .stream(onEvent))
+      kind: .stream(onEvent), unconsumedLimitBytes: unconsumedLimitBytes)
     if admit() {
       inbox.put(.call(call, .start))
     } else {

@@ -86,4 +86,48 @@ import Testing
     await eventually("the handler knows") { stub.waiting.cancelled == 1 }
     await stub.stop()
   }
+
+  @Test func `a server is held back by a client that does not consume, and goes on when it does`()
+    async throws
+  {
+    var settings = ServerSettings()
+    settings.streamSendLimitBytes = 100_000
+    let stub = try await Stub.start(settings)
+    let connection = try await stub.connect()
+    let events = Events()
+    let stream = connection.open(Stub.flood, unconsumedLimitBytes: 500_000) { events.add($0) }
+    // The limit, the stream's window, what the server may have on its way, and one message each.
+    let bound = 500_000 + 256 * 1024 + 100_000 + 3 * 10_000
+    await eventually("the limit is reached") { events.messages.count * 10_000 > 500_000 }
+    await eventually("the server is refused") { stub.waiting.sentBytes > 700_000 }
+    // Answers on the same connection: what the flood could do meanwhile it has done.
+    for _ in 0..<50 { _ = await connection.call(Stub.echo, [1]) }
+    #expect(stub.waiting.sentBytes <= bound)
+    let held = stub.waiting.sentBytes
+    stream.consumed(500_000)
+    await eventually("it goes on") { stub.waiting.sentBytes > held + 200_000 }
+    #expect(stub.waiting.sentBytes <= bound + 500_000)
+    stream.cancel()
+    await eventually("the outcome") { events.outcome != nil }
+    await connection.close()
+    await stub.stop()
+  }
+
+  @Test func `a message longer than what may wait is let in whole`() async throws {
+    let stub = try await Stub.start()
+    let connection = try await stub.connect()
+    let events = Events()
+    let stream = connection.open(Stub.echoStream, unconsumedLimitBytes: 1_000) { events.add($0) }
+    let long = [UInt8](repeating: 7, count: 1_500_000)
+    // Two: the second comes only when the first was consumed, for it is beyond the limit.
+    #expect(stream.send(long))
+    await eventually("the echo") { events.messages.count == 1 }
+    stream.consumed(long.count)
+    #expect(stream.send(long))
+    await eventually("the other") { events.messages.count == 2 }
+    #expect(events.messages == [long, long])
+    stream.cancel()
+    await connection.close()
+    await stub.stop()
+  }
 }
