@@ -42,6 +42,8 @@ public final class EtcdClient: Sendable {
     pool = ConnectionPool(settings: settings)
   }
 
+  var preferredPlace: Int { preferred.withLock { $0 } }
+
   /// Closes the connections. Calls that come later make new ones.
   public func close() async { await pool.close() }
 

@@ -9,6 +9,8 @@ enum ClientExit: Int32, CaseIterable {
   case invalidInput = 3
   /// A known flag with a value that it does not take.
   case badFeature = 4
+  /// A watch that the server ended.
+  case watchCancelled = 5
   /// The member cannot reach a majority, and refuses by the quorum rule.
   case inquorate = 10
   /// No leader is known, or it did not answer in time.

@@ -9,8 +9,10 @@ struct Quorate: AsyncParsableCommand {
     abstract: "A strongly consistent, replicated key-value store that can be taken apart.",
     subcommands: [
       GetCommand.self, PutCommand.self, DelCommand.self, TxnCommand.self, CompactionCommand.self,
-      EndpointCommand.self, MemberCommand.self, ServerCommand.self, LabCommand.self,
-      SimulateCommand.self, ExploreCommand.self, BenchCommand.self, VersionCommand.self,
+      WatchCommand.self, EndpointCommand.self, MemberCommand.self, ServerCommand.self,
+      LabCommand.self,
+      SimulateCommand.self, ExploreCommand.self, BenchCommand.self, BenchWatchCommand.self,
+      VersionCommand.self,
       CompletionCommand.self,
     ])
 

@@ -51,6 +51,58 @@ import Testing
         """)
   }
 
+  private static let watch = EtcdWatchResponse.make {
+    $0.header = header
+    $0.events = [
+      .make {
+        $0.kv = foo
+        $0.prevKv = .make {
+          $0.key = Data("foo".utf8)
+          $0.createRevision = 3
+          $0.modRevision = 5
+          $0.version = 3
+          $0.value = Data("old".utf8)
+        }
+      },
+      .make {
+        $0.type = .delete
+        $0.kv = .make {
+          $0.key = Data("bar".utf8)
+          $0.modRevision = 6
+        }
+      },
+    ]
+  }
+
+  /// These by etcdctl 3.5.1.
+  @Test func `events: type, the pair before, the pair`() throws {
+    let simple = try Printer(format: .simple, isHexadecimal: true).watch(Self.watch)
+    #expect(
+      Self.text(simple) == """
+        PUT
+        \\x66\\x6f\\x6f
+        \\x6f\\x6c\\x64
+        \\x66\\x6f\\x6f
+        \\x62\\x01\\xff\\x22\\x5c\\xc3\\xa9
+        DELETE
+        \\x62\\x61\\x72
+
+
+        """)
+    #expect(
+      Self.text(try Printer(format: .json).watch(Self.watch)) == """
+        {"Header":{"cluster_id":324952591200643719,"member_id":3319814642761637952,"revision":6,\
+        "raft_term":2},"Events":[{"kv":{"key":"Zm9v","create_revision":3,"mod_revision":6,\
+        "version":4,"value":"YgH/IlzDqQ=="},"prev_kv":{"key":"Zm9v","create_revision":3,\
+        "mod_revision":5,"version":3,"value":"b2xk"}},{"type":1,"kv":{"key":"YmFy",\
+        "mod_revision":6}}],"CompactRevision":0,"Canceled":false,"Created":false}
+
+        """)
+    let fields = Self.text(try Printer(format: .fields).watch(Self.watch))
+    #expect(fields.contains("\"RaftTerm\" : 2\n\"Type\" : PUT\n\"PrevKey\" : \"foo\"\n"))
+    #expect(fields.contains("\"Type\" : DELETE\n\"Key\" : \"bar\"\n"))
+  }
+
   @Test func `a limited range says more`() throws {
     let limited = EtcdRangeResponse.make {
       $0.header = Self.header

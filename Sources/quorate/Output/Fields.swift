@@ -53,6 +53,14 @@ enum Fields {
     header(response.header) + quoted("Endpoint", endpoint) + line("Hash", response.hash) + "\n"
   }
 
+  static func watch(_ response: EtcdWatchResponse) -> String {
+    header(response.header)
+      + response.events.map { event in
+        line("Type", event.name) + (event.hasPrevKv ? pair(event.prevKv, prefix: "Prev") : "")
+          + pair(event.kv, prefix: "")
+      }.joined()
+  }
+
   static func health(_ health: EndpointHealth) -> String {
     quoted("Endpoint", health.endpoint) + line("Health", health.isHealthy)
       + line("Took", health.took) + line("Error", health.error) + "\n"

@@ -94,6 +94,21 @@ extension GoJSON {
     always("Response", inner.text)
   }
 
+  init(_ event: EtcdEvent) {
+    add("type", event.type.rawValue)
+    if event.hasKv { always("kv", GoJSON(event.kv).text) }
+    if event.hasPrevKv { always("prev_kv", GoJSON(event.prevKv).text) }
+  }
+
+  /// Not the message but clientv3's own struct, which leaves nothing out.
+  init(_ response: EtcdWatchResponse) {
+    always("Header", GoJSON(response.header).text)
+    always("Events", Self.list(response.events.map { GoJSON($0).text }))
+    always("CompactRevision", String(response.compactRevision))
+    always("Canceled", String(response.canceled))
+    always("Created", String(response.created))
+  }
+
   init(_ member: EtcdMember) {
     add("ID", member.id)
     add("name", member.name)

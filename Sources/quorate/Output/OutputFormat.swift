@@ -54,6 +54,22 @@ struct Printer {
     }
   }
 
+  func watch(_ response: EtcdWatchResponse) throws(CommandFailure) -> [UInt8] {
+    switch format {
+    case .simple: simple(response)
+    case .json: Array((GoJSON(response).text + "\n").utf8)
+    case .fields: Array(Fields.watch(response).utf8)
+    case .table: throw .unsupported(format)
+    }
+  }
+
+  private func simple(_ response: EtcdWatchResponse) -> [UInt8] {
+    response.events.flatMap { event in
+      Array("\(event.name)\n".utf8) + (event.hasPrevKv ? simple(event.prevKv) : [])
+        + simple(event.kv)
+    }
+  }
+
   private func simple(_ response: EtcdRangeResponse) -> [UInt8] {
     response.kvs.flatMap { simple($0) }
   }
