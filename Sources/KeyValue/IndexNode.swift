@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// A block of the index: a leaf of keys with their versions, or a branch of blocks.
 ///
 /// Blocks are shared between the index and every root that shows them.
@@ -93,13 +97,22 @@ final class IndexNode: @unchecked Sendable {
   }
 
   /// Of a leaf: how many of a slot's oldest versions compaction at `revision` removes: what was
-  /// superseded by then, and the tombstone that superseded it.
+  /// superseded by then, and the tombstone that superseded it before.
   func trimmable(at slot: Int, asOf revision: Int64) -> Int {
     if newest[slot].modRevision <= revision {
-      return histories.count(at: slot) + (newest[slot].isTombstone ? 1 : 0)
+      return histories.count(at: slot) + (isSpent(newest[slot], asOf: revision) ? 1 : 0)
     }
     let seen = histories.count(at: slot, atOrBefore: revision)
     guard seen > 0 else { return 0 }
-    return seen - 1 + (histories.version(at: slot, seen - 1).isTombstone ? 1 : 0)
+    return seen - 1 + (isSpent(histories.version(at: slot, seen - 1), asOf: revision) ? 1 : 0)
+  }
+
+  /// A tombstone of the compacted revision itself stays: a watch may begin there, and must be told
+  /// of the deletion (etcd-io/etcd#19179).
+  private func isSpent(_ version: KeyVersion, asOf revision: Int64) -> Bool {
+    #if Mutants
+      if Mutant.scrubsLastDeletion.isPlanted { return version.isTombstone }
+    #endif
+    return version.isTombstone && version.modRevision < revision
   }
 }

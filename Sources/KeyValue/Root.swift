@@ -14,6 +14,9 @@ public struct Root: Sendable {
   /// How many keys are alive.
   public var keyCount: Int { state.index.liveCount }
 
+  /// One of the newest rows; `nil`: not in memory.
+  public func row(_ number: RowNumber) -> Row? { state.window.row(number) }
+
   /// Answers from memory alone, or says which rows it lacks.
   public func range(_ request: RangeRequest, cache: inout RowCache) -> Attempt<RangeResponse> {
     var source = RowSource(taking: &cache, table: nil)

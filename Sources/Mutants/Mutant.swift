@@ -83,6 +83,14 @@ public enum Mutant: String, CaseIterable, Sendable {
   case checksRangesLate = "A3"
   case startsWithoutRows = "A5"
 
+  // Watches.
+  case joinsEarly = "A4"
+  case servesWhoeverLags = "A4b"
+  case splitsRevisions = "A4c"
+  case trustsBatches = "A4d"
+  case reportsEarly = "A4e"
+  case scrubsLastDeletion = "A4f"
+
   // The product's own promises (Docs/Consistency.md): the quorum rule, ages, forwards, reads.
   case halfIsQuorate = "Q1"
   case countsPongsFromArrival = "Q2"

@@ -253,8 +253,8 @@ final class ClientCall: @unchecked Sendable {
     }
   }
 
-  /// Counts messages that wait to be consumed. A message that is still on its way is let in, however
-  /// long it is, as long as those before it are within the limit.
+  /// Counts messages that wait to be consumed. One that is still on its way is let in, however long
+  /// it is, as long as those before it are within the limit.
   private func pace(_ bytes: Int) {
     guard let limit = unconsumedLimitBytes, case .open(let id) = phase else { return }
     unconsumedBytes += bytes

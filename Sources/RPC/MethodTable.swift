@@ -145,9 +145,12 @@ public struct StreamCall: Sendable {
     stream.send(message)
   }
 
-  /// Ends the call, after the messages that were sent. Later calls of it are dropped.
-  public func finish(_ status: RPCStatus, trailers: Metadata = Metadata()) {
-    stream.finishStream(status, trailers)
+  /// Ends the call, after the messages that were sent and some last ones, which are taken whatever
+  /// waits. Later calls of it are dropped.
+  public func finish(
+    _ status: RPCStatus, trailers: Metadata = Metadata(), last messages: [[UInt8]] = []
+  ) {
+    stream.finishStream(status, trailers, last: messages)
   }
 }
 

@@ -30,6 +30,15 @@ final class SendBudget: Sendable {
     }
   }
 
+  /// Last words: taken whatever waits, and nothing after them.
+  func takeLast(_ bytes: Int) {
+    state.withLock { state in
+      guard !state.isClosed else { return }
+      state.unsentBytes += bytes
+      state.isClosed = true
+    }
+  }
+
   /// The bytes have gone. True when a sender that was refused should be told to go on.
   func release(_ bytes: Int) -> Bool {
     state.withLock { state in

@@ -57,8 +57,9 @@ final class ServerStream: @unchecked Sendable {
     return true
   }
 
-  func finishStream(_ status: RPCStatus, _ trailers: Metadata) {
-    sendBudget?.close()
+  func finishStream(_ status: RPCStatus, _ trailers: Metadata, last messages: [[UInt8]]) {
+    sendBudget?.takeLast(messages.reduce(0) { $0 + $1.count })
+    for message in messages { connection.loop.inbox.put(.stream(self, .message(message))) }
     // By the inbox also on the loop: the messages sent before are in it.
     connection.loop.inbox.put(.stream(self, .finish(status, trailers)))
   }

@@ -17,6 +17,9 @@ extension ReplicaCore {
 
   public var leader: MemberID? { core.leader }
 
+  /// Whether more than half of the voters are heard.
+  public var isQuorate: Bool { quorum.isQuorate }
+
   public var currentTerm: Term { core.currentTerm }
 
   public var commitIndex: LogIndex { core.commitIndex }

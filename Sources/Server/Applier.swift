@@ -24,6 +24,8 @@ struct Applier {
     case snapshotClosed
     /// Somebody wants to see the state, which is not shown.
     case show(@Sendable (Root) -> Void)
+    /// The watches of this feed begin to need what is applied, or need it no more.
+    case listen(WatchFeed, Bool)
   }
 
   /// Where the applier's work goes.
@@ -65,6 +67,8 @@ struct Applier {
   private var isShowing = true
   /// Who waits for the next root.
   private var lookers: [@Sendable (Root) -> Void] = []
+  /// Whoever wants to hear what is applied.
+  private var feeds: [WatchFeed] = []
   /// Compactions whose callers wait for the rows to be gone.
   private var scrubWaiters: [(revision: Int64, waiter: Waiter, result: CommandResult)] = []
 
@@ -121,7 +125,25 @@ struct Applier {
       openSnapshots -= 1
       precondition(openSnapshots >= 0, "a snapshot was closed twice")
     case .show(let reply): lookers.append(reply)
+    case .listen(let feed, let isListening): listen(feed, isListening)
     }
+  }
+
+  // MARK: Watches
+
+  private mutating func listen(_ feed: WatchFeed, _ isListening: Bool) {
+    feeds.removeAll { $0 === feed }
+    guard isListening else { return }
+    feeds.append(feed)
+    // From here on nothing is left out: what was before, the watches find in the store.
+    feed.offer(ChangeBatch(after: store.meta.revision, through: store.meta.revision))
+  }
+
+  /// Tells watches what has become of the store since `revision`, after it is published.
+  private func tell(_ changes: [RowChange], since revision: Int64) {
+    guard !feeds.isEmpty, store.meta.revision > revision else { return }
+    let batch = ChangeBatch(after: revision, through: store.meta.revision, changes: changes)
+    for feed in feeds { feed.offer(batch) }
   }
 
   // MARK: Apply
@@ -133,10 +155,12 @@ struct Applier {
       var answers: [(Waiter, CommandResult)] = []
       var last = LogIndex.zero
       if isShowing, out.board.hideIfUnused() { isShowing = false }
+      var changes: [RowChange] = []
+      let before = store.meta.revision
       for _ in 0..<Self.stride {
         guard !store.isFull, let entry = pending.popFirst() else { break }
         out.mark(entry.index)
-        if let (id, result) = try apply(entry) {
+        if let (id, result) = try apply(entry, &changes) {
           completed.append(id)
           if let waiter = out.waiters.take(id) { answers.append((waiter, result)) }
         }
@@ -144,6 +168,7 @@ struct Applier {
       }
       out.mark(.zero)
       publish()
+      tell(changes, since: before)
       for (waiter, result) in answers { answer(waiter, result) }
       out.door.complete(.applied(through: last, completed: completed))
       try flushIfDue()
@@ -170,7 +195,9 @@ struct Applier {
   }
 
   /// The request of this boot that the entry carries, and its result; `nil`: of somebody else.
-  private mutating func apply(_ entry: Entry) throws -> (RequestID, CommandResult)? {
+  private mutating func apply(
+    _ entry: Entry, _ changes: inout [RowChange]
+  ) throws -> (RequestID, CommandResult)? {
     switch entry.content {
     case .noop, .configuration:
       store.skip(index: entry.index.number, term: entry.term.number)
@@ -179,6 +206,7 @@ struct Applier {
       let envelope = try decode(bytes, entry.index)
       let applied = try store.apply(
         index: entry.index.number, term: entry.term.number, envelope.command, reading: reader)
+      if !feeds.isEmpty { changes += applied.changes }
       let origin = envelope.origin
       guard origin.member == me.number, origin.boot == boot.number else { return nil }
       return (RequestID(origin.sequence), applied.result)
@@ -278,6 +306,11 @@ struct Applier {
       index == base.last.index.number,
       "the snapshot ends at \(base.last.index.number), and its state at \(index)")
     publish()
+    // The rows between are not at hand: the watches read them from the store, or find them
+    // compacted.
+    for feed in feeds {
+      feed.offer(ChangeBatch(after: store.meta.revision, through: store.meta.revision))
+    }
     out.reads(.adopt(adopted.reader))
     for opening in openings {
       openSnapshots -= 1

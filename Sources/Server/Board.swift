@@ -24,6 +24,8 @@ final class Board: Sendable {
   private let showcase: Mutex<Showcase>
   private let currentView: Mutex<View>
   private let currentPass = Mutex<SerializablePass?>(nil)
+  private let currentLeaderless = Mutex<Instant?>(nil)
+  private let currentlyHalted = Atomic(false)
   private let currentOverlayBytes = Atomic(0)
   private let currentFileBytes = Atomic<Int64>(0)
 
@@ -85,6 +87,18 @@ final class Board: Sendable {
   var serializablePass: SerializablePass? {
     get { currentPass.withLock { $0 } }
     set { currentPass.withLock { $0 = newValue } }
+  }
+
+  /// Since when nobody was known to lead; `nil`: somebody leads.
+  var leaderlessSince: Instant? {
+    get { currentLeaderless.withLock { $0 } }
+    set { currentLeaderless.withLock { $0 = newValue } }
+  }
+
+  /// The quorum rule lets this member serve nothing (`--on-quorum-loss halt`).
+  var isHalted: Bool {
+    get { currentlyHalted.load(ordering: .relaxed) }
+    set { currentlyHalted.store(newValue, ordering: .relaxed) }
   }
 
   /// What the rows occupy that wait for the flusher.

@@ -23,6 +23,8 @@ final class ClientFace: Sendable {
   let readRows: @Sendable (RowReaderThread.Job) -> Void
   /// Asks the applier for a root.
   private let askForRoot: @Sendable (@escaping @Sendable (Root) -> Void) -> Void
+  /// One for each client loop.
+  let watches: [WatchDesk]
   private let shards: [ObjectIdentifier: Int]
   /// Rows that were read lately, for each client loop.
   private let caches: [NIOLoopBoundBox<RowCache>]
@@ -31,6 +33,7 @@ final class ClientFace: Sendable {
   init(
     identity: Identity, boot: Boot, settings: MemberSettings, loops: [any EventLoop],
     board: Board, door: ReplicaDoor, waiters: WaiterTable, metrics: Metrics,
+    watches: [WatchDesk],
     readRows: @escaping @Sendable (RowReaderThread.Job) -> Void,
     askForRoot: @escaping @Sendable (@escaping @Sendable (Root) -> Void) -> Void
   ) {
@@ -45,6 +48,7 @@ final class ClientFace: Sendable {
     answers = ReadAnswers(board: board, metrics: metrics)
     self.readRows = readRows
     self.askForRoot = askForRoot
+    self.watches = watches
     caches = loops.map {
       NIOLoopBoundBox.makeBoxSendingValue(RowCache(limitBytes: 4 << 20), eventLoop: $0)
     }
@@ -57,6 +61,7 @@ final class ClientFace: Sendable {
     for method in KVService.Method.allCases {
       table.unary(method.path) { [self] call in handle(method, call) }
     }
+    table.stream(EtcdMethod.Watch.watch) { [self] call in watches[shard].open(call) }
     table.unary(EtcdMethod.Cluster.memberList) { [self] call in memberList(call) }
     table.unary(EtcdMethod.Maintenance.status) { [self] call in status(call) }
     table.unary(EtcdMethod.Maintenance.hash) { [self] call in hash(call) }

@@ -53,7 +53,7 @@ public struct IgnoredFlags: Equatable, Sendable {
     "--v2-deprecation", "--cipher-suites", "--experimental-corrupt-check-time",
     "--experimental-compact-hash-check-enabled", "--experimental-compact-hash-check-time",
     "--experimental-compaction-batch-limit", "--experimental-compaction-sleep-interval",
-    "--experimental-watch-progress-notify-interval", "--experimental-warning-apply-duration",
+    "--experimental-warning-apply-duration",
     "--experimental-warning-unary-request-duration",
     "--experimental-peer-skip-client-san-verification",
     "--experimental-bootstrap-defrag-threshold-megabytes", "--experimental-memory-mlock",

@@ -28,6 +28,8 @@ public struct MemberFlags: Sendable {
   public var appliesAgain = false
   public var isLab = false
   public var isDiskVolatile = false
+  /// As etcd takes it: `10m`, `1.5s`, `100ms`.
+  public var watchProgressInterval = "10m"
   /// Flags of etcd that were taken out before.
   public var ignored: [String] = []
 
@@ -69,6 +71,8 @@ public struct MemberFlags: Sendable {
       throw .badFlags("--lab-volatile-disk is for experiments: it needs --lab")
     }
     settings.isDiskVolatile = isDiskVolatile
+    settings.watches.progressInterval = try Self.duration(
+      watchProgressInterval, "--experimental-watch-progress-notify-interval")
     settings.remarks = ignored.map(IgnoredFlags.line(about:))
     try settings.check()
     return settings
@@ -94,6 +98,16 @@ public struct MemberFlags: Sendable {
     ("trace", .trace), ("debug", .debug), ("info", .info), ("warn", .warning),
     ("error", .error), ("panic", .critical), ("fatal", .critical),
   ]
+
+  /// A number with one of Go's units. *Throws* when it is none, or not above zero.
+  private static func duration(_ text: String, _ flag: String) throws(ServerExit) -> Duration {
+    let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600)]
+    for (unit, seconds) in units where text.hasSuffix(unit) {
+      guard let number = Double(text.dropLast(unit.count)), number > 0, number < 1e6 else { break }
+      return .seconds(number * seconds)
+    }
+    throw .badFlags("\(flag)=\(text) is no time like 10m, 1.5s or 100ms")
+  }
 
   private static func choice<Value>(
     _ text: String, _ flag: String, _ values: [(name: String, value: Value)]

@@ -26,6 +26,7 @@ public final class MemberProcess: Sendable {
   private let door: ReplicaDoor
   private let threads: MemberThreads
   private let servers: [RPCServer]
+  private let watches: [WatchDesk]
   private let home: NIOLoopBound<ReplicaLoop>
   private let loops: Loops
   private let logger: Logger
@@ -43,6 +44,7 @@ public final class MemberProcess: Sendable {
   private init(
     settings: MemberSettings, identity: Identity, fate: Fate, door: ReplicaDoor,
     threads: MemberThreads, servers: [RPCServer], listeners: [PeerListener],
+    watches: [WatchDesk],
     home: NIOLoopBound<ReplicaLoop>, loops: Loops, logger: Logger
   ) {
     self.settings = settings
@@ -51,6 +53,7 @@ public final class MemberProcess: Sendable {
     self.door = door
     self.threads = threads
     self.servers = servers
+    self.watches = watches
     peerPorts = listeners.map(\.port)
     clientPorts = servers.map { $0.address.port ?? 0 }
     self.home = home
@@ -134,10 +137,13 @@ public final class MemberProcess: Sendable {
     let late = LateLoop()
     let door = ReplicaDoor { replicaLoop.execute { late.drain() } }
     let threads = MemberThreads()
+    let watches = clientLoops.map { loop in
+      WatchDesk(on: loop, board: board, metrics: metrics, settings: settings, threads: threads)
+    }
     let face = ClientFace(
       identity: identity, boot: boot, settings: settings, loops: clientLoops, board: board,
-      door: door, waiters: waiters, metrics: metrics, readRows: { threads.read.post($0) },
-      askForRoot: { threads.apply.post(.show($0)) })
+      door: door, waiters: waiters, metrics: metrics, watches: watches,
+      readRows: { threads.read.post($0) }, askForRoot: { threads.apply.post(.show($0)) })
     let pages = HTTPPages(door: door, metrics: metrics, isLab: settings.isLab)
     let servers = try await serve(settings, face, pages, on: loops.clients, giveUp: listeners)
 
@@ -169,7 +175,8 @@ public final class MemberProcess: Sendable {
     guard let home else { preconditionFailure("the loop of the replica has ended at start") }
     let process = MemberProcess(
       settings: settings, identity: identity, fate: fate, door: door, threads: threads,
-      servers: servers, listeners: listeners, home: home, loops: loops, logger: logger)
+      servers: servers, listeners: listeners, watches: watches, home: home, loops: loops,
+      logger: logger)
     process.announce(isNew: opened.recovered == nil, opened)
     return process
   }
@@ -279,6 +286,7 @@ public final class MemberProcess: Sendable {
         door.errands.offer(.shutdown)
       }
     }
+    for desk in watches { try? await desk.loop.submit { desk.stop() }.get() }
     for server in servers { await server.shutDown(grace: .seconds(1)) }
     await stop()
     logger.info("ended")

@@ -9,6 +9,17 @@ final class Counter: Sendable {
   var count: UInt64 { value.load(ordering: .relaxed) }
 }
 
+/// A number that goes up and down.
+final class Level: Sendable {
+  private let value = Atomic<Int>(0)
+
+  func change(by difference: Int) {
+    if difference != 0 { value.wrappingAdd(difference, ordering: .relaxed) }
+  }
+
+  var now: Int { value.load(ordering: .relaxed) }
+}
+
 /// How long something took, counted in buckets that double from 0.1 ms to 6.5 s.
 final class DurationHistogram: Sendable {
   private struct Counts {
@@ -71,6 +82,14 @@ final class Metrics: Sendable {
   let proposalsUnknown = Counter()
   let leaderChanges = Counter()
   let droppedPeerMessages = Counter()
+  let watchStreams = Level()
+  let watches = Level()
+  /// Watches that are served from the store until they have caught up.
+  let laggingWatches = Level()
+  /// Given to streams of watches; an event counts for each watch.
+  let watchEvents = Counter()
+  /// Streams of watches that the member ended because their client did not read.
+  let stalledWatchStreams = Counter()
   /// From the arrival of a request that changes the store to its answer.
   let commitDuration = DurationHistogram()
   /// One transaction of raft.db with its sync.
@@ -117,6 +136,11 @@ final class Metrics: Sendable {
     counter("etcd_mvcc_delete_total", deletions)
     counter("quorate_compactions_total", compactions)
     gauge("etcd_debugging_mvcc_current_revision", now.revision)
+    gauge("etcd_debugging_mvcc_watch_stream_total", watchStreams.now)
+    gauge("etcd_debugging_mvcc_watcher_total", watches.now)
+    gauge("etcd_debugging_mvcc_slow_watcher_total", laggingWatches.now)
+    counter("etcd_debugging_mvcc_events_total", watchEvents)
+    counter("quorate_watch_streams_stalled_total", stalledWatchStreams)
     gauge("quorate_raft_term", now.term)
     text += "# TYPE quorate_raft_role gauge\nquorate_raft_role{role=\"\(now.role)\"} 1\n"
     gauge("quorate_quorum_heard", now.heard)

@@ -85,6 +85,7 @@ final class ReplicaLoop {
   private var wakeAt = Instant.distantFuture
   private var spaceWatch: RepeatedTask?
   private var shownPass: SerializablePass?
+  private var wasLed = true
   private var alarms = Alarms(nil)
   private var drained: [() -> Void] = []
   private(set) var isShuttingDown = false
@@ -290,6 +291,7 @@ final class ReplicaLoop {
     handOverCommitted()
     transport.flush()
     showPass()
+    showFooting()
     setTimer()
     setAlarms()
   }
@@ -307,6 +309,17 @@ final class ReplicaLoop {
     guard isMissed else { return }
     let bound = NIOLoopBound(self, eventLoop: loop)
     loop.execute { bound.value.drain() }
+  }
+
+  /// For watches, which ask nobody: whether somebody leads, and whether the rule ends them.
+  private func showFooting() {
+    let isLed = replica?.leader != nil
+    if isLed != wasLed {
+      wasLed = isLed
+      board.leaderlessSince = isLed ? nil : MonotonicClock.now()
+    }
+    let isHalted = settings.replica.quorumPolicy == .halt && replica?.isQuorate == false
+    if isHalted != board.isHalted { board.isHalted = isHalted }
   }
 
   private func showPass() {

@@ -11,6 +11,9 @@ struct RowReaderThread {
     case range(Waiter, SettledRange, ReadReady)
     case txn(Waiter, TxnRequest, Root, ReadReady)
     case hashKV(Waiter, Root, revision: Int64)
+    /// Past changes for the watches of one client loop.
+    case changes(
+      ChangeRequest, Root, @Sendable (Result<ChangePiece, WatchReadFailure>) -> Void)
     /// Another generation; the old one is closed.
     case adopt(Handover<any StateReader>)
   }
@@ -60,6 +63,7 @@ struct RowReaderThread {
     case .txn(let waiter, let request, let root, let ready):
       try read(waiter, request, root, ready)
     case .hashKV(let waiter, let root, let revision): try hash(waiter, root, revision)
+    case .changes(let request, let root, let deliver): deliver(try changes(request, root))
     case .adopt(let new):
       reader.close()
       reader = new.value
@@ -97,6 +101,16 @@ struct RowReaderThread {
     switch try root.transact(request, cache: &cache, reading: reader) {
     case .success(let response): answers.txn(waiter, response, root, ready)
     case .failure(let error): answers.fail(waiter, error)
+    }
+  }
+
+  private mutating func changes(
+    _ request: ChangeRequest, _ root: Root
+  ) throws -> Result<ChangePiece, WatchReadFailure> {
+    guard root.generation == reader.generation else { return .failure(.notNow) }
+    return try root.changes(request, cache: &cache, reading: reader).mapError { error in
+      precondition(error == .compacted, "past changes are refused with \(error)")
+      return .compacted(root.meta.compactRevision)
     }
   }
 

@@ -81,6 +81,11 @@ public final class MemoryState: StateStore {
     }
   }
 
+  func rows(from number: RowNumber, limit: Int) throws(StorageError) -> [Row] {
+    try failure.check()
+    return Array(current.rows[current.position(of: number)...].prefix(limit))
+  }
+
   public func flush(_ batch: FlushBatch) throws(StorageError) {
     try failure.check()
     precondition(
@@ -134,6 +139,10 @@ final class MemoryStateReader: StateReader {
   }
 
   func rows(numbered numbers: [RowNumber]) throws -> [Row] { try state.rows(numbered: numbers) }
+
+  func rows(from number: RowNumber, limit: Int) throws -> [Row] {
+    try state.rows(from: number, limit: limit)
+  }
 
   func together(_ body: () throws -> Void) throws { try body() }
 

@@ -9,6 +9,7 @@ final class RowReader {
   private let wanted: WantedRows
   private let select: Statement
   private let selectWanted: Statement
+  private let selectFrom: Statement
   private let begin: Statement
   private let commit: Statement
 
@@ -20,6 +21,8 @@ final class RowReader {
     // rows come as they are asked for.
     selectWanted = try connection.prepare(
       "SELECT \(RowTable.columns) FROM wanted CROSS JOIN row ON row.number = wanted.wanted")
+    selectFrom = try connection.prepare(
+      "SELECT \(RowTable.columns) FROM row WHERE number >= ?1 ORDER BY number LIMIT ?2")
     begin = try connection.prepare("BEGIN")
     commit = try connection.prepare("COMMIT")
   }
@@ -59,6 +62,17 @@ final class RowReader {
       try RowTable.show(by: select, in: connection.file, body)
     }
     guard isThere else { throw missing(number) }
+  }
+
+  /// The first rows with numbers from `number` on, in order, each checked.
+  func rows(from number: RowNumber, limit: Int) throws(StorageError) -> [Row] {
+    var rows: [Row] = []
+    selectFrom.bind(number, at: 1)
+    selectFrom.bind(Int64(limit), at: 2)
+    try selectFrom.forEach { () throws(StorageError) in
+      rows.append(try RowTable.row(by: selectFrom, in: connection.file))
+    }
+    return rows
   }
 
   private func missing(_ number: RowNumber) -> StorageError {
@@ -111,6 +125,18 @@ final class StateFileReader: StateReader {
         try shared.gate.reading { () throws(StorageError) in try reader.visit(piece, body) }
         rest = rest.dropFirst(piece.count)
       }
+    }
+  }
+
+  func rows(from number: RowNumber, limit: Int) throws -> [Row] {
+    precondition(limit <= RowReader.pieceRows, "\(limit) rows in one transaction")
+    return try shared.failure.guarding { () throws(StorageError) in
+      if isTogether { return try reader.rows(from: number, limit: limit) }
+      var rows: [Row] = []
+      try shared.gate.reading { () throws(StorageError) in
+        rows = try reader.rows(from: number, limit: limit)
+      }
+      return rows
     }
   }
 

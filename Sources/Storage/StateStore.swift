@@ -71,7 +71,7 @@ extension StateStore {
 }
 
 /// Reads rows beside the thread that writes them. It belongs to one thread at a time.
-public protocol StateReader: RowReading, AnyObject {
+public protocol StateReader: ChangeReading, AnyObject {
   var generation: UInt64 { get }
 
   /// Lets the reads in `body` share one read transaction: beginning and ending one costs as much as

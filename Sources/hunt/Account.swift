@@ -54,8 +54,7 @@ struct Account: Hashable, Sendable {
       because: "it is not Sendable, and `RaftLog` and `StateFile`, one thread each, hold the only "
         + "ones that write or checkpoint; readers open theirs with `.read`"),
     "A1": .owed(with: "users and permissions"),
-    "A4": .owed(with: "watches"),
-    "A6": .owed(with: "users, permissions and watches"),
+    "A6": .owed(with: "users and permissions"),
   ]
 
   /// The failure that a mutant re-introduces: its id without the letter.

@@ -217,6 +217,31 @@ extension Aim {
         + "durable only once it has written it`()",
       "StorageTests.damage/`of the end of raft.db's WAL is told from a torn tail`()",
     ],
+    .joinsEarly: [
+      "KeyValueTests.WatchHubTests/`a long past comes in pieces, while the present goes on`()"
+    ],
+    .servesWhoeverLags: [
+      "KeyValueTests.WatchHubTests/`a piece serves only those for whom it was read`()"
+    ],
+    .splitsRevisions: [
+      "KeyValueTests.WatchHubTests/`one revision comes in one answer, however long it is`()"
+    ],
+    .trustsBatches: [
+      "KeyValueTests.WatchHubTests/`a batch that does not follow on sends everybody to "
+        + "the store`()",
+      "KeyValueTests.WatchHubTests/`a batch that is lost without another after it is "
+        + "noticed by its end`()",
+    ],
+    .reportsEarly: [
+      "KeyValueTests.WatchHubTests/`progress asked for does not overtake events that were "
+        + "not taken`()",
+      "KeyValueTests.WatchHubTests/`progress is told when everything up to it was "
+        + "delivered, and not before`()",
+    ],
+    .scrubsLastDeletion: [
+      "KeyValueTests.CompactionTests/`without them only what can still be read stays`()",
+      "KeyValueTests.WatchHubTests/`a deletion at the compacted revision is not lost`()",
+    ],
     .forgetsHeldForwards: [
       "ReplicaTests.GatheringTests/`a forward that gathers at a leader which is "
         + "deposed is refused`()"

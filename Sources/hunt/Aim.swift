@@ -11,6 +11,8 @@ enum Aim {
       + "they were`(seed:)",
     "KeyValueTests.KeyIndexTests/`it shrinks and grows again without losing a key`(seed:)",
     "KeyValueTests.ModelTests/`answers, states and digests are the model's`(_:)",
+    "KeyValueTests.WatchSwarmTests/`every watch brings what it should, once and in "
+      + "order`(_:)",
     "RaftTests.`Raft swarm`/`no storm breaks a promise, and after it the cluster "
       + "works again`(block:)",
     "ReplicaTests.QuorumRuleTests/`for every R of N members: at most half refuse, "

@@ -3,7 +3,8 @@ import Mutants
 /// Every mutant with its killer, as foretold.
 enum Catalogue {
   static let trials: [Trial] =
-    votes + commits + reads + membership + elections + log + storage + stateMachine + promises
+    votes + commits + reads + membership + elections + log + storage + stateMachine + watches
+    + promises
 
   private static let votes = [
     Trial(
@@ -194,6 +195,27 @@ enum Catalogue {
       .trap("Store+Apply", "changes"), .drill(.stores)),
     Trial(
       .startsWithoutRows, "a restart finds no keys", .stateAgreement, .seeds(upTo: 100)),
+  ]
+
+  private static let watches = [
+    Trial(
+      .joinsEarly, "a watch that catches up is in step after its first piece", .faithfulWatches,
+      .drill(.watches)),
+    Trial(
+      .servesWhoeverLags, "a piece serves watches that it was not read for", .faithfulWatches,
+      .drill(.watches)),
+    Trial(
+      .splitsRevisions, "an answer ends in the middle of a revision", .faithfulWatches,
+      .drill(.watches)),
+    Trial(
+      .trustsBatches, "a batch is taken to follow on the one before", .faithfulWatches,
+      .drill(.watches)),
+    Trial(
+      .reportsEarly, "progress is told while a watch of the stream lags", .faithfulWatches,
+      .drill(.watches)),
+    Trial(
+      .scrubsLastDeletion, "compaction removes deletions of its own revision", .faithfulWatches,
+      .drill(.watches)),
   ]
 
   private static let promises = [

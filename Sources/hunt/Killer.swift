@@ -72,6 +72,8 @@ extension Killer {
   static let lowLandmark = check("the drill's demand", "it had begun after")
   static let exactFrames = check("the drill's demand", "a bent frame")
   static let equalStores = check("the drill's demand", "the stores differ")
+  static let faithfulWatches = check(
+    "the drill's demand", "brought", "ahead of its events")
   static let latchedFailure = check("the drill's demand", "after a failed")
   static let noticedDamage = check("the drill's demand", "of the WAL was turned")
   static let usedReserve = check("the drill's demand", "the reserve")

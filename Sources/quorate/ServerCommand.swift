@@ -60,6 +60,9 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "Entries kept in the log for slow followers.")
   var snapshotCount: UInt64 = 10_000
 
+  @Option(help: "How often a watch that wants it, and had no events, is told how far it is.")
+  var experimentalWatchProgressNotifyInterval = "10m"
+
   @Option(help: "text or json.")
   var logFormat = "text"
 
@@ -113,7 +116,7 @@ struct ServerCommand: AsyncParsableCommand {
     case initialAdvertisePeerUrls, initialCluster, initialClusterState, initialClusterToken
     case heartbeatInterval, electionTimeout, onQuorumLoss, quotaBackendBytes, maxRequestBytes
     case maxTxnOps, snapshotCount, logFormat, logLevel, logOutputs, metrics, applyAgain
-    case lab, labVolatileDisk
+    case lab, labVolatileDisk, experimentalWatchProgressNotifyInterval
   }
 }
 
@@ -140,6 +143,7 @@ extension ServerCommand {
     flags.appliesAgain = applyAgain
     flags.isLab = lab
     flags.isDiskVolatile = labVolatileDisk
+    flags.watchProgressInterval = experimentalWatchProgressNotifyInterval
     flags.ignored = ignored
     return flags
   }

@@ -34,5 +34,23 @@ extension EndToEnd {
       // Fails unless every endpoint is healthy; 3.4 says so on its error output.
       #expect(throws: Never.self) { try etcdctl("endpoint", "health") }
     }
+
+    @Test func `watches from a revision on, as our own command does`() throws {
+      let lab = try TestLab(members: 3)
+      let endpoints = try lab.endpoints().map(\.description).joined(separator: ",")
+      func etcdctl(_ words: String...) throws -> String {
+        try Shell.run(
+          ["etcdctl", "--endpoints", endpoints] + words, environment: ["ETCDCTL_API": "3"])
+      }
+      for value in ["1", "2"] { _ = try etcdctl("put", "a", value) }
+      _ = try etcdctl("del", "a")
+      func watched(_ program: String) throws -> String {
+        let command = "timeout 4 \(program) --endpoints \(endpoints) watch a --rev 2 --prev-kv"
+        return try Shell.run(["sh", "-c", command + " || true"], environment: ["ETCDCTL_API": "3"])
+      }
+      let expected = "PUT\na\n1\nPUT\na\n1\na\n2\nDELETE\na\n2\na\n\n"
+      #expect(try watched("etcdctl") == expected)
+      #expect(try watched(TestLab.executable) == expected)
+    }
   }
 }

@@ -46,6 +46,11 @@ extension EndToEnd {
       assert client.replace('p/c', 'five', 'seven') is True
       assert client.get('p/c')[0] == b'seven'
 
+      events, cancel = client.watch_prefix('p/', start_revision=first)
+      seen = [next(events) for _ in range(3)]
+      assert [(e.key, e.value) for e in seen] == [
+          (b'p/a', b'one'), (b'p/a', b'two'), (b'p/b', b'three')], seen
+      cancel()
       client.compact(client.get('p/c')[1].mod_revision)
       try:
           client.kvstub.Range(etcd3.etcdrpc.RangeRequest(key=b'p/a', revision=first))

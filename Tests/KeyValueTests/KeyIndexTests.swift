@@ -106,7 +106,7 @@ import Testing
       for (key, history) in histories {
         let seen = history.lastIndex { $0.modRevision <= revision } ?? 0
         let first =
-          history[seen].isTombstone && history[seen].modRevision <= revision
+          history[seen].isTombstone && history[seen].modRevision < revision
           ? seen + 1 : seen
         gone += history[..<first].map(\.number)
         histories[key] = first == history.count ? nil : Array(history[first...])
@@ -144,7 +144,7 @@ import Testing
       for key in alive.filter(doomed.contains).sorted() {
         alive.remove(key)
         write(key, isTombstone: true)
-        _ = index.trim(bytes(key), asOf: number, limit: .max)
+        _ = index.trim(bytes(key), asOf: number + 1, limit: .max)
       }
       #expect(index.violation() == nil)
       #expect(index.liveCount == alive.count)

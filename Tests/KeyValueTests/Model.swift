@@ -230,7 +230,9 @@ struct Model {
     var newest: [[UInt8]: Row] = [:]
     for row in rows where row.modRevision <= compactRevision { newest[row.key] = row }
     return rows.filter { row in
-      row.modRevision > compactRevision || newest[row.key] == row && !row.isTombstone
+      row.modRevision > compactRevision
+        || newest[row.key] == row
+          && !(row.isTombstone && row.modRevision < compactRevision)
     }
   }
 }

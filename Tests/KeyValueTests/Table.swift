@@ -3,7 +3,7 @@ import Testing
 
 /// A table of rows as the state file is one: whole batches or nothing, and no row that a root
 /// needs may be missing.
-final class Table: RowReading {
+final class Table: ChangeReading {
   struct Lost: Error {}
 
   private(set) var rows: [RowNumber: Row] = [:]
@@ -22,6 +22,11 @@ final class Table: RowReading {
       }
       return row
     }
+  }
+
+  func rows(from number: RowNumber, limit: Int) throws -> [Row] {
+    guard !isBroken else { throw Lost() }
+    return Array(inOrder.filter { $0.number >= number }.prefix(limit))
   }
 
   func write(_ batch: FlushBatch) {
