@@ -103,8 +103,8 @@ explore: build ## Every state of small clusters; then famous mistakes, planted
 	$(HUNT)
 	$(MUTANTS)/release/hunt explore
 
-compare: build ## The same generated requests to etcd and to Quorate
-	Scripts/compare
+compare: build ## The same generated requests and watches to etcd and to Quorate
+	Scripts/compare --watches 1000
 
 clean:
 	rm -rf .build

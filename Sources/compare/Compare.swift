@@ -8,9 +8,10 @@ import RPC
 /// Sends the same generated requests to two servers, both empty at first, and compares the answers
 /// field by field. What differs between any two clusters is left out: ids and terms.
 ///
-///     compare ENDPOINT ENDPOINT [--requests N] [--seed S]
+///     compare ENDPOINT ENDPOINT [--requests N] [--watches N] [--seed S]
 ///
-/// Ends with 0 when every answer was the same, 1 when not, 2 when it could not run.
+/// With `--watches`, plays so many streams of watches as well (`WatchComparison`). Ends with 0 when
+/// every answer was the same, 1 when not, 2 when it could not run.
 @main
 struct Compare {
   /// How an answer reads once what may differ is taken out.
@@ -21,16 +22,17 @@ struct Compare {
   static func main() async {
     var words = Array(CommandLine.arguments.dropFirst())
     guard let requests = number(after: "--requests", in: &words, else: 20_000),
+      let watches = number(after: "--watches", in: &words, else: 0),
       let seed = number(after: "--seed", in: &words, else: UInt64(1)), words.count == 2,
       let first = try? Endpoint(words[0]), let second = try? Endpoint(words[1])
-    else { stop("usage: compare ENDPOINT ENDPOINT [--requests N] [--seed S]") }
+    else { stop("usage: compare ENDPOINT ENDPOINT [--requests N] [--watches N] [--seed S]") }
     print("comparing \(first) with \(second): \(requests) requests, seed \(seed)")
     let left = await connection(to: first)
     let right = await connection(to: second)
     var generator = RequestGenerator(seed: seed)
     var differences = 0
     var refusals = 0
-    for count in 1...max(1, requests) {
+    for count in 1..<requests + 1 {
       let call = generator.next()
       async let mine = answer(to: call, from: left)
       async let theirs = answer(to: call, from: right)
@@ -44,6 +46,7 @@ struct Compare {
       }
       generator.revision = max(generator.revision, a.revision)
     }
+    if watches > 0 { differences += await compareWatches(watches, left, right, seed: seed) }
     await left.close()
     await right.close()
     print(
@@ -51,6 +54,30 @@ struct Compare {
         ? "\(requests) answers are the same, \(refusals) of them refusals; seed \(seed)"
         : "\(differences) answers differ; seed \(seed)")
     exit(differences == 0 ? 0 : 1)
+  }
+
+  /// How many scripts differ without a reason that we know of.
+  private static func compareWatches(
+    _ count: Int, _ left: RPCConnection, _ right: RPCConnection, seed: UInt64
+  ) async -> Int {
+    var comparison = WatchComparison(left, right, seed: seed)
+    do {
+      while comparison.scripts < count, comparison.differences.count < differencesLimit {
+        try await comparison.playRound()
+      }
+    } catch let fault as WatchComparison.Fault {
+      stop(fault.text)
+    } catch {
+      stop("\(error)")
+    }
+    for difference in comparison.differences { print("watches differ:\n\(difference)\n") }
+    for (reason, count) in comparison.known.sorted(by: { $0.key < $1.key }) {
+      print("\(count) scripts differ for a known reason: \(reason)")
+    }
+    print(
+      "\(comparison.scripts) scripts of watches, \(comparison.events) events: "
+        + "\(comparison.differences.count) differ without a known reason")
+    return comparison.differences.count
   }
 
   private static func connection(to endpoint: Endpoint) async -> RPCConnection {
@@ -62,7 +89,7 @@ struct Compare {
     }
   }
 
-  private static func answer(
+  static func answer(
     to call: RequestGenerator.Call, from connection: RPCConnection
   ) async -> (text: String, revision: Int64, isRefusal: Bool) {
     switch call {

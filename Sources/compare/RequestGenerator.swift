@@ -122,6 +122,11 @@ struct RequestGenerator {
     return compare
   }
 
+  /// What a watch is of: half of the time one key.
+  mutating func keySpan() -> (key: Data, end: Data) {
+    (key(), dice.oneIn(2) ? Data() : rangeEnd())
+  }
+
   /// Rarely none at all.
   private mutating func key() -> Data {
     dice.oneIn(60) ? Data() : dice.pick(Self.keys)
@@ -138,7 +143,7 @@ struct RequestGenerator {
   private mutating func value() -> Data { Data("v\(dice.below(5))".utf8) }
 
   /// Mostly one that can be read, sometimes a compacted one, one to come, zero or less.
-  private mutating func someRevision() -> Int64 {
+  mutating func someRevision() -> Int64 {
     switch dice.below(10) {
     case 0: Int64(dice.below(3)) - 1
     case 1: revision + Int64(dice.below(3))
