@@ -52,6 +52,9 @@ extension EtcdStatus {
   public static let futureRevision = Self(
     .outOfRange, "etcdserver: mvcc: required revision is a future revision")
   public static let leaseNotFound = Self(.notFound, "etcdserver: requested lease not found")
+  public static let leaseExists = Self(
+    .failedPrecondition, "etcdserver: lease already exists")
+  public static let leaseTTLTooLarge = Self(.outOfRange, "etcdserver: too large lease TTL")
 }
 
 /// What keeps a member from serving a request that another member, or a later moment, may serve.

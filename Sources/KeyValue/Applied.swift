@@ -15,9 +15,12 @@ public struct Applied: Hashable, Sendable {
   public var result: CommandResult
   /// In row order, all of one revision, `result.revision`; empty: nothing changed.
   public var changes: [RowChange]
+  /// In the order in which they were made.
+  public var leases: [LeaseChange]
 
-  public init(result: CommandResult, changes: [RowChange]) {
+  public init(result: CommandResult, changes: [RowChange], leases: [LeaseChange] = []) {
     self.result = result
     self.changes = changes
+    self.leases = leases
   }
 }

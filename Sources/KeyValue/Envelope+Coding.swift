@@ -8,15 +8,16 @@ public enum EnvelopeError: Error, Hashable, Sendable {
 
 /// The bytes of a log entry's command: a version, the origin, the command (Docs/WireFormat.md).
 extension CommandEnvelope {
-  /// The version that this program writes, and the only one that it reads so far.
-  public static let version: UInt8 = 1
+  /// The newest version that this program reads. It writes the oldest one that has the command, so
+  /// that members of an earlier version are stopped only by what they would get wrong.
+  public static let version: UInt8 = 2
 
   /// Transactions nest no deeper: validation allows one level an operation, and 128 operations.
   static let limitDepth = 130
 
   public func encoded() -> [UInt8] {
     var writer = ByteWriter()
-    writer.byte(CommandEnvelope.version)
+    writer.byte(command.version)
     writer.number(origin.member)
     writer.number(origin.boot)
     writer.number(origin.sequence)
@@ -27,7 +28,7 @@ extension CommandEnvelope {
   /// Never traps, whatever the bytes.
   public init(decoding bytes: [UInt8]) throws(EnvelopeError) {
     guard let version = bytes.first else { throw .malformed }
-    guard version == CommandEnvelope.version else { throw .unknownVersion(version) }
+    guard (1...CommandEnvelope.version).contains(version) else { throw .unknownVersion(version) }
     do throws(MalformedBytes) {
       var reader = ByteReader(bytes)
       _ = try reader.byte()
@@ -48,6 +49,7 @@ private enum Tag {
   static let txn: UInt8 = 3
   static let compaction: UInt8 = 4
   static let range: UInt8 = 5
+  static let leases: UInt8 = 6
 
   static let version: UInt8 = 1
   static let createRevision: UInt8 = 2
@@ -71,6 +73,9 @@ extension ByteWriter {
     case .compaction(let revision):
       byte(Tag.compaction)
       signed(revision)
+    case .lease(let request):
+      byte(Tag.leases)
+      lease(request)
     }
   }
 
@@ -163,6 +168,7 @@ extension ByteReader {
     case Tag.deleteRange: return .deleteRange(try deleteRange())
     case Tag.txn: return .txn(try txn(depth: 1))
     case Tag.compaction: return .compaction(revision: try signed())
+    case Tag.leases: return .lease(try leaseCommand())
     default: throw MalformedBytes()
     }
   }

@@ -161,6 +161,22 @@ public enum Command: Hashable, Sendable {
   case txn(TxnRequest)
   /// Forget what was superseded at or before this revision.
   case compaction(revision: Int64)
+  case lease(LeaseCommand)
+}
+
+/// What an entry asks of the leases. Ids and times were chosen before it was appended.
+public enum LeaseCommand: Hashable, Sendable {
+  /// `ttl`: seconds, already no shorter than the shortest that the member asked allows.
+  case grant(id: Int64, ttl: Int64)
+  /// Ends the lease and deletes its keys.
+  case revoke(id: Int64)
+  /// All of the granted time is left again.
+  case keepAlive(id: Int64)
+  /// The leader's: the time of the lease was over when it had applied entry `asOf`. Ends it as a
+  /// revocation does, unless it was kept alive after that entry.
+  case expire(id: Int64, asOf: UInt64)
+  /// The leader's.
+  case tick(LeaseTick)
 }
 
 /// The answer to a command, and the store's revision after it.
@@ -170,6 +186,14 @@ public struct CommandResult: Hashable, Sendable {
     case deleteRange(DeleteRangeResponse)
     case txn(TxnResponse)
     case compaction
+    /// `ttl`: seconds that were granted.
+    case leaseGrant(id: Int64, ttl: Int64)
+    case leaseRevoke
+    /// `ttl`: seconds from now on; zero: there is no such lease (etcd rpc.proto
+    /// LeaseKeepAliveResponse.TTL).
+    case leaseKeepAlive(id: Int64, ttl: Int64)
+    /// Of what the leader asked for: nobody waits for it.
+    case leaseTime
     case failed(CommandError)
   }
 
@@ -192,4 +216,6 @@ public enum CommandError: Error, Hashable, Sendable {
   case keyNotFound
   /// The lease does not exist.
   case leaseNotFound
+  /// The id that was chosen for a lease belongs to one.
+  case leaseExists
 }

@@ -18,12 +18,13 @@ public struct StateMeta: Hashable, Sendable {
   public var digest: StateDigest
   /// Over the rows that the table holds: a scan of the table gives the same, or it is damaged.
   public var presentDigest: StateDigest
+  public var leases: LeaseMeta
 
   public init(
     appliedIndex: UInt64 = 0, appliedTerm: UInt64 = 0, revision: Int64 = 1,
     compactRevision: Int64 = -1, scrubbedRevision: Int64 = -1, lastRow: RowNumber = 0,
     rowCount: Int64 = 0, digest: StateDigest = StateDigest(),
-    presentDigest: StateDigest = StateDigest()
+    presentDigest: StateDigest = StateDigest(), leases: LeaseMeta = LeaseMeta()
   ) {
     self.appliedIndex = appliedIndex
     self.appliedTerm = appliedTerm
@@ -34,5 +35,6 @@ public struct StateMeta: Hashable, Sendable {
     self.rowCount = rowCount
     self.digest = digest
     self.presentDigest = presentDigest
+    self.leases = leases
   }
 }

@@ -14,7 +14,7 @@ extension Store {
     } catch {
       switch error {
       case .refused(let refusal):
-        precondition(writer.changes.isEmpty, "\(refusal) after \(writer.changes.count) changes")
+        precondition(writer.isEmpty, "\(refusal) after \(writer.changes.count) changes")
         answer = .failed(refusal)
       case .misses(let rows):
         preconditionFailure("\(rows.count) rows missing although the table is there")
@@ -26,7 +26,7 @@ extension Store {
     end(index, term)
     return Applied(
       result: CommandResult(revision: state.meta.revision, answer: answer),
-      changes: writer.changes)
+      changes: writer.changes, leases: writer.leases)
   }
 
   /// Passes an entry that carries nothing for the store.
@@ -64,7 +64,7 @@ extension Store {
     switch command {
     case .put(let put):
       // Here etcd looks at the lease first, in a transaction at the key (apply.go Put, checkPut).
-      if put.lease != 0 { throw .refused(.leaseNotFound) }
+      if put.lease != 0, leases[put.lease] == nil { throw .refused(.leaseNotFound) }
       if put.ignoreValue || put.ignoreLease, state.index.version(of: put.key, at: nil) == nil {
         throw .refused(.keyNotFound)
       }
@@ -72,11 +72,17 @@ extension Store {
     case .deleteRange(let deletion):
       return .deleteRange(try delete(deletion, &writer, &source))
     case .txn(let request):
-      var path = try state.decide(request, &source)
+      var path = try state.decide(request, leases: leases, &source)
       return .txn(try transact(request, &path, &writer, &source))
     case .compaction(let revision):
       try compact(revision)
       return .compaction
+    case .lease(let command):
+      do throws(CommandError) {
+        return try run(command, &writer)
+      } catch {
+        throw .refused(error)
+      }
     }
   }
 
@@ -137,7 +143,7 @@ extension Store {
   }
 
   /// Gives a change its place in the order of all rows, and takes it in; no value: a tombstone.
-  private mutating func write(
+  mutating func write(
     _ key: [UInt8], value: [UInt8]?, lease: Int64, _ writer: inout Writer
   ) {
     let revision = writer.writingRevision
@@ -156,6 +162,7 @@ extension Store {
         number: row.number, modRevision: revision, createRevision: row.createRevision,
         version: row.version)
     }
+    leases.attach(key, to: lease)
     state.window.append(row)
     let digest = StateDigest(of: row)
     state.meta.digest = state.meta.digest + digest
@@ -181,8 +188,12 @@ struct Writer {
   /// The store's revision before the entry.
   let revision: Int64
   var changes: [RowChange] = []
+  var leases: [LeaseChange] = []
 
   init(revision: Int64) { self.revision = revision }
+
+  /// Nothing has changed.
+  var isEmpty: Bool { changes.isEmpty && leases.isEmpty }
 
   /// The revision that the entry's changes get.
   var writingRevision: Int64 { revision + 1 }

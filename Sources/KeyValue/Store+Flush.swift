@@ -14,12 +14,26 @@ extension Store {
     end.meta.presentDigest = end.meta.digest - scrubbedDigest
     end.meta.rowCount = end.meta.lastRow - scrubbedCount
     let first = flushedEnd.meta.lastRow + 1
+    let (changed, ended) = takeLeases(through: end.meta.appliedIndex)
     let batch = FlushBatch(
       rows: first > end.meta.lastRow ? [] : state.window.rows(first...end.meta.lastRow),
-      removed: scrubbed.sorted(), meta: end.meta)
+      removed: scrubbed.sorted(), leases: changed, endedLeases: ended, meta: end.meta)
     scrubbed = []
     inFlight = end
     return batch
+  }
+
+  /// What became of each lease that has changed up to this entry.
+  private mutating func takeLeases(through index: UInt64) -> (changed: [Lease], ended: [Int64]) {
+    guard !leaseJournal.isEmpty else { return ([], []) }
+    let count = leaseJournal.firstIndex { $0.index > index } ?? leaseJournal.count
+    var fates: [Int64: Lease?] = [:]
+    for change in leaseJournal[..<count] { fates[change.id] = .some(change.lease) }
+    leaseJournal.removeFirst(count)
+    return (
+      fates.values.compactMap { $0 }.sorted { $0.id < $1.id },
+      fates.filter { $0.value == nil }.keys.sorted()
+    )
   }
 
   /// The batch taken last is in the table: readable by everybody, not necessarily durable.

@@ -4,7 +4,7 @@ public struct Store: Sendable {
   /// A state in the past that ends with a whole entry, where a flush may stop.
   struct Boundary: Sendable {
     var meta: StateMeta
-    /// Of all rows ever applied here, up to this boundary.
+    /// Of all changes ever applied here, up to this boundary.
     var appliedBytes: Int
   }
 
@@ -12,6 +12,9 @@ public struct Store: Sendable {
   static let boundaryBytes = 64 << 10
 
   var state: StoreState
+  var leases = LeaseTable()
+  /// What became of leases in entries that are not flushed yet; `nil`: it has ended.
+  var leaseJournal: [(index: UInt64, id: Int64, lease: Lease?)] = []
   var cache: RowCache
   let settings: StoreSettings
   /// False while an entry is half applied, and for ever if the world failed then.
@@ -36,10 +39,15 @@ public struct Store: Sendable {
   /// Revision one, no key.
   public init(generation: UInt64, settings: StoreSettings = StoreSettings()) {
     self.init(
-      meta: StateMeta(), index: KeyIndex(), generation: generation, settings: settings)
+      meta: StateMeta(), index: KeyIndex(), leases: LeaseTable(), generation: generation,
+      settings: settings)
   }
 
-  init(meta: StateMeta, index: KeyIndex, generation: UInt64, settings: StoreSettings) {
+  init(
+    meta: StateMeta, index: KeyIndex, leases: LeaseTable, generation: UInt64,
+    settings: StoreSettings
+  ) {
+    self.leases = leases
     state = StoreState(
       index: index, window: RowWindow(after: meta.lastRow), meta: meta, generation: generation)
     cache = RowCache(limitBytes: settings.cacheLimitBytes)
@@ -63,7 +71,15 @@ public struct Store: Sendable {
   /// The meta of the last batch that the flusher reported.
   public var flushedMeta: StateMeta { flushedEnd.meta }
 
-  /// What the rows that wait to be flushed occupy, about.
+  /// All leases as they are now, and the lease clock.
+  public var leaseImage: LeaseImage {
+    LeaseImage(time: state.meta.leases.time, leases: leases.all)
+  }
+
+  /// The keys that hang on a lease, in their order.
+  public func keys(onLease id: Int64) -> [[UInt8]] { leases.keys(on: id) }
+
+  /// What the changes that wait to be flushed occupy, about.
   public var overlayBytes: Int { appliedBytes - flushedEnd.appliedBytes }
 
   /// The overlay holds as much as it may: apply should wait for the flusher.

@@ -5,6 +5,10 @@
 /// Builds a store from the rows of a state file, in number order, and verifies them on the way.
 public struct StoreLoader: ~Copyable {
   private let meta: StateMeta
+  private var leases = LeaseTable()
+  private var leaseDigest = StateDigest()
+  /// The lease that each key hung on when it was last seen, of the keys that ever hung on one.
+  private var leaseOf: [[UInt8]: Int64] = [:]
   private let generation: UInt64
   private let settings: StoreSettings
   private var builder = KeyIndexBuilder()
@@ -18,6 +22,12 @@ public struct StoreLoader: ~Copyable {
     self.meta = meta
     self.generation = generation
     self.settings = settings
+  }
+
+  /// A lease of the table, in any order.
+  public mutating func add(_ lease: Lease) {
+    leases.set(lease)
+    leaseDigest = leaseDigest + StateDigest(of: lease)
   }
 
   /// The next row of the scan, and its own digest. The key is copied.
@@ -46,6 +56,7 @@ public struct StoreLoader: ~Copyable {
     #if Mutants
       if Mutant.startsWithoutRows.isPlanted { return }
     #endif
+    if head.lease != 0 || !leaseOf.isEmpty { leaseOf[[UInt8](key)] = head.lease }
     builder.add(
       KeyVersion(
         number: head.number, modRevision: head.modRevision, createRevision: head.createRevision,
@@ -80,9 +91,19 @@ public struct StoreLoader: ~Copyable {
     guard digest == meta.presentDigest else {
       throw StoreDamage(reason: "the rows of the table are not those that the state was made of")
     }
+    guard Int64(leases.count) == meta.leases.count, leaseDigest == meta.leases.digest else {
+      throw StoreDamage(reason: "the leases are not those that the state was made of")
+    }
+    for (key, id) in leaseOf where id != 0 {
+      guard leases[id] != nil else {
+        throw StoreDamage(reason: "a key hangs on lease \(id), which does not exist")
+      }
+      leases.attach(key, to: id)
+    }
     let (meta, generation, settings) = (restoredMeta, generation, settings)
     return Store(
-      meta: meta, index: builder.build(), generation: generation, settings: settings)
+      meta: meta, index: builder.build(), leases: leases, generation: generation,
+      settings: settings)
   }
 }
 

@@ -21,14 +21,15 @@ struct TransactionPath {
 /// compare of the nest looks at the state before it, and every check too.
 extension StoreState {
   /// The branches to take. *Throws* what makes the whole transaction fail.
+  /// `leases`: those that a put may name; none matters to what only reads.
   func decide(
-    _ request: TxnRequest, _ source: inout RowSource
+    _ request: TxnRequest, leases: LeaseTable = LeaseTable(), _ source: inout RowSource
   ) throws(ReadFailure) -> TransactionPath {
     var path = TransactionPath()
     try compare(request, &path, &source)
     var walk = path
     do {
-      try checkPuts(request, &walk)
+      try checkPuts(request, leases, &walk)
       walk = path
       #if Mutants
         if Mutant.checksRangesLate.isPlanted { return path }
@@ -63,7 +64,7 @@ extension StoreState {
   }
 
   private func checkPuts(
-    _ request: TxnRequest, _ path: inout TransactionPath
+    _ request: TxnRequest, _ leases: LeaseTable, _ path: inout TransactionPath
   ) throws(CommandError) {
     for operation in path.next() ? request.success : request.failure {
       switch operation {
@@ -71,8 +72,8 @@ extension StoreState {
         if put.ignoreValue || put.ignoreLease, index.version(of: put.key, at: nil) == nil {
           throw .keyNotFound
         }
-        if put.lease != 0 { throw .leaseNotFound }
-      case .txn(let nested): try checkPuts(nested, &path)
+        if put.lease != 0, leases[put.lease] == nil { throw .leaseNotFound }
+      case .txn(let nested): try checkPuts(nested, leases, &path)
       case .range, .deleteRange: break
       }
     }

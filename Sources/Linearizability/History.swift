@@ -80,6 +80,8 @@ public struct History: Hashable, Sendable {
   /// The store's revision before the first operation, if every write since then is part of this
   /// history; `nil`: others may have raised the revision as well.
   public var initialRevision: Int64?
+  /// Revisions that came of something which is no part of the history.
+  public private(set) var outsideRevisions: Set<Int64> = []
 
   public init(initialRevision: Int64? = nil) {
     self.initialRevision = initialRevision
@@ -97,6 +99,9 @@ public struct History: Hashable, Sendable {
       Operation(id: id, client: client, session: session, call: call, invoked: instant))
     return id
   }
+
+  /// This revision shows nothing of what the history asked for.
+  public mutating func noteOutside(_ revision: Int64) { outsideRevisions.insert(revision) }
 
   /// A client is told. *Precondition*: once an operation, not before its call, and an answer that
   /// fits the call.

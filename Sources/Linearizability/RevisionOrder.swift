@@ -16,7 +16,8 @@ struct RevisionOrder {
   private var writes: [Write] = []
   /// The same, of each key.
   private var writesOf: [String: [Write]] = [:]
-  /// Revisions above the initial one, up to the highest told, that no known write has.
+  /// Revisions above the initial one, up to the highest told, that no known write has and nothing
+  /// outside the history.
   private var gaps: [Int64] = []
   /// Of each operation: the answered linearizable operation with the highest revision among those
   /// that completed before it was invoked.
@@ -267,7 +268,7 @@ struct RevisionOrder {
     var gaps: [Int64] = []
     var next = initial + 1
     for revision in writes.map(\.revision) + [highest + 1] where revision >= next {
-      gaps += Array(next..<revision)
+      gaps += (next..<revision).filter { !history.outsideRevisions.contains($0) }
       next = revision + 1
     }
     return gaps

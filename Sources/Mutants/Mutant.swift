@@ -35,6 +35,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case confirmsStaleRound = "R2b"
   case dropsUnconfirmedReads = "R4"
   case followersServeReads = "R5"
+  case expiresKeptAlive = "R6"
 
   // Membership.
   case changesBeforeOwnCommit = "M1"
@@ -100,6 +101,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case readsWithoutRound = "Q6"
   case forgetsHeldForwards = "Q7"
   case passesAsFresh = "Q8"
+  case roundsLeasesDown = "Q9"
+  case leavesKeysOfLeases = "Q10"
 
   /// The variable of the environment that names the one to plant.
   public static let variable = "QUORATE_MUTANT"

@@ -1,12 +1,12 @@
 import Raft
 
-/// Requests by deadline, the earliest first, ties by request: a binary heap.
+/// Requests or leases by deadline, the earliest first, ties by id: a binary heap.
 ///
-/// Answered requests stay in it until they surface or until they are more than half of it.
-struct DeadlineQueue: Sendable {
+/// What has ended stays in it until it surfaces or until its owner retains the rest.
+struct DeadlineQueue<ID: Comparable & Sendable>: Sendable {
   struct Item: Comparable, Sendable {
     var deadline: Instant
-    var id: RequestID
+    var id: ID
 
     static func < (left: Item, right: Item) -> Bool {
       left.deadline == right.deadline ? left.id < right.id : left.deadline < right.deadline
@@ -34,7 +34,7 @@ struct DeadlineQueue: Sendable {
   }
 
   /// Keeps only what is still asked for.
-  mutating func retain(_ isKept: (RequestID) -> Bool) {
+  mutating func retain(_ isKept: (ID) -> Bool) {
     heap.removeAll { !isKept($0.id) }
     for position in stride(from: heap.count / 2 - 1, through: 0, by: -1) { sink(from: position) }
   }

@@ -119,7 +119,7 @@ extension ReplicaCore {
   }
 
   /// Offers commands to the core. Returns what came of each.
-  private mutating func offer(
+  mutating func offer(
     _ commands: [[UInt8]], _ effects: inout ReplicaEffects
   ) -> [Offered] {
     guard !commands.isEmpty else { return [] }

@@ -1,3 +1,4 @@
+public import KeyValue
 public import Raft
 
 /// One member without its store: what it does with what clients, peers, the disk and time bring.
@@ -5,13 +6,12 @@ public import Raft
 /// It wraps a `RaftCore` and has the same shape: one door, values in, values out. In reading order:
 /// `ReplicaInput` and `ReplicaEffects` are the door; `+Proposals` and `+Forwards` bring commands to
 /// the leader, in batches (`+Gathering`); `+Outcomes` says what became of them; `+Reads` serves
-/// reads and knows the age of the state; `+Quorum` is the quorum rule; `+Leadership` hands over and
-/// shuts down; `+Status` tells it all. Before there is a configuration there is no replica, but a
-/// `FormationCore`; whether what a disk holds may become one is the store's to say, which has read
-/// every byte of it.
+/// reads and knows the age of the state; `+Leases` ends leases whose time is over; `+Quorum` is the
+/// quorum rule; `+Leadership` hands over and shuts down; `+Status` tells it all. Before there is a
+/// configuration there is no replica, but a `FormationCore`; whether what a disk holds may become
+/// one is the store's to say, which has read every byte of it.
 ///
-/// Left out: leases (kept by the state machine), and sessions that make a repeated command safe
-/// (Thesis §6.3).
+/// Left out: sessions that make a repeated command safe (Thesis §6.3).
 public struct ReplicaCore: Sendable {
   public let id: MemberID
   public let boot: Boot
@@ -59,6 +59,10 @@ public struct ReplicaCore: Sendable {
   var isReadingBlocked = false
   var freshness = Freshness()
 
+  var leases: LeaseClock
+  /// The term that this member was elected in last, as far as `leases` knows.
+  var leaseTerm = Term.zero
+
   /// Configuration changes that are committed but not applied here, ascending.
   var changesApplying: [SlotTable.Slot] = []
   /// Requests to hand leadership over, in the order of their arrival.
@@ -73,10 +77,11 @@ public struct ReplicaCore: Sendable {
   /// Who led at the end of the last step of the core.
   var knownLeader: MemberID?
 
-  /// Starts from what was recovered. `seed` is new in each boot.
+  /// Starts from what was recovered; `leases` are those at its applied entry. `seed` is new in each
+  /// boot.
   public init(
-    id: MemberID, boot: Boot, settings: ReplicaSettings, recovered: Recovered, seed: UInt64,
-    now: Instant
+    id: MemberID, boot: Boot, settings: ReplicaSettings, recovered: Recovered,
+    leases: LeaseImage = LeaseImage(), seed: UInt64, now: Instant
   ) {
     self.id = id
     self.boot = boot
@@ -85,6 +90,7 @@ public struct ReplicaCore: Sendable {
     core = RaftCore(id: id, settings: settings.raft, recovered: recovered, seed: seed, now: now)
     knownConfiguration = core.configurationIndex
     coreWakeAt = now
+    self.leases = LeaseClock(leases, at: now)
     appliedIndex = recovered.applied
     deliveredIndex = recovered.applied
     monitor = QuorumMonitor(me: id, window: settings.raft.electionTimeout)
@@ -112,14 +118,17 @@ public struct ReplicaCore: Sendable {
       feed(.sessionLost(member), &effects)
     case .stored(let ticket): feed(.stored(ticket), &effects)
     case .fetched(let fetch, let entries): feed(.fetched(fetch, entries), &effects)
-    case .applied(through: let index, completed: let completed):
+    case .applied(through: let index, completed: let completed, let changes):
+      leases.take(changes, at: now)
       applied(through: index, completed, &effects)
     case .durableApplied(let index): feed(.durableApplied(index), &effects)
     case .snapshotReceived(let base, term: let term, from: let leader):
       let message = Message(term: term, body: .installSnapshot(InstallSnapshot(base: base)))
       feed(.message(message, from: leader), &effects)
     case .snapshotSent(let request, let outcome): feed(.snapshotSent(request, outcome), &effects)
-    case .restored(let base): restored(base, &effects)
+    case .restored(let base, let image):
+      leases = LeaseClock(image, at: now)
+      restored(base, &effects)
     case .pressure(let pressure):
       guard pressure != self.pressure else { return }
       self.pressure = pressure
@@ -158,12 +167,13 @@ public struct ReplicaCore: Sendable {
     if now >= quorumCheckAt { checkQuorum(&effects) }
     expireRequests(&effects)
     sendWaiting(&effects)
+    settleLeases(&effects)
     askForReads(&effects)
     serveReads(&effects)
     settleLeadership(&effects)
     effects.isDrained = isDrained
     effects.wakeAt = min(
-      coreWakeAt, heartbeatAt, quorumCheckAt, requests.nextDeadline, gatheredAt,
+      coreWakeAt, heartbeatAt, quorumCheckAt, requests.nextDeadline, gatheredAt, leasesWakeAt,
       isDrained ? .distantFuture : shutdownAt ?? .distantFuture)
   }
 
@@ -193,6 +203,7 @@ public struct ReplicaCore: Sendable {
       knownConfiguration = core.configurationIndex
       quorumCheckAt = now
     }
+    followLeadership()
     if core.leader != knownLeader {
       knownLeader = core.leader
       isWaitingBlocked = false

@@ -1,3 +1,4 @@
+public import KeyValue
 public import Raft
 
 /// Everything that can move a replica: an event, and the instant at which it happened.
@@ -24,15 +25,15 @@ public enum ReplicaEvent: Sendable {
   case stored(WriteTicket)
   case fetched(LogFetch, [Entry])
   /// The state machine has applied and published everything up to here; `completed`: the requests
-  /// of this boot of this member that were among it.
-  case applied(through: LogIndex, completed: [RequestID])
+  /// of this boot of this member that were among it; `leases`: what became of leases, in order.
+  case applied(through: LogIndex, completed: [RequestID], leases: [LeaseChange] = [])
   /// Applied entries up to here would survive a crash.
   case durableApplied(LogIndex)
   /// Every chunk of the snapshot that `leader` streamed in `term` was verified and is on disk.
   case snapshotReceived(LogBase, term: Term, from: MemberID)
   case snapshotSent(SnapshotRequest, SnapshotOutcome)
   /// The state machine now stands at the snapshot that `ReplicaEffects.restore` named.
-  case restored(LogBase)
+  case restored(LogBase, leases: LeaseImage = LeaseImage())
   case pressure(StorePressure)
 
   case propose([ProposalRequest])

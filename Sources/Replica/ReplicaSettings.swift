@@ -29,6 +29,12 @@ public struct ReplicaSettings: Hashable, Sendable {
   public var forwardLimitBytes = 1 << 20
   /// How long a command may wait for others to go along with while earlier ones are under way.
   public var gatherLimit: Duration = .milliseconds(10)
+  /// How often the leader writes down how far the lease clock has come, while there are leases. So
+  /// much more than that, and the time without a leader, a lease gains by a change of leaders.
+  public var leaseTickInterval: Duration { raft.electionTimeout / 2 }
+  /// Leases that are ended because their time is over, in one heartbeat interval (etcd
+  /// lease/lessor.go leaseRevokeRate: 1,000 a second).
+  public var leaseExpiryLimit = 100
   /// A leader whose last answer to a ping is older gets no forward: two heartbeats, of which it
   /// answers every one.
   public var forwardPatience: Duration { raft.heartbeatInterval * 2 }

@@ -16,7 +16,7 @@ struct RequestTable: Sendable {
   }
 
   private var states: [RequestID: State] = [:]
-  private var deadlines = DeadlineQueue()
+  private var deadlines = DeadlineQueue<RequestID>()
   private(set) var proposalCount = 0
   private(set) var proposalBytes = 0
   private(set) var readCount = 0
@@ -32,7 +32,7 @@ struct RequestTable: Sendable {
     let previous = states.updateValue(state, forKey: id)
     demand(previous == nil, "request \(id.number) was asked twice")
     count(state, by: 1)
-    deadlines.insert(DeadlineQueue.Item(deadline: deadline, id: id))
+    deadlines.insert(DeadlineQueue<RequestID>.Item(deadline: deadline, id: id))
     if deadlines.count > 2 * states.count + 1024 {
       let states = states
       deadlines.retain { states[$0] != nil }

@@ -26,6 +26,8 @@ struct Applier {
     case show(@Sendable (Root) -> Void)
     /// The watches of this feed begin to need what is applied, or need it no more.
     case listen(WatchFeed, Bool)
+    /// The keys that hang on a lease now.
+    case leaseKeys(Int64, @Sendable ([[UInt8]]) -> Void)
   }
 
   /// Where the applier's work goes.
@@ -48,6 +50,13 @@ struct Applier {
   /// A snapshot that waits until the state file has come far enough.
   private struct Opening {
     var request: SnapshotRequest
+  }
+
+  /// What a stride of entries has changed, for those who follow it.
+  private struct News {
+    /// Empty while nobody watches.
+    var rows: [RowChange] = []
+    var leases: [LeaseChange] = []
   }
 
   private let me: MemberID
@@ -126,6 +135,7 @@ struct Applier {
       precondition(openSnapshots >= 0, "a snapshot was closed twice")
     case .show(let reply): lookers.append(reply)
     case .listen(let feed, let isListening): listen(feed, isListening)
+    case .leaseKeys(let id, let reply): reply(store.keys(onLease: id))
     }
   }
 
@@ -153,14 +163,14 @@ struct Applier {
     while !pending.isEmpty && !store.isFull {
       var completed: [RequestID] = []
       var answers: [(Waiter, CommandResult)] = []
+      var news = News()
       var last = LogIndex.zero
       if isShowing, out.board.hideIfUnused() { isShowing = false }
-      var changes: [RowChange] = []
       let before = store.meta.revision
       for _ in 0..<Self.stride {
         guard !store.isFull, let entry = pending.popFirst() else { break }
         out.mark(entry.index)
-        if let (id, result) = try apply(entry, &changes) {
+        if let (id, result) = try apply(entry, &news) {
           completed.append(id)
           if let waiter = out.waiters.take(id) { answers.append((waiter, result)) }
         }
@@ -168,9 +178,9 @@ struct Applier {
       }
       out.mark(.zero)
       publish()
-      tell(changes, since: before)
+      tell(news.rows, since: before)
       for (waiter, result) in answers { answer(waiter, result) }
-      out.door.complete(.applied(through: last, completed: completed))
+      out.door.complete(.applied(through: last, completed: completed, leases: news.leases))
       try flushIfDue()
     }
     if store.isFull != wasFull {
@@ -196,7 +206,7 @@ struct Applier {
 
   /// The request of this boot that the entry carries, and its result; `nil`: of somebody else.
   private mutating func apply(
-    _ entry: Entry, _ changes: inout [RowChange]
+    _ entry: Entry, _ news: inout News
   ) throws -> (RequestID, CommandResult)? {
     switch entry.content {
     case .noop, .configuration:
@@ -206,7 +216,11 @@ struct Applier {
       let envelope = try decode(bytes, entry.index)
       let applied = try store.apply(
         index: entry.index.number, term: entry.term.number, envelope.command, reading: reader)
-      if !feeds.isEmpty { changes += applied.changes }
+      if !feeds.isEmpty { news.rows += applied.changes }
+      if !applied.leases.isEmpty {
+        news.leases += applied.leases
+        out.metrics.count(envelope.command, applied.leases)
+      }
       let origin = envelope.origin
       guard origin.member == me.number, origin.boot == boot.number else { return nil }
       return (RequestID(origin.sequence), applied.result)
@@ -317,7 +331,7 @@ struct Applier {
       out.door.complete(.snapshot(.opened(opening.request, nil)))
     }
     openings = []
-    out.door.complete(.restored(base))
+    out.door.complete(.restored(base, leases: store.leaseImage))
   }
 
   /// The last job: everything that was applied goes to the flusher.
@@ -337,7 +351,19 @@ extension Metrics {
     case .deleteRange: deletions.add()
     case .txn: transactions.add()
     case .compaction: compactions.add()
-    case .failed: break
+    case .leaseGrant, .leaseRevoke, .leaseKeepAlive, .leaseTime, .failed: break
+    }
+  }
+
+  /// What became of leases, whoever asked for it.
+  fileprivate func count(_ command: Command, _ changes: [LeaseChange]) {
+    guard case .lease(let command) = command, !changes.isEmpty else { return }
+    switch command {
+    case .grant: leasesGranted.add()
+    case .revoke: leasesRevoked.add()
+    case .keepAlive: leasesRenewed.add()
+    case .expire: leasesExpired.add()
+    case .tick: break
     }
   }
 }

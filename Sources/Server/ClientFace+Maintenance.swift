@@ -42,7 +42,7 @@ extension ClientFace {
   /// `Maintenance.Hash`: of the whole state at the applied index, whatever its revision.
   func hash(_ call: UnaryCall) {
     let meta = board.meta
-    let hash = LiveHasher.fold(meta.digest)
+    let hash = LiveHasher.fold(meta.stateDigest)
     call.answer(
       MaintenanceService.hash(hash, revision: meta.revision, board.header).encodedBytes)
   }

@@ -14,6 +14,7 @@ final class ClientFace: Sendable {
   let identity: Identity
   let boot: Boot
   let service: KVService
+  let leases: LeaseService
   let requestTimeout: Duration
   let board: Board
   let door: ReplicaDoor
@@ -40,6 +41,7 @@ final class ClientFace: Sendable {
     self.identity = identity
     self.boot = boot
     service = KVService(limits: settings.requests)
+    leases = LeaseService(shortestTTL: LeaseService.shortestTTL(settings.replica))
     requestTimeout = settings.requestTimeout
     self.board = board
     self.door = door
@@ -62,6 +64,7 @@ final class ClientFace: Sendable {
       table.unary(method.path) { [self] call in handle(method, call) }
     }
     table.stream(EtcdMethod.Watch.watch) { [self] call in watches[shard].open(call) }
+    addLeases(to: &table)
     table.unary(EtcdMethod.Cluster.memberList) { [self] call in memberList(call) }
     table.unary(EtcdMethod.Maintenance.status) { [self] call in status(call) }
     table.unary(EtcdMethod.Maintenance.hash) { [self] call in hash(call) }
@@ -84,7 +87,7 @@ final class ClientFace: Sendable {
     }
   }
 
-  private func propose(_ plan: ProposalPlan, _ call: UnaryCall) {
+  func propose(_ plan: ProposalPlan, _ call: UnaryCall) {
     let now = MonotonicClock.now()
     let waiter = Waiter(
       call: call, kind: .command(waitsForScrub: plan.waitsForScrub), arrived: now)
@@ -154,6 +157,8 @@ final class ClientFace: Sendable {
     case .command, .hashKV:
       preconditionFailure("\(waiter.kind) \(ready.id.number) came back as a read")
     case .memberList: answerMemberList(waiter.call)
+    case .timeToLive(let question): answer(question, waiter.call)
+    case .leases: answerLeases(waiter.call)
     case .read(let plan): serve(waiter, plan, ready)
     }
   }

@@ -1,3 +1,4 @@
+import KeyValue
 import Raft
 import Replica
 import Services
@@ -10,13 +11,13 @@ enum Completion: Sendable {
   case fetched(LogFetch, [Entry])
   /// The first base is on disk.
   case formed(LogBase)
-  case applied(through: LogIndex, completed: [RequestID])
+  case applied(through: LogIndex, completed: [RequestID], leases: [LeaseChange] = [])
   case durableApplied(LogIndex)
   /// The rows that wait for the flusher are as many as may be.
   case overlayFull(Bool)
   /// Little is left on the disk.
   case spaceShort(Bool)
-  case restored(LogBase)
+  case restored(LogBase, leases: LeaseImage)
   case snapshot(SnapshotProgress)
 
   /// Whether the replica has to know at once. How far apply has come it only counts, unless

@@ -123,6 +123,7 @@ public final class MemberProcess: Sendable {
       opened.poisoned == nil
       ? try await listen(at: settings.listenPeerURLs, "--listen-peer-urls", on: replicaLoop) : []
 
+    let leases = opened.adopted.store.value.leaseImage
     let fate = Fate()
     let metrics = Metrics()
     let clientLoops = Array(loops.clients.makeIterator())
@@ -160,7 +161,8 @@ public final class MemberProcess: Sendable {
     let home = try? await replicaLoop.submit {
       let home = ReplicaLoop(
         settings: settings, identity: identity, boot: boot, recovered: opened.recovered,
-        poisoned: opened.poisoned, loop: replicaLoop, door: door, board: board, waiters: waiters,
+        leases: leases, poisoned: opened.poisoned, loop: replicaLoop, door: door, board: board,
+        waiters: waiters,
         metrics: metrics,
         fate: fate, logger: logger, out: outlets)
       let transport = PeerTransport(

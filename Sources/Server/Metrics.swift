@@ -78,6 +78,10 @@ final class Metrics: Sendable {
   let transactions = Counter()
   let deletions = Counter()
   let compactions = Counter()
+  let leasesGranted = Counter()
+  let leasesRevoked = Counter()
+  let leasesRenewed = Counter()
+  let leasesExpired = Counter()
   let proposalsCommitted = Counter()
   let proposalsUnknown = Counter()
   let leaderChanges = Counter()
@@ -113,6 +117,7 @@ final class Metrics: Sendable {
     var voters = 0
     var pending = 0
     var overlayBytes = 0
+    var leases = 0
   }
 
   /// Prometheus's text form, version 0.0.4; etcd's names where they mean the same.
@@ -135,6 +140,11 @@ final class Metrics: Sendable {
     counter("etcd_mvcc_txn_total", transactions)
     counter("etcd_mvcc_delete_total", deletions)
     counter("quorate_compactions_total", compactions)
+    counter("etcd_debugging_lease_granted_total", leasesGranted)
+    counter("etcd_debugging_lease_revoked_total", leasesRevoked)
+    counter("etcd_debugging_lease_renewed_total", leasesRenewed)
+    counter("etcd_debugging_server_lease_expired_total", leasesExpired)
+    gauge("quorate_leases", now.leases)
     gauge("etcd_debugging_mvcc_current_revision", now.revision)
     gauge("etcd_debugging_mvcc_watch_stream_total", watchStreams.now)
     gauge("etcd_debugging_mvcc_watcher_total", watches.now)

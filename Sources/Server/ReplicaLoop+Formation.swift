@@ -1,3 +1,4 @@
+import KeyValue
 import Storage
 import Logging
 import Raft
@@ -36,7 +37,8 @@ extension ReplicaLoop {
     logger.info(
       "the cluster has formed", metadata: ["members": "\(base.configuration.members.count)"])
     replica = makeReplica(
-      Recovered(hardState: HardState(), base: base, entries: [], applied: base.last.index))
+      Recovered(hardState: HardState(), base: base, entries: [], applied: base.last.index),
+      LeaseImage())
     showMembers()
     step(.timer)
     for member in sessions.keys.sorted() { step(.sessionOpened(member, sessions[member]!)) }

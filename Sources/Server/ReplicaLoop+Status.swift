@@ -22,6 +22,7 @@ extension ReplicaLoop {
     gauges.term = status.term.number
     gauges.commit = status.commitIndex.number
     gauges.heard = status.quorum.current.heard
+    gauges.leases = replica?.leaseCount ?? 0
     gauges.voters = status.quorum.current.voters
     return gauges
   }

@@ -1,3 +1,4 @@
+import KeyValue
 import Logging
 import NIOCore
 import Raft
@@ -96,7 +97,8 @@ final class ReplicaLoop {
   /// *Precondition*: called on `loop`.
   init(
     settings: MemberSettings, identity: Identity, boot: Boot, recovered: Recovered?,
-    poisoned: LogIndex?, loop: any EventLoop, door: ReplicaDoor, board: Board, waiters: WaiterTable,
+    leases: LeaseImage, poisoned: LogIndex?, loop: any EventLoop, door: ReplicaDoor, board: Board,
+    waiters: WaiterTable,
     metrics: Metrics,
     fate: Fate, logger: Logger, out: Outlets
   ) {
@@ -116,7 +118,7 @@ final class ReplicaLoop {
     if let poisoned {
       phase = .quarantined(poisoned)
     } else if let recovered {
-      replica = makeReplica(recovered)
+      replica = makeReplica(recovered, leases)
     } else {
       phase = .forming(FormationCore(rule: rule, initial: settings.initialCluster))
     }
@@ -135,10 +137,10 @@ final class ReplicaLoop {
     endBatch()
   }
 
-  func makeReplica(_ recovered: Recovered) -> ReplicaCore {
+  func makeReplica(_ recovered: Recovered, _ leases: LeaseImage) -> ReplicaCore {
     ReplicaCore(
       id: identity.member, boot: boot, settings: settings.replica, recovered: recovered,
-      seed: boot.number ^ identity.incarnation.number, now: MonotonicClock.now())
+      leases: leases, seed: boot.number ^ identity.incarnation.number, now: MonotonicClock.now())
   }
 
   // MARK: In
@@ -165,8 +167,8 @@ final class ReplicaLoop {
     case .stored(let ticket): stored(ticket)
     case .fetched(let wish, let entries): step(.fetched(wish, entries))
     case .formed(let base): formed(base)
-    case .applied(let index, let completed):
-      step(.applied(through: index, completed: completed))
+    case .applied(let index, let completed, let leases):
+      step(.applied(through: index, completed: completed, leases: leases))
     case .durableApplied(let index):
       durableApplied = index
       step(.durableApplied(index))
@@ -176,7 +178,7 @@ final class ReplicaLoop {
     case .spaceShort(let isShort):
       isSpaceShort = isShort
       step(.pressure(pressure))
-    case .restored(let base): step(.restored(base))
+    case .restored(let base, let leases): step(.restored(base, leases: leases))
     case .snapshot(let progress): take(progress)
     }
   }

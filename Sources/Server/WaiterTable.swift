@@ -11,6 +11,8 @@ struct Waiter: Sendable {
     case command(waitsForScrub: Bool)
     case read(ReadPlan)
     case memberList
+    case timeToLive(LeaseService.Question)
+    case leases
     case hashKV(revision: Int64)
   }
 

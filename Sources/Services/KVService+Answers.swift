@@ -16,6 +16,22 @@ extension KVService {
       return EtcdTxnResponse(txn, header: header).encodedBytes
     case .compaction:
       return EtcdCompactionResponse.make { $0.header = header }.encodedBytes
+    case .leaseGrant(let id, let ttl):
+      return EtcdLeaseGrantResponse.make {
+        $0.header = header
+        $0.id = id
+        $0.ttl = ttl
+      }.encodedBytes
+    case .leaseRevoke:
+      return EtcdLeaseRevokeResponse.make { $0.header = header }.encodedBytes
+    case .leaseKeepAlive(let id, let ttl):
+      return EtcdLeaseKeepAliveResponse.make {
+        $0.header = header
+        $0.id = id
+        $0.ttl = ttl
+      }.encodedBytes
+    case .leaseTime:
+      preconditionFailure("nobody waits for what the leader asks of leases")
     case .failed(let error):
       throw EtcdStatus(error)
     }

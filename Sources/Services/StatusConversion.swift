@@ -18,6 +18,7 @@ extension EtcdStatus {
     case .futureRevision: self = .futureRevision
     case .keyNotFound: self = .keyNotFound
     case .leaseNotFound: self = .leaseNotFound
+    case .leaseExists: self = .leaseExists
     }
   }
 }

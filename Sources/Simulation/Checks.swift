@@ -13,4 +13,5 @@ struct Checks {
   var honestAge = HonestAge()
   var quorumTruth = QuorumTruth()
   var membershipFold = MembershipFold()
+  var leaseHonesty = LeaseHonesty(driftMillionths: 0)
 }

@@ -1,3 +1,4 @@
+import KeyValue
 import Raft
 import Replica
 
@@ -36,6 +37,11 @@ enum Event {
   indirect case answer(Int, attempt: Int, ClientAnswer)
   /// A client gives up waiting.
   case clientTimeout(Int, attempt: Int)
+  /// One who holds leases takes a step.
+  case keeperTurn(Int)
+  /// It is told the result; `nil`: it was refused, or nobody knows.
+  indirect case keeperAnswer(Int, attempt: Int, result: CommandResult?)
+  case keeperTimeout(Int, attempt: Int)
   /// The weather changes.
   case weatherTurn
   /// A power cut is laid somewhere.

@@ -54,7 +54,7 @@ extension Command {
       case .put(let put): try put.validate()
       case .deleteRange(let deletion): try deletion.validate()
       case .txn(let txn): try txn.validate()
-      case .compaction: break
+      case .compaction, .lease: break
       }
       return true
     } catch {
@@ -169,6 +169,7 @@ extension Command {
       (method, body) = (
         .compact, ProtobufWriter.message(compactingTo: revision, isPhysical: isPhysical)
       )
+    case .lease: preconditionFailure("the generator draws calls of etcdserverpb.KV only")
     }
     return RequestCall(method: method, body: body, meaning: .command(self))
   }

@@ -121,7 +121,7 @@ private struct Course {
     verdict.applied += 1
     if case .failed = results[0].answer { verdict.failed += 1 }
     compare(results, "answers")
-    compare(machines.map { $0.store.meta.digest }, "states after it")
+    compare(machines.map { $0.store.meta.stateDigest }, "states after it")
     compare(machines.map { $0.store.meta.revision }, "revisions after it")
     // What the client is told is made of the result alone, by whom it asked.
     _ = Result { () throws(EtcdStatus) in try KVService.body(results[asked], Course.header) }

@@ -1,3 +1,4 @@
+import KeyValue
 import Linearizability
 import Raft
 import Replica
@@ -121,6 +122,15 @@ struct Scenario {
     _ key: String, _ consistency: History.Consistency = .linearizable, at number: Int
   ) -> History.Outcome {
     ask(.get(key: key, consistency), at: number)
+  }
+
+  /// Asks a member for a command of leases, and waits for the result; `nil`: it was refused, or
+  /// nobody knows. *Precondition*: the weather has a keeper of leases.
+  func ask(_ command: Command, at number: Int) -> CommandResult? {
+    world.send(command, by: 0, to: self[number])
+    let attempt = world.keepers[0].attempt
+    world.run(until: world.now + .seconds(60)) { world.keepers[0].attempt != attempt }
+    return world.keepers[0].lastResult
   }
 
   /// The history of all that was asked is one of a linearizable store.

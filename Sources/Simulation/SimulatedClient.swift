@@ -30,6 +30,8 @@ struct ClientRequest {
     case read(RangeRequest, ReadConsistency, form: History.Call)
     /// An operator's wish: to forget what was superseded at or before the revision.
     case compact(Int64)
+    /// What a keeper of leases wants, and when it left the keeper.
+    case command(Command, keeper: Int, sentAt: Instant)
   }
 }
 
@@ -88,7 +90,8 @@ extension History.Outcome {
     case .deleteRange(let response):
       self = .deleted(existed: response.deleted > 0, revision: result.revision)
     case .txn(let response): self = .swapped(response.succeeded, revision: result.revision)
-    case .compaction, .failed: return nil
+    case .compaction, .leaseTime, .failed: return nil
+    case .leaseGrant, .leaseRevoke, .leaseKeepAlive: return nil
     }
   }
 
@@ -98,7 +101,8 @@ extension History.Outcome {
     if call.key != nil {
       self = .got(response.pairs.first.map { text($0.value) }, revision: revision, age: age)
     } else {
-      let pairs = response.pairs.map { History.Pair(key: text($0.key), value: text($0.value)) }
+      let known = response.pairs.filter { !$0.key.starts(with: LeaseKeeper.prefix.utf8) }
+      let pairs = known.map { History.Pair(key: text($0.key), value: text($0.value)) }
       self = .scanned(pairs, revision: revision, age: age)
     }
   }

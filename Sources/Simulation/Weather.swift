@@ -57,6 +57,8 @@ public struct Weather: Hashable, Sendable {
   public var valueBytes = 8
   /// What the clients accept of a serializable read, half of the time; `nil`: any age.
   public var maxStaleness: Duration?
+  /// Clients that hold leases.
+  public var leaseKeepers = 0
   /// How often the store is compacted; `nil`: never.
   public var compaction: Span?
 
@@ -75,10 +77,10 @@ public struct Weather: Hashable, Sendable {
   /// Whether two leaders out of three are cut off in the moment of their election.
   public var cutsNewLeaders = false
   /// What the seed draws from: a seed that found something keeps its own edition. One: until the
-  /// members had files; two: all faults; three: commands gather.
+  /// members had files; two: all faults; three: commands gather; four: some clients hold leases.
   public var edition = Weather.newestEdition
 
-  public static let newestEdition = 3
+  public static let newestEdition = 4
 
   public init() {}
 }
@@ -125,6 +127,7 @@ extension Weather {
       var more = SplitMix64(seed: dice.next())
       weather.drawMore(&more)
       if edition > 2 { weather.drawGathering(seed: more.next()) }
+      if edition > 3 { weather.drawKeepers(seed: more.next()) }
     }
     return weather
   }
@@ -228,6 +231,12 @@ extension Weather {
     var dice = SplitMix64(seed: seed)
     settings.gatherLimit =
       [.zero, .microseconds(500), .milliseconds(10), .milliseconds(200)][dice.index(below: 4)]
+  }
+
+  /// What the fourth edition adds: in one seed of three, clients that hold leases.
+  private mutating func drawKeepers(seed: UInt64) {
+    var dice = SplitMix64(seed: seed)
+    leaseKeepers = dice.chance(1, in: 3) ? 1 + dice.index(below: 4) : 0
   }
 
   private mutating func drawFiles(_ dice: inout SplitMix64) {

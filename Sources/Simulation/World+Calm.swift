@@ -10,6 +10,7 @@ extension World {
   func storm(steps: Int) {
     isCalm = false
     startClients()
+    startKeepers()
     after(weather.faultInterval.draw(&weatherDice), .weatherTurn)
     if let span = weather.powerCuts { after(span.draw(&weatherDice), .powerTurn) }
     if let span = weather.compaction { after(span.draw(&weatherDice), .compactTurn) }
@@ -59,6 +60,7 @@ extension World {
       return fail("the members have not settled within \(Simulator.settleLimit) timeouts of calm")
     }
     demandService()
+    demandExpiry()
   }
 
   /// A write, and then a read of everything at each member.

@@ -141,6 +141,11 @@ extension World {
         proposals.append(
           ProposalRequest(
             id: id, command: envelope.encoded(), deadline: deadline, isGrowing: false))
+      case .command(let command, keeper: _, sentAt: _):
+        let envelope = CommandEnvelope(origin: origin(id, member), command: command)
+        proposals.append(
+          ProposalRequest(
+            id: id, command: envelope.encoded(), deadline: deadline, isGrowing: false))
       case .read(_, let consistency, _):
         reads.append(ReadRequest(id: id, consistency: consistency, deadline: deadline))
       }
@@ -188,7 +193,8 @@ extension World {
 
   private func refuse(_ id: RequestID, _ request: ClientRequest, _ member: SimulatedMember) {
     switch request.wish {
-    case .write, .compact: check(checks.requestFates.violation(refused: origin(id, member)))
+    case .write, .compact, .command:
+      check(checks.requestFates.violation(refused: origin(id, member)))
     case .read: break
     }
     reply(.refused, to: request)
@@ -234,6 +240,9 @@ extension World {
   }
 
   func reply(_ answer: ClientAnswer, to request: ClientRequest) {
+    if case .command(_, let keeper, _) = request.wish {
+      return reply(nil, keeper: keeper, to: request)
+    }
     guard let client = request.client else { return }
     after(clientDelay(client), .answer(client, attempt: request.attempt, answer))
   }

@@ -89,6 +89,7 @@ extension World {
     let jump = Duration.milliseconds([1, 100, 10_000][weatherDice.index(below: 3)])
     tell(member, "has a clock that jumps ahead by \(jump)")
     member.clock.offset += jump.nanoseconds
+    counts.clockJumps += jump
     member.undisturbedSince = now
     if member.isPaused { return }
     step(member, .timer)

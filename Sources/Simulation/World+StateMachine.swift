@@ -21,16 +21,18 @@ extension World {
     guard let last = batch.last else { return }
     member.applyQueue.removeFirst(batch.count)
     var completed: [RequestID] = []
+    var leases: [LeaseChange] = []
     for entry in batch {
-      apply(entry, member, &completed)
+      apply(entry, member, &completed, &leases)
       guard violation == nil, !member.hasFailed else { return }
     }
-    step(member, .applied(through: last.index, completed: completed))
+    step(member, .applied(through: last.index, completed: completed, leases: leases))
     scheduleApply(member)
   }
 
   private func apply(
-    _ entry: Entry, _ member: SimulatedMember, _ completed: inout [RequestID]
+    _ entry: Entry, _ member: SimulatedMember, _ completed: inout [RequestID],
+    _ leases: inout [LeaseChange]
   ) {
     check(checks.committed.violation(member: member.id, applies: entry.id))
     guard let state = member.state else { preconditionFailure("\(member.name) has no state") }
@@ -50,7 +52,11 @@ extension World {
       do {
         let applied = try member.keyValue?.apply(
           index: entry.index.number, term: entry.term.number, envelope.command, reading: state)
-        if let applied { complete(envelope, applied, entry.id, member, &completed) }
+        if let applied {
+          leases += applied.leases
+          inspect(envelope, applied)
+          complete(envelope, applied, entry.id, member, &completed)
+        }
       } catch {
         return stateFails(member, error)
       }
@@ -65,12 +71,17 @@ extension World {
     _ completed: inout [RequestID]
   ) {
     let origin = envelope.origin
+    // What the leader itself asks of leases comes from nobody.
+    guard origin.member != 0 else { return }
     check(checks.requestFates.violation(applied: origin, in: entry))
     guard origin.member == member.id.number, origin.boot == member.boot.number else { return }
     let id = RequestID(origin.sequence)
     completed.append(id)
     guard let request = member.waiting.removeValue(forKey: id) else { return }
     check(checks.requestFates.violation(acknowledged: origin, checks.committed))
+    if case .command(_, let keeper, _) = request.wish {
+      return reply(applied.result, keeper: keeper, to: request)
+    }
     let outcome = History.Outcome(applied.result)
     reply(outcome.map(ClientAnswer.done) ?? .refused, to: request)
   }
@@ -165,7 +176,7 @@ extension World {
       check(found == base.last ? nil : "\(member.name) installs another state than its log names")
       check(checks.stateAgreement.violation(member: member.id, state: meta))
     }
-    step(member, .restored(base))
+    step(member, .restored(base, leases: store.leaseImage))
     scheduleApply(member)
   }
 }

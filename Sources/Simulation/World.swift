@@ -24,6 +24,7 @@ final class World {
   var queue = EventQueue()
   var network: Network
   var clients: [SimulatedClient] = []
+  var keepers: [LeaseKeeper] = []
   var history = History(initialRevision: 1)
   var streams: [SnapshotStream?] = []
   var checks = Checks()
@@ -76,6 +77,8 @@ final class World {
     var replacements = 0
     var drains = 0
     var compactions = 0
+    /// How far clocks have jumped ahead, all together.
+    var clockJumps = Duration.zero
   }
 
   init(seed: UInt64, weather: Weather, spareMembers: Int = 0) {
@@ -124,6 +127,10 @@ final class World {
       SimulatedClient(
         dice: SplitMix64(seed: dice.next()), lastSeen: Array(repeating: nil, count: weather.keys))
     }
+    keepers = (0..<weather.leaseKeepers).map {
+      LeaseKeeper(dice: SplitMix64(seed: ~seed &+ UInt64($0)), number: $0)
+    }
+    checks.leaseHonesty = LeaseHonesty(driftMillionths: weather.driftMillionths)
   }
 
   static func disk(for identity: Identity, _ weather: Weather) -> any MemberDisk {
@@ -201,6 +208,10 @@ final class World {
     case .clientTurn(let client): ask(client)
     case .answer(let client, let attempt, let answer): take(answer, client, attempt)
     case .clientTimeout(let client, let attempt): take(.unknown, client, attempt)
+    case .keeperTurn(let keeper): keeperTurn(keeper)
+    case .keeperAnswer(let keeper, let attempt, let result):
+      take(result, keeper: keeper, attempt)
+    case .keeperTimeout(let keeper, let attempt): take(nil, keeper: keeper, attempt)
     case .weatherTurn: changeWeather()
     case .powerTurn: armPowerCut()
     case .crashSoon(let position): crashSoon(members[position])
@@ -246,7 +257,8 @@ final class World {
     case .request(let request): admit(request, member)
     case .connectTurn, .streamTurn, .clientTurn, .answer, .clientTimeout, .weatherTurn,
       .healLinks, .restart, .resume, .diskCalm, .inspection, .powerTurn, .crashSoon, .cutLeader,
-      .replaceTurn, .diskRoom, .flapTurn, .constrain, .compactTurn:
+      .replaceTurn, .diskRoom, .flapTurn, .constrain, .compactTurn, .keeperTurn, .keeperAnswer,
+      .keeperTimeout:
       preconditionFailure("\(event) happens to no member")
     }
   }

@@ -4,6 +4,8 @@ struct DatabaseFormat {
   /// `PRAGMA application_id`: tells the file to `file(1)` and to us. "Quor" and "Quos".
   let application: UInt32
   let version: UInt32
+  /// What files of the version before look like; `nil`: there was none.
+  let before: Earlier?
   /// The last root page of the schema, which a file that can shrink keeps in its header; zero: the
   /// file does not shrink.
   let largestRoot: UInt32
@@ -12,16 +14,26 @@ struct DatabaseFormat {
   /// The statements that make the schema, in the order in which they are run.
   let schema: [String]
 
+  /// A file that an earlier build made: it lacks the end of the schema.
+  struct Earlier {
+    let version: UInt32
+    let largestRoot: UInt32
+    /// How many statements of the schema it has.
+    let statements: Int
+  }
+
   /// A commit writes whole pages, and most commits are small.
   static let log = DatabaseFormat(
-    application: 0x5175_6F72, version: 1, largestRoot: 0, pageSizes: [1024, 4096],
+    application: 0x5175_6F72, version: 1, before: nil, largestRoot: 0,
+    pageSizes: [1024, 4096],
     schema: [
       "CREATE TABLE record(kind INTEGER PRIMARY KEY, body BLOB NOT NULL)",
       "CREATE TABLE log(first INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     ])
 
   static let state = DatabaseFormat(
-    application: 0x5175_6F73, version: 1, largestRoot: 4, pageSizes: [4096],
+    application: 0x5175_6F73, version: 2,
+    before: Earlier(version: 1, largestRoot: 4, statements: 3), largestRoot: 5, pageSizes: [4096],
     schema: [
       "CREATE TABLE meta(id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
       """
@@ -34,6 +46,10 @@ struct DatabaseFormat {
       CREATE VIEW current AS SELECT CAST(key AS TEXT) AS key, CAST(value AS TEXT) AS value, \
       create_revision, mod_revision, version, lease FROM row WHERE version > 0 AND number IN \
       (SELECT max(number) FROM row GROUP BY key)
+      """,
+      """
+      CREATE TABLE lease(id INTEGER PRIMARY KEY, granted_ttl INTEGER NOT NULL, \
+      renewed_at INTEGER NOT NULL, expiry INTEGER NOT NULL, checksum INTEGER NOT NULL)
       """,
     ])
 
@@ -64,28 +80,47 @@ struct DatabaseFormat {
       head[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) }
     }
     let wal: [UInt8] = [2, 2]
+    let root = number(60) == before?.version ? before?.largestRoot : largestRoot
     let isSound =
       head.starts(with: Array("SQLite format 3\0".utf8))
       && pageSizes.contains(Int(number(16) >> 16))
       && Array(head[18..<20]) == wal
       && Array(head[20..<24]) == [0, 64, 32, 32]
       && number(44) == 4  // the schema's own format
-      && number(48) == 0 && number(52) == largestRoot  // no default cache size; auto-vacuum
+      && number(48) == 0 && number(52) == root  // no default cache size; auto-vacuum
       && number(56) == 1  // UTF-8
       && number(64) == (largestRoot == 0 ? 0 : 1) && number(68) == application
       && head[72..<92].allSatisfy { $0 == 0 }
     guard isSound else { throw .damaged(file: file, place: "its header, bytes 0 to 99") }
-    guard number(60) == version else {
+    guard number(60) == version || number(60) == before?.version else {
       throw .unknownFormat(file: file, found: Int(number(60)), newest: Int(version))
     }
     return Int(number(16) >> 16)
   }
 
+  /// Adds what a file of the version before lacks, in one transaction.
+  func upgrade(_ connection: Connection) throws(StorageError) {
+    guard let before, try connection.text("PRAGMA user_version") == "\(before.version)" else {
+      return
+    }
+    try checkSchema(of: connection, statements: before.statements)
+    try connection.transaction { () throws(StorageError) in
+      for statement in schema.dropFirst(before.statements) { try connection.execute(statement) }
+      try connection.execute("PRAGMA user_version = \(version)")
+    }
+  }
+
   /// Checks that the schema is ours to the letter.
   func checkSchema(of connection: Connection) throws(StorageError) {
+    try checkSchema(of: connection, statements: schema.count)
+  }
+
+  private func checkSchema(
+    of connection: Connection, statements: Int
+  ) throws(StorageError) {
     let found = try connection.text(
       "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY rowid)")
-    guard found == schema.joined(separator: ";") else {
+    guard found == schema.prefix(statements).joined(separator: ";") else {
       throw .damaged(file: connection.file, place: "its schema")
     }
   }

@@ -13,11 +13,12 @@ final class MemorySnapshotSource: SnapshotSource {
     self.contents = contents
     self.release = release
     meta = contents.meta
-    writer = SnapshotWriter(meta: contents.meta)
+    writer = SnapshotWriter(meta: contents.meta, leases: contents.leases)
   }
 
   func next(limitBytes: Int) throws(StorageError) -> [UInt8]? {
     if !writer.hasBegun { return writer.head() }
+    if let chunk = writer.leaseChunk(limitBytes) { return chunk }
     guard position < contents.rows.count else { return writer.end() }
     while position < contents.rows.count, writer.wants(contents.rows[position], limitBytes) {
       writer.add(contents.rows[position])
@@ -41,7 +42,9 @@ final class MemorySnapshotSink: SnapshotSink {
   init(deliver: @escaping (MemoryState.Contents) -> Void) { self.deliver = deliver }
 
   func receive(_ chunk: [UInt8]) throws(StorageError) {
-    contents.rows += try reader.take(chunk)
+    let piece = try reader.take(chunk)
+    contents.rows += piece.rows
+    contents.leases += piece.leases
   }
 
   func finish() throws(StorageError) -> StateMeta {

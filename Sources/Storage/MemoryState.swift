@@ -19,6 +19,8 @@ public final class MemoryState: StateStore {
   /// Rows in number order, and what belongs to them.
   struct Contents {
     var rows: [Row] = []
+    /// Ascending by id.
+    var leases: [Lease] = []
     var meta = StateMeta()
 
     /// Where the row with this number is, or would be.
@@ -44,7 +46,15 @@ public final class MemoryState: StateStore {
           position < rows.count && rows[position].number == number, "row \(number) is not kept")
         rows.remove(at: position)
       }
+      take(batch.leases, ended: batch.endedLeases)
       meta = batch.meta
+    }
+
+    private mutating func take(_ changed: [Lease], ended: [Int64]) {
+      guard !(changed.isEmpty && ended.isEmpty) else { return }
+      let gone = Set(changed.map(\.id) + ended)
+      leases.removeAll { gone.contains($0.id) }
+      leases = (leases + changed).sorted { $0.id < $1.id }
     }
   }
 
@@ -68,6 +78,11 @@ public final class MemoryState: StateStore {
         throw failure.latch(.damaged(file: name, place: error.reason))
       }
     }
+  }
+
+  public func leases() throws(StorageError) -> [Lease] {
+    try failure.check()
+    return current.leases
   }
 
   public func rows(numbered numbers: [RowNumber]) throws -> [Row] {

@@ -25,6 +25,7 @@ public final class StateFile: StateStore {
   private let deleteRow: Statement
   private let putMeta: Statement
   private let allRows: Statement
+  private let leaseRows: LeaseRows
   private let freePages: FreePages
   private let reader: RowReader
 
@@ -80,6 +81,7 @@ public final class StateFile: StateStore {
     connection = try Connection(path, .write, on: shared.fileSystem)
     try connection.execute("PRAGMA synchronous = NORMAL")
     try connection.execute("PRAGMA cache_size = -2048")
+    try DatabaseFormat.state.upgrade(connection)
     try DatabaseFormat.state.checkSchema(of: connection)
     // The scan proves every page in use, at half the cost. Free pages it does not see, and a
     // wrong one of them would be written over.
@@ -91,6 +93,7 @@ public final class StateFile: StateStore {
     deleteRow = try connection.prepare("DELETE FROM row WHERE number = ?1")
     putMeta = try connection.prepare(StateFile.putMeta)
     allRows = try connection.prepare("SELECT \(RowTable.columns) FROM row ORDER BY number")
+    leaseRows = try LeaseRows(connection)
     reader = try RowReader(connection)
     let getMeta = try connection.prepare("SELECT body FROM meta WHERE id = 1")
     guard try getMeta.step(), let bytes = Record.open(.meta, Array(getMeta.bytes(0))) else {
@@ -127,6 +130,10 @@ public final class StateFile: StateStore {
         }
       }
     }
+  }
+
+  public func leases() throws(StorageError) -> [Lease] {
+    try failure.guarding { () throws(StorageError) in try leaseRows.all() }
   }
 
   public func rows(numbered numbers: [RowNumber]) throws -> [Row] {
@@ -171,6 +178,7 @@ public final class StateFile: StateStore {
           throw .damaged(file: name, place: "row \(number) is missing")
         }
       }
+      try leaseRows.write(batch.leases, ended: batch.endedLeases)
       try StateFile.write(batch.meta, with: putMeta)
     }
   }
@@ -217,7 +225,7 @@ public final class StateFile: StateStore {
 
   public func openSnapshot() throws(StorageError) -> any SnapshotSource {
     try failure.guarding { () throws(StorageError) in
-      try StateFileSnapshot(meta: meta, shared)
+      try StateFileSnapshot(meta: meta, leases: leaseRows.all(), shared)
     }
   }
 

@@ -12,10 +12,11 @@ final class StateFileSnapshot: SnapshotSource {
   private var lastRow: RowNumber = 0
   private var isClosed = false
 
-  init(meta: StateMeta, _ shared: StateShared) throws(StorageError) {
+  /// `leases`: as of the same flush. They change in place, so they are read at once.
+  init(meta: StateMeta, leases: [Lease], _ shared: StateShared) throws(StorageError) {
     self.meta = meta
     self.shared = shared
-    writer = SnapshotWriter(meta: meta)
+    writer = SnapshotWriter(meta: meta, leases: leases)
     connection = try Connection(shared.path, .read, on: shared.fileSystem)
     select = try connection.prepare(
       """
@@ -30,6 +31,7 @@ final class StateFileSnapshot: SnapshotSource {
     precondition(!isClosed, "a closed snapshot is read")
     return try shared.failure.guarding { () throws(StorageError) in
       if !writer.hasBegun { return writer.head() }
+      if let chunk = writer.leaseChunk(limitBytes) { return chunk }
       let hasRows = try shared.gate.reading { () throws(StorageError) in
         try fill(limitBytes)
       }
@@ -75,6 +77,7 @@ final class StateFileSink: SnapshotSink {
   private var reader = SnapshotReader()
   private var connection: Connection?
   private var insert: Statement?
+  private var leaseRows: LeaseRows?
   private var pendingChunks = 0
 
   init(
@@ -90,14 +93,16 @@ final class StateFileSink: SnapshotSink {
     let connection = try StateFile.begin(at: path, on: fileSystem)
     self.connection = connection
     insert = try connection.prepare(RowTable.insert)
+    leaseRows = try LeaseRows(connection)
   }
 
   func receive(_ chunk: [UInt8]) throws(StorageError) {
-    let rows = try reader.take(chunk)
+    let piece = try reader.take(chunk)
     try failure.guarding { () throws(StorageError) in
       let (connection, insert) = open
       if pendingChunks == 0 { try connection.execute("BEGIN IMMEDIATE") }
-      for row in rows { try RowTable.insert(row, with: insert) }
+      for row in piece.rows { try RowTable.insert(row, with: insert) }
+      try leaseRows?.write(piece.leases)
       pendingChunks += 1
       if pendingChunks == StateFileSink.transactionChunks { try commit(connection) }
     }
@@ -122,7 +127,7 @@ final class StateFileSink: SnapshotSink {
     try failure.guarding { () throws(StorageError) in
       let (connection, _) = open
       if pendingChunks > 0 { try commit(connection) }
-      insert = nil
+      (insert, leaseRows) = (nil, nil)
       self.connection = nil
       try StateFile.end(connection, meta: meta)
       try fileSystem.syncDirectory(directory)
@@ -134,7 +139,7 @@ final class StateFileSink: SnapshotSink {
   }
 
   func abandon() {
-    insert = nil
+    (insert, leaseRows) = (nil, nil)
     guard let connection else { return }
     self.connection = nil
     connection.close()

@@ -12,9 +12,12 @@ extension StateMeta {
     bytes.append(number: rowCount)
     digest.encode(into: &bytes)
     presentDigest.encode(into: &bytes)
+    bytes.append(number: leases.time)
+    bytes.append(number: leases.count)
+    leases.digest.encode(into: &bytes)
   }
 
-  /// `nil`: the bytes end too early.
+  /// What was written before there were leases ends before them. `nil`: the bytes end too early.
   init?(from cursor: inout ByteCursor) {
     guard let appliedIndex = cursor.number(UInt64.self),
       let appliedTerm = cursor.number(UInt64.self), let revision = cursor.number(Int64.self),
@@ -27,6 +30,11 @@ extension StateMeta {
       appliedIndex: appliedIndex, appliedTerm: appliedTerm, revision: revision,
       compactRevision: compactRevision, scrubbedRevision: scrubbedRevision, lastRow: lastRow,
       rowCount: rowCount, digest: digest, presentDigest: presentDigest)
+    guard cursor.remaining > 0 else { return }
+    guard let time = cursor.number(Int64.self), let count = cursor.number(Int64.self),
+      let leaseDigest = StateDigest(from: &cursor)
+    else { return nil }
+    leases = LeaseMeta(time: time, count: count, digest: leaseDigest)
   }
 }
 

@@ -25,6 +25,9 @@ public protocol StateStore: RowReading, AnyObject {
   /// are good during the call.
   func scan(_ body: RowBody) throws(StorageError)
 
+  /// The leases as of the last flush, ascending by id, each checked by itself.
+  func leases() throws(StorageError) -> [Lease]
+
   /// Writes all of the batch or nothing.
   /// *Precondition*: every entry up to `meta.appliedIndex` is committed and durable in this
   /// member's log; `removed` is empty while `isCompactionHeld`.
@@ -59,6 +62,7 @@ extension StateStore {
   /// Builds the store from every row and proves that none is missing or changed. For the start.
   public func load(settings: StoreSettings = StoreSettings()) throws(StorageError) -> Store {
     var loader = StoreLoader(meta: meta, generation: generation, settings: settings)
+    for lease in try leases() { loader.add(lease) }
     try scan { head, key, _, digest throws(StoreDamage) in
       try loader.add(head, key: key, digest: digest)
     }

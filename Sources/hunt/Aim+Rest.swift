@@ -155,6 +155,7 @@ extension Aim {
     ],
     .startsWithoutRows: [
       "KeyValueTests.CompactionTests/`a scrub that a crash interrupts begins again`()",
+      "KeyValueTests.LeaseTests/`leases and what hangs on them come back from the table`()",
       "StorageTests.`a disk that fills up`/`loses no row when the power goes while it "
         + "gives pages back`()",
     ],
@@ -245,6 +246,24 @@ extension Aim {
     .forgetsHeldForwards: [
       "ReplicaTests.GatheringTests/`a forward that gathers at a leader which is "
         + "deposed is refused`()"
+    ],
+    .expiresKeptAlive: [
+      "KeyValueTests.LeaseTests/`what was kept alive meanwhile is neither ended nor dated`()"
+    ],
+    .roundsLeasesDown: [
+      "ReplicaTests.LeaseClockTests/`a leader's own ticks do not hold its clock up`()",
+      "ReplicaTests.LeaseClockTests/`a new leader counts on from what was written "
+        + "down, from its election`()",
+      "ReplicaTests.LeaseClockTests/`every interval the clock is written down, and once "
+        + "the end of each lease`()",
+      "ReplicaTests.LeaseClockTests/`who is elected again counts on from what it wrote "
+        + "down last`()",
+    ],
+    .leavesKeysOfLeases: [
+      "KeyValueTests.LeaseTests/`a revocation deletes the keys in one revision, in "
+        + "their order, and no others`()",
+      "KeyValueTests.LeaseTests/`leases and what hangs on them come back from the table`()",
+      "KeyValueTests.LeaseTests/`what was kept alive meanwhile is neither ended nor dated`()",
     ],
     .passesAsFresh: [
       "ReplicaTests.ReadTests/`leave to serve serializable reads tells their age, "

@@ -71,6 +71,9 @@ enum Catalogue {
       .story("a read while the leader dies")),
     Trial(
       .followersServeReads, "a follower confirms its own reads", .history, .seeds(upTo: 500)),
+    Trial(
+      .expiresKeptAlive, "a lease is ended though it was kept alive after the leader looked",
+      .leaseHonesty, .seeds(upTo: 3_000, edition: 4)),
   ]
 
   private static let membership = [
@@ -242,5 +245,11 @@ enum Catalogue {
     Trial(
       .passesAsFresh, "leave to serve serializable reads tells of a state as of now", .honestAge,
       .seeds(upTo: 500, edition: 3)),
+    Trial(
+      .roundsLeasesDown, "a new leader rounds down what is left of a lease", .leaseHonesty,
+      .seeds(upTo: 500, edition: 4)),
+    Trial(
+      .leavesKeysOfLeases, "the keys of a lease stay when it ends", .leasesEnd,
+      .seeds(upTo: 100, edition: 4)),
   ]
 }

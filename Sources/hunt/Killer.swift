@@ -40,6 +40,8 @@ extension Killer {
   static let durablePromises = check("DurablePromises", "not on disk", "without its own on disk")
   static let electionSafety = check("ElectionSafety", "both lead term")
   static let honestAge = check("HonestAge", "reports age")
+  static let leaseHonesty = check("LeaseHonesty", "before its time")
+  static let leasesEnd = check("calm: leases end", "of leases that have ended")
   static let majorityDurability = check("MajorityDurability", "is committed and on the disks of")
   static let membershipFold = check("MembershipFold", "goes by another configuration")
   static let neverBack = check("NeverBack", "goes back from", "has applied", "its disk in")

@@ -28,7 +28,7 @@ struct SimulateCommand: ParsableCommand {
   @Flag(help: "All members lose power at once, in the middle of what their disks do.")
   var powerLoss = false
 
-  @Option(help: "What the seed draws from: 1 to 3, the newest with all of it.")
+  @Option(help: "What the seed draws from: 1 to 4, the newest with all of it.")
   var edition = Weather.newestEdition
 
   @Option(help: "Turns of the weather at which something may happen: 3,17 or none; all.")

@@ -35,7 +35,55 @@ import Testing
     let envelope = CommandEnvelope(
       origin: CommandOrigin(member: 300, boot: 2, sequence: 3), command: .put(put))
     #expect(
-      envelope.encoded() == [1, 0xAC, 2, 2, 3, 1, 1, 0x6B, 2, 0x76, 0x76, 3, 0, 0, 1])
+      envelope.encoded() == [2, 0xAC, 2, 2, 3, 1, 1, 0x6B, 2, 0x76, 0x76, 3, 0, 0, 1])
+  }
+
+  /// A member of the first version is to stop before it answers what it does not know, and before
+  /// it refuses a put that others take.
+  @Test func `only what concerns a lease is written in the second version`() {
+    func version(_ command: Command) -> UInt8 {
+      CommandEnvelope(
+        origin: CommandOrigin(member: 1, boot: 1, sequence: 1), command: command
+      ).encoded()[0]
+    }
+    var put = PutRequest(key: [UInt8]("k"), value: [])
+    var txn = TxnRequest()
+    txn.failure = [.put(put)]
+    var outer = TxnRequest()
+    outer.success = [.txn(txn)]
+    #expect(version(.put(put)) == 1)
+    #expect(version(.txn(outer)) == 1)
+    #expect(version(.compaction(revision: 1)) == 1)
+    put.lease = 1
+    txn.failure = [.put(put)]
+    outer.success = [.txn(txn)]
+    #expect(version(.put(put)) == 2)
+    #expect(version(.txn(outer)) == 2)
+    #expect(version(.lease(.revoke(id: 1))) == 2)
+  }
+
+  @Test func `the extremes of leases come back, and no lease has the id zero`() throws {
+    func envelope(_ command: LeaseCommand) -> CommandEnvelope {
+      CommandEnvelope(
+        origin: CommandOrigin(member: 0, boot: 0, sequence: 0), command: .lease(command))
+    }
+    for number in [Int64.min, -1, 1, .max] {
+      let tick = LeaseTick(
+        time: .max, asOf: .max, dates: [.init(id: number, expiry: .max), .init(id: 1, expiry: 0)])
+      for command in [
+        LeaseCommand.grant(id: number, ttl: number), .revoke(id: number), .keepAlive(id: number),
+        .expire(id: number, asOf: .max), .tick(tick),
+      ] {
+        let envelope = envelope(command)
+        #expect(try CommandEnvelope(decoding: envelope.encoded()) == envelope)
+      }
+    }
+    let early = LeaseTick(time: -1, asOf: 1, dates: [])
+    for command in [LeaseCommand.grant(id: 0, ttl: 1), .tick(early)] {
+      #expect(throws: EnvelopeError.malformed) {
+        try CommandEnvelope(decoding: envelope(command).encoded())
+      }
+    }
   }
 
   @Test func `cut off anywhere, it is malformed`() {
@@ -65,8 +113,8 @@ import Testing
 
   @Test func `a newer version is told from damage`() {
     var bytes = envelope(1).encoded()
-    bytes[0] = 2
-    #expect(throws: EnvelopeError.unknownVersion(2)) { try CommandEnvelope(decoding: bytes) }
+    bytes[0] = 3
+    #expect(throws: EnvelopeError.unknownVersion(3)) { try CommandEnvelope(decoding: bytes) }
   }
 
   @Test func `a nest deeper than any valid one is refused`() throws {

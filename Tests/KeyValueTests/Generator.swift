@@ -57,8 +57,27 @@ struct Generator {
     request.previousPair = dice.once(in: 3)
     request.ignoreValue = dice.once(in: 6)
     request.ignoreLease = dice.once(in: 6)
-    request.lease = dice.once(in: 30) ? 7 : 0
+    request.lease = dice.once(in: 6) ? leaseID() : 0
     return request
+  }
+
+  /// Of few leases, so that most exist now and then.
+  private mutating func leaseID() -> Int64 { [7, -7, .min, .max][dice.below(4)] }
+
+  /// Entries that leaders had applied lie around the present one, which nobody here knows.
+  mutating func leaseCommand() -> LeaseCommand {
+    switch dice.below(8) {
+    case 0..<3: return .grant(id: leaseID(), ttl: Int64(dice.below(100)))
+    case 3: return .revoke(id: leaseID())
+    case 4: return .keepAlive(id: leaseID())
+    case 5: return .expire(id: leaseID(), asOf: UInt64(dice.below(40)))
+    default:
+      let dates = (0..<dice.below(3)).map { _ in
+        LeaseTick.End(id: leaseID(), expiry: Int64(dice.below(1_000)))
+      }
+      return .tick(
+        LeaseTick(time: Int64(dice.below(1_000)), asOf: UInt64(dice.below(40)), dates: dates))
+    }
   }
 
   mutating func deletion() -> DeleteRangeRequest {
@@ -104,10 +123,11 @@ struct Generator {
 
   /// Half of the transactions break etcd's duplicate rule: apply must stay total all the same.
   mutating func command(_ newest: Int64) -> Command {
-    switch dice.below(16) {
+    switch dice.below(19) {
     case 0..<8: .put(put())
     case 8..<10: .deleteRange(deletion())
     case 10: .compaction(revision: revision(around: newest))
+    case 11...13: .lease(leaseCommand())
     default: .txn(txn(newest))
     }
   }

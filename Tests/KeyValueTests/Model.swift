@@ -6,6 +6,10 @@ struct Model {
   var rows: [Row] = []
   var revision: Int64 = 1
   var compactRevision: Int64 = -1
+  var leases: [Int64: Lease] = [:]
+  var leaseTime: Int64 = 0
+  /// The number of the entry applied last.
+  var index: UInt64 = 0
 
   /// What the revision sees, by key.
   func live(at revision: Int64) -> [Row] {
@@ -85,6 +89,7 @@ struct Model {
 
   /// Changes nothing when it answers an error.
   mutating func apply(_ command: Command) -> CommandResult {
+    index += 1
     let before = self
     var next = self
     do throws(CommandError) {
@@ -101,7 +106,7 @@ struct Model {
   private mutating func run(_ command: Command) throws(CommandError) -> CommandResult.Answer {
     switch command {
     case .put(let request):
-      if request.lease != 0 { throw .leaseNotFound }
+      if request.lease != 0, leases[request.lease] == nil { throw .leaseNotFound }
       if request.ignoreValue || request.ignoreLease,
         live(in: KeyRange(key: request.key), at: revision).isEmpty
       {
@@ -120,7 +125,48 @@ struct Model {
       if wanted > revision { throw .futureRevision }
       compactRevision = wanted
       return .compaction
+    case .lease(let command): return try run(command)
     }
+  }
+
+  private mutating func run(_ command: LeaseCommand) throws(CommandError) -> CommandResult.Answer {
+    switch command {
+    case .grant(let id, let ttl):
+      guard leases[id] == nil else { throw .leaseExists }
+      leases[id] = Lease(id: id, grantedTTL: ttl, renewedAt: index)
+      return .leaseGrant(id: id, ttl: ttl)
+    case .revoke(let id):
+      guard leases[id] != nil else { throw .leaseNotFound }
+      end(id)
+      return .leaseRevoke
+    case .keepAlive(let id):
+      guard let lease = leases[id] else { return .leaseKeepAlive(id: id, ttl: 0) }
+      leases[id] = Lease(id: id, grantedTTL: lease.grantedTTL, renewedAt: index)
+      return .leaseKeepAlive(id: id, ttl: lease.grantedTTL)
+    case .expire(let id, let asOf):
+      if let lease = leases[id], lease.renewedAt <= asOf { end(id) }
+    case .tick(let tick):
+      leaseTime = max(leaseTime, tick.time)
+      for date in tick.dates {
+        if let lease = leases[date.id], lease.renewedAt <= tick.asOf {
+          leases[date.id]?.expiry = date.expiry
+        }
+      }
+    }
+    return .leaseTime
+  }
+
+  /// Deletes what hangs on the lease, by key, and the lease.
+  private mutating func end(_ id: Int64) {
+    let first = rows.count
+    for row in live(at: revision) where row.lease == id {
+      rows.append(
+        Row(
+          number: Int64(rows.count) + 1, modRevision: revision + 1,
+          subRevision: Int64(rows.count - first), key: row.key, value: [], createRevision: 0,
+          version: 0, lease: 0))
+    }
+    leases[id] = nil
   }
 
   private func check(
@@ -134,7 +180,7 @@ struct Model {
         {
           throw .keyNotFound
         }
-        if put.lease != 0 { throw .leaseNotFound }
+        if put.lease != 0, before.leases[put.lease] == nil { throw .leaseNotFound }
       case .range(let range) where !puts && range.revision != 0:
         if range.revision > before.revision { throw .futureRevision }
         if range.revision < before.compactRevision { throw .compacted }

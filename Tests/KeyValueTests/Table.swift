@@ -7,6 +7,7 @@ final class Table: ChangeReading {
   struct Lost: Error {}
 
   private(set) var rows: [RowNumber: Row] = [:]
+  private(set) var leases: [Int64: Lease] = [:]
   private(set) var meta = StateMeta()
   /// Every read fails while this is set.
   var isBroken = false
@@ -35,7 +36,12 @@ final class Table: ChangeReading {
     for number in batch.removed {
       #expect(rows.removeValue(forKey: number) != nil, "row \(number) was not there")
     }
+    for lease in batch.leases { leases[lease.id] = lease }
+    for id in batch.endedLeases { leases[id] = nil }
     meta = batch.meta
+    #expect(meta.leases.count == Int64(leases.count))
+    let leaseDigest = leases.values.reduce(StateDigest()) { $0 + StateDigest(of: $1) }
+    #expect(meta.leases.digest == leaseDigest)
     #expect(meta.rowCount == Int64(rows.count))
     #expect(meta.presentDigest == rows.values.reduce(StateDigest()) { $0 + StateDigest(of: $1) })
   }
@@ -45,6 +51,7 @@ final class Table: ChangeReading {
   /// What a member does at its start.
   func load(settings: StoreSettings = StoreSettings()) throws -> Store {
     var loader = StoreLoader(meta: meta, generation: 1, settings: settings)
+    for lease in leases.values { loader.add(lease) }
     for row in inOrder { try loader.add(row) }
     return try loader.finish()
   }

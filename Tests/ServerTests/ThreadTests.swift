@@ -88,7 +88,7 @@ extension Fate {
     func told() -> [String] {
       door.completions.drain().map { completion in
         switch completion {
-        case .applied(through: let index, let completed):
+        case .applied(through: let index, let completed, leases: _):
           "applied \(index.number): \(completed.count)"
         case .overlayFull(let isFull): isFull ? "full" : "not full"
         case .stored, .fetched, .formed, .durableApplied, .spaceShort, .restored, .snapshot:

@@ -11,6 +11,7 @@ private struct Stopped {
   var log: RecoveredLog?
   var metas: [StateMeta] = []
   var rows: [Row] = []
+  var leases: [Lease] = []
 
   /// Stopped in order: everything is in the database files.
   static func cleanly() throws -> Stopped { try Stopped(isKilled: false) }
@@ -34,6 +35,10 @@ private struct Stopped {
         metas.append(batches.meta)
       }
     }
+    let leases = (1...3).map { Lease(id: $0, grantedTTL: 60, renewedAt: 10, expiry: 9 << 40) }
+    try state.flush(batches.lease(leases, time: 77, index: 10, term: 2))
+    metas.append(batches.meta)
+    self.leases = leases
     try directory.log.commit([Sample.write(cut: Sample.base(1, 3))])
     try state.flush(batches.remove([1, 4]))
     metas.append(batches.meta)
@@ -79,6 +84,9 @@ private struct Stopped {
       guard metas.contains(state.meta) else { return .different("another meta") }
       let found = try state.scannedRows()
       guard state.meta != metas.last || found == rows else { return .different("other rows") }
+      guard try state.meta != metas.last || state.leases() == leases else {
+        return .different("other leases")
+      }
       for row in found {
         guard try state.rows(numbered: [row.number]) == [row] else {
           return .different("row \(row.number) is found by the scan only")

@@ -54,6 +54,8 @@ enum Sample {
 struct Batches {
   private(set) var meta = StateMeta()
   private(set) var rows: [Row] = []
+  /// Ascending by id.
+  private(set) var leases: [Lease] = []
 
   /// One entry that puts each of these keys once.
   mutating func put(_ keys: [String], index: UInt64, term: UInt64 = 1, valueBytes: Int = 24)
@@ -77,6 +79,21 @@ struct Batches {
     meta.rowCount += Int64(fresh.count)
     rows += fresh
     return FlushBatch(rows: fresh, removed: [], meta: meta)
+  }
+
+  /// One entry after which these leases are as given, and those have ended.
+  mutating func lease(
+    _ changed: [Lease], ended: [Int64] = [], time: Int64 = 0, index: UInt64, term: UInt64 = 1
+  ) -> FlushBatch {
+    meta.appliedIndex = index
+    meta.appliedTerm = term
+    let gone = changed.map(\.id) + ended
+    leases = (leases.filter { !gone.contains($0.id) } + changed).sorted { $0.id < $1.id }
+    meta.leases = LeaseMeta(
+      time: time, count: Int64(leases.count),
+      digest: leases.reduce(StateDigest()) { $0 + StateDigest(of: $1) })
+    return FlushBatch(
+      rows: [], removed: [], leases: changed, endedLeases: ended, meta: meta)
   }
 
   /// The physical end of rows with these numbers.

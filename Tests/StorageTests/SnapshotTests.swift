@@ -124,7 +124,7 @@ import Testing
     var reader = SnapshotReader()
     _ = try reader.take(try #require(first))
     var rows: [Row] = []
-    while let chunk = try snapshot.next(limitBytes: 256) { rows += try reader.take(chunk) }
+    while let chunk = try snapshot.next(limitBytes: 256) { rows += try reader.take(chunk).rows }
     #expect(try reader.finish().appliedIndex == 1)
     #expect(rows == Array(batches.rows.dropLast()))
     snapshot.close()

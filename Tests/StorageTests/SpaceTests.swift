@@ -115,7 +115,8 @@ private final class SmallMember {
     try member.run(.compaction(revision: member.store.meta.revision))
     try member.scrub()
     let after = member.stateBytes
-    #expect(after < before + before / 4, "\(after) after \(before)")
+    // The eighth is counted with the pages that tables take before they hold anything.
+    #expect(after < before + before / 4 + 4_096, "\(after) after \(before)")
     // An eighth stays and takes the next rows.
     for number in 1...8 { try member.put(number) }
     #expect(member.stateBytes <= after)

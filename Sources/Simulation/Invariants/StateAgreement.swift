@@ -7,14 +7,14 @@ struct StateAgreement {
 
   mutating func violation(member: MemberID, state: StateMeta) -> String? {
     guard let known = states[state.appliedIndex] else {
-      states[state.appliedIndex] = (state.digest, state.revision)
+      states[state.appliedIndex] = (state.stateDigest, state.revision)
       return nil
     }
     if known.revision != state.revision {
       return "\(name(member)) is at revision \(state.revision) after entry "
         + "\(state.appliedIndex), others at \(known.revision)"
     }
-    if known.digest != state.digest {
+    if known.digest != state.stateDigest {
       return "\(name(member)) has another digest than others after entry \(state.appliedIndex)"
     }
     return nil

@@ -61,7 +61,7 @@ enum StoreDrill {
       }
       return Answer(
         result: applied.result, revision: store.meta.revision,
-        compactRevision: store.meta.compactRevision, digest: store.meta.digest)
+        compactRevision: store.meta.compactRevision, digest: store.meta.stateDigest)
     }
 
     private mutating func flush() throws {
