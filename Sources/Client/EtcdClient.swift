@@ -144,7 +144,7 @@ public final class EtcdClient: Sendable {
 
   /// What a member said tells more than that another could not be reached, and a reason more than
   /// a bare status. *Precondition*: there is at least one failure.
-  private static func summary(_ failures: [CallFailure]) -> ClientError {
+  static func summary(_ failures: [CallFailure]) -> ClientError {
     precondition(!failures.isEmpty, "a call failed and no attempt did")
     if let reasoned = failures.last(where: { $0.why != nil }) { return .refused(reasoned) }
     if let answered = failures.last(where: { $0.delivery != .neverSent }) {

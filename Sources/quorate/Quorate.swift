@@ -9,11 +9,9 @@ struct Quorate: AsyncParsableCommand {
     abstract: "A strongly consistent, replicated key-value store that can be taken apart.",
     subcommands: [
       GetCommand.self, PutCommand.self, DelCommand.self, TxnCommand.self, CompactionCommand.self,
-      WatchCommand.self, EndpointCommand.self, MemberCommand.self, ServerCommand.self,
-      LabCommand.self,
-      SimulateCommand.self, ExploreCommand.self, BenchCommand.self, BenchWatchCommand.self,
-      VersionCommand.self,
-      CompletionCommand.self,
+      WatchCommand.self, LeaseCommand.self, EndpointCommand.self, MemberCommand.self,
+      ServerCommand.self, LabCommand.self, SimulateCommand.self, ExploreCommand.self,
+      BenchCommand.self, BenchWatchCommand.self, VersionCommand.self, CompletionCommand.self,
     ])
 
   static func main() async {

@@ -31,6 +31,20 @@ extension EndToEnd {
         .map { $0.split(separator: ",").last }
       #expect(hashes.count == 3 && Set(hashes).count == 1, "\(hashes)")
       #expect(try etcdctl("member", "list").contains("started, n2"))
+      let granted = try etcdctl("lease", "grant", "60")
+      #expect(granted.hasSuffix(" granted with TTL(60s)\n"))
+      let lease = String(granted.split(separator: " ")[1])
+      #expect(try etcdctl("put", "--lease", lease, "leased", "1") == "OK\n")
+      #expect(
+        try etcdctl("lease", "timetolive", lease, "--keys")
+          .hasSuffix("s), attached keys([leased])\n"))
+      #expect(
+        try etcdctl("lease", "keep-alive", "--once", lease)
+          == "lease \(lease) keepalived with TTL(60)\n")
+      #expect(try etcdctl("lease", "list") == "found 1 leases\n\(lease)\n")
+      #expect(try etcdctl("lease", "revoke", lease) == "lease \(lease) revoked\n")
+      #expect(try etcdctl("get", "leased") == "")
+      #expect(try etcdctl("lease", "timetolive", lease) == "lease \(lease) already expired\n")
       // Fails unless every endpoint is healthy; 3.4 says so on its error output.
       #expect(throws: Never.self) { try etcdctl("endpoint", "health") }
     }

@@ -59,6 +59,14 @@ extension EndToEnd {
           assert 'required revision has been compacted' in str(refusal), refusal
       assert client.delete('p/a') is True and client.delete('p/a') is False
       assert client.delete_prefix('p/').deleted == 1
+
+      lease = client.lease(60)
+      client.put('p/l', 'leased', lease)
+      assert client.get('p/l')[1].lease_id == lease.id
+      assert lease.granted_ttl == 60 and 55 <= lease.remaining_ttl <= 60 and lease.keys == [b'p/l']
+      assert [answer.TTL for answer in lease.refresh()] == [60]
+      lease.revoke()
+      assert client.get('p/l') == (None, None)
       print('done')
       """
   }

@@ -66,7 +66,7 @@ enum Fields {
       + line("Took", health.took) + line("Error", health.error) + "\n"
   }
 
-  private static func header(_ header: EtcdResponseHeader) -> String {
+  static func header(_ header: EtcdResponseHeader) -> String {
     line("ClusterID", header.clusterID) + line("MemberID", header.memberID)
       + line("Revision", header.revision) + line("RaftTerm", header.raftTerm)
   }
@@ -78,7 +78,7 @@ enum Fields {
       + "\"\(prefix)Value\" : \(GoText.quoted(pair.value))\n" + line(prefix + "Lease", pair.lease)
   }
 
-  private static func line(_ name: String, _ value: some CustomStringConvertible) -> String {
+  static func line(_ name: String, _ value: some CustomStringConvertible) -> String {
     "\"\(name)\" : \(value)\n"
   }
 
