@@ -8,7 +8,7 @@ import RPC
 /// Sends the same generated requests to two servers, both empty at first, and compares the answers
 /// field by field. What differs between any two clusters is left out: ids and terms.
 ///
-///     compare ENDPOINT ENDPOINT [--requests N] [--watches N] [--seed S]
+///     compare ENDPOINT ENDPOINT [--requests N] [--leases] [--watches N] [--seed S]
 ///
 /// With `--watches`, plays so many streams of watches as well (`WatchComparison`). Ends with 0 when
 /// every answer was the same, 1 when not, 2 when it could not run.
@@ -21,15 +21,19 @@ struct Compare {
 
   static func main() async {
     var words = Array(CommandLine.arguments.dropFirst())
+    let drawsLeases = words.contains("--leases")
+    words.removeAll { $0 == "--leases" }
     guard let requests = number(after: "--requests", in: &words, else: 20_000),
       let watches = number(after: "--watches", in: &words, else: 0),
       let seed = number(after: "--seed", in: &words, else: UInt64(1)), words.count == 2,
       let first = try? Endpoint(words[0]), let second = try? Endpoint(words[1])
-    else { stop("usage: compare ENDPOINT ENDPOINT [--requests N] [--watches N] [--seed S]") }
+    else {
+      stop("usage: compare ENDPOINT ENDPOINT [--requests N] [--leases] [--watches N] [--seed S]")
+    }
     print("comparing \(first) with \(second): \(requests) requests, seed \(seed)")
     let left = await connection(to: first)
     let right = await connection(to: second)
-    var generator = RequestGenerator(seed: seed)
+    var generator = RequestGenerator(seed: seed, drawsLeases: drawsLeases)
     var differences = 0
     var refusals = 0
     for count in 1..<requests + 1 {
@@ -104,12 +108,15 @@ struct Compare {
       await answer(EtcdMethod.KV.txn, request, connection, \EtcdTxnResponse.header)
     case .compact(let request):
       await answer(EtcdMethod.KV.compact, request, connection, \EtcdCompactionResponse.header)
+    case .grant, .revoke, .keepAlive, .timeToLive, .leases:
+      await leaseAnswer(to: call, from: connection)
     }
   }
 
-  private static func answer<Response: EtcdMessage>(
+  static func answer<Response: EtcdMessage>(
     _ method: String, _ request: some EtcdMessage, _ connection: RPCConnection,
-    _ header: WritableKeyPath<Response, EtcdResponseHeader>
+    _ header: WritableKeyPath<Response, EtcdResponseHeader>,
+    _ plain: (inout Response) -> Void = { _ in }
   ) async -> (text: String, revision: Int64, isRefusal: Bool) {
     let outcome = await connection.call(
       method, request.encodedBytes, timeout: .seconds(30))
@@ -124,6 +131,7 @@ struct Compare {
     response[keyPath: header].clusterID = 0
     response[keyPath: header].memberID = 0
     response[keyPath: header].raftTerm = 0
+    plain(&response)
     return ("\(response)", response[keyPath: header].revision, false)
   }
 
@@ -136,7 +144,7 @@ struct Compare {
     return number
   }
 
-  private static func stop(_ sentence: String) -> Never {
+  static func stop(_ sentence: String) -> Never {
     FileHandle.standardError.write(Data("compare: \(sentence)\n".utf8))
     exit(2)
   }

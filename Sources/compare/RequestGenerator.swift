@@ -11,6 +11,11 @@ struct RequestGenerator {
     case deleteRange(EtcdDeleteRangeRequest)
     case txn(EtcdTxnRequest)
     case compact(EtcdCompactionRequest)
+    case grant(EtcdLeaseGrantRequest)
+    case revoke(EtcdLeaseRevokeRequest)
+    case keepAlive(Int64)
+    case timeToLive(EtcdLeaseTimeToLiveRequest)
+    case leases
   }
 
   private var dice: Dice
@@ -22,10 +27,17 @@ struct RequestGenerator {
   /// away the key of a put beside it, and its process ends when the put finds nothing to keep.
   private var mayKeep = true
 
-  init(seed: UInt64) { dice = Dice(state: seed) }
+  /// Whether half of the requests are about leases, and puts name them.
+  private let drawsLeases: Bool
+
+  init(seed: UInt64, drawsLeases: Bool) {
+    dice = Dice(state: seed)
+    self.drawsLeases = drawsLeases
+  }
 
   mutating func next() -> Call {
-    switch dice.below(100) {
+    if drawsLeases && dice.oneIn(2) { return leaseCall() }
+    return switch dice.below(100) {
     case ..<35: .range(range())
     case ..<65: .put(put())
     case ..<75: .deleteRange(deleteRange())
@@ -63,8 +75,44 @@ struct RequestGenerator {
     request.ignoreLease = mayKeep && dice.oneIn(10)
     // A lease that nobody was granted.
     if dice.oneIn(40) { request.lease = 77 }
+    if drawsLeases && dice.oneIn(2) { request.lease = leaseID() }
     return request
   }
+
+  /// Leases are granted for so long that none ends by itself while both servers are asked; what is
+  /// granted for less has an id of the server's choice, by which nobody asks again.
+  private mutating func leaseCall() -> Call {
+    switch dice.below(20) {
+    case ..<7:
+      return .grant(
+        .make {
+          $0.id = leaseID()
+          $0.ttl = Int64(10_000 + dice.below(10_000))
+        })
+    case 7:
+      return .grant(.make { $0.ttl = dice.pick([.min, -1, 0, 1, 2, 3, 9_000_000_000]) })
+    case 8:
+      return .grant(
+        .make {
+          $0.id = leaseID()
+          $0.ttl = dice.pick([9_000_000_001, .max])
+        })
+    case ..<12: return .revoke(.make { $0.id = leaseID() })
+    case ..<14: return .keepAlive(leaseID())
+    case ..<18:
+      return .timeToLive(
+        .make {
+          $0.id = leaseID()
+          $0.keys = dice.oneIn(2)
+        })
+    default: return .leases
+    }
+  }
+
+  /// Those that are asked about; now and then none.
+  static let leaseIDs: [Int64] = [1, 2, 3, -4, .max, .min]
+
+  private mutating func leaseID() -> Int64 { dice.oneIn(30) ? 0 : dice.pick(Self.leaseIDs) }
 
   private mutating func deleteRange() -> EtcdDeleteRangeRequest {
     var request = EtcdDeleteRangeRequest()
@@ -116,7 +164,7 @@ struct RequestGenerator {
     case 1: (compare.target, compare.createRevision) = (.create, someRevision())
     case 2: (compare.target, compare.modRevision) = (.mod, someRevision())
     case 3: (compare.target, compare.value) = (.value, value())
-    case 4: (compare.target, compare.lease) = (.lease, Int64(dice.below(2)))
+    case 4: (compare.target, compare.lease) = (.lease, Int64(dice.below(drawsLeases ? 4 : 2)))
     default: compare.target = dice.pick([.version, .create, .mod, .value, .lease])
     }
     return compare
