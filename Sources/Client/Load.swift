@@ -12,6 +12,9 @@ public struct Load: Sendable {
     case range
     /// The first `limit` keys of a range without an end, and the count of all. Linearizable.
     case page
+    /// A lease is granted, a key hung on it, and the lease revoked: three calls, one after the
+    /// other, that count as one request.
+    case lease
     /// Puts every key once, a hundred a transaction: fills a store before it is measured.
     case load
   }

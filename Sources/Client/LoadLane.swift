@@ -175,10 +175,16 @@ final class LoadLane: @unchecked Sendable {
 
   // MARK: Both
 
-  private func send(_ number: Int, _ client: Int, begunAt: Int64) {
+  /// Sends a request, or goes on with this call of it.
+  private func send(_ number: Int, _ client: Int, begunAt: Int64, call: Int = 0) {
     inFlight += 1
-    lines[client % lines.count].send(requests.method, requests.message(number)) { error, bytes in
+    let message = requests.message(number, call: call)
+    lines[client % lines.count].send(requests.methods[call], message) { error, bytes in
       let now = Self.now
+      if error == nil, call + 1 < self.requests.methods.count {
+        self.inFlight -= 1
+        return self.send(number, client, begunAt: begunAt, call: call + 1)
+      }
       self.inFlight -= 1
       self.note(error, bytes, max(0, now - begunAt), at: now)
       self.answered(client, isGood: error == nil)

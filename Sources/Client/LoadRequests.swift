@@ -15,7 +15,8 @@ struct LoadRequests: Sendable {
     var keys: [(place: Int, offset: Int)]
   }
 
-  let method: String
+  /// Of the calls that one request consists of.
+  let methods: [String]
   /// How many requests there are; `nil`: as many as one likes.
   let limit: Int?
   private let load: Load
@@ -28,11 +29,12 @@ struct LoadRequests: Sendable {
   /// *Precondition*: `load.check()` passes.
   init(_ load: Load) {
     self.load = load
-    method =
+    methods =
       switch load.operation {
-      case .put: EtcdMethod.KV.put
-      case .get, .serializableGet, .range, .page: EtcdMethod.KV.range
-      case .txn, .load: EtcdMethod.KV.txn
+      case .put: [EtcdMethod.KV.put]
+      case .get, .serializableGet, .range, .page: [EtcdMethod.KV.range]
+      case .txn, .load: [EtcdMethod.KV.txn]
+      case .lease: [EtcdMethod.Lease.leaseGrant, EtcdMethod.KV.put, EtcdMethod.Lease.leaseRevoke]
       }
     let make = Maker(load)
     switch load.operation {
@@ -42,6 +44,7 @@ struct LoadRequests: Sendable {
       templates = [make.readingTxn, make.writingTxn].map { make.template($0.encodedBytes) }
     case .range: templates = [make.template(make.range.encodedBytes)]
     case .page: templates = [make.template(make.page.encodedBytes)]
+    case .lease: templates = []
     case .load: templates = [make.template(make.puts(Load.batch).encodedBytes)]
     }
     let rest = load.keys % Load.batch
@@ -51,8 +54,10 @@ struct LoadRequests: Sendable {
     span = load.operation == .range ? load.keys - load.limit + 1 : load.keys
   }
 
-  /// The request with this number, from 0 on. *Precondition*: below `limit`, where there is one.
-  func message(_ number: Int) -> [UInt8] {
+  /// The request with this number, from 0 on, or one call of it. *Precondition*: `number` is below
+  /// `limit`, where there is one, and there is such a call.
+  func message(_ number: Int, call: Int = 0) -> [UInt8] {
+    if load.operation == .lease { return leaseMessage(number, call: call) }
     precondition(number >= 0 && number < limit ?? .max, "no request has the number \(number)")
     let isLast = number + 1 == limit
     let template = isLast ? last ?? templates[0] : templates[number % templates.count]
@@ -62,6 +67,22 @@ struct LoadRequests: Sendable {
       Self.write(first + offset, into: &bytes, at: place + load.keyBytes)
     }
     return bytes
+  }
+
+  /// No two requests have the same lease, nor do two runs unless their seeds are close.
+  private func leaseMessage(_ number: Int, call: Int) -> [UInt8] {
+    let first = (load.seed &* 0x9E37_79B9_7F4A_7C15) >> 1
+    let lease = Int64(truncatingIfNeeded: first) &+ Int64(number)
+    switch call {
+    case 0:
+      return EtcdLeaseGrantRequest.make { ($0.id, $0.ttl) = (lease, 60) }.encodedBytes
+    case 1:
+      var put = Maker(load).put(firstKey(number))
+      put.lease = lease
+      return put.encodedBytes
+    default:
+      return EtcdLeaseRevokeRequest.make { $0.id = lease }.encodedBytes
+    }
   }
 
   /// The number of the first key of a request.

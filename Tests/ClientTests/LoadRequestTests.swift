@@ -67,7 +67,7 @@ import Testing
           $0.key = key(requests.firstKey(7))
           $0.value = Data("vvvvv".utf8)
         })
-    #expect(requests.method == EtcdMethod.KV.put)
+    #expect(requests.methods == [EtcdMethod.KV.put])
   }
 
   @Test func `a get is linearizable unless it is called serializable`() throws {

@@ -33,7 +33,7 @@ import Testing
       (
         ["putt"],
         "'putt' is no operation; it is one of "
-          + "put, get, get-serializable, txn, range, page, load"
+          + "put, get, get-serializable, txn, range, page, lease, load"
       ),
       (["put", "--total", "1", "--seconds", "1"], "--total and --seconds exclude each other"),
       (["put", "--seconds", "0"], "the seconds must be above 0 and at most 1,000,000"),

@@ -62,7 +62,7 @@ struct BenchCommand: AsyncParsableCommand {
     name: .long, help: "The servers' process ids, with commas: what do they use for a request?")
   var serverPids = ""
 
-  @Argument(help: "put, get, get-serializable, txn, range, page or load.")
+  @Argument(help: "put, get, get-serializable, txn, range, page, lease or load.")
   var operation: String
 
   func run() async throws {
