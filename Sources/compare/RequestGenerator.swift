@@ -30,7 +30,7 @@ struct RequestGenerator {
   /// Whether half of the requests are about leases, and puts name them.
   private let drawsLeases: Bool
 
-  init(seed: UInt64, drawsLeases: Bool) {
+  init(seed: UInt64, drawsLeases: Bool = false) {
     dice = Dice(state: seed)
     self.drawsLeases = drawsLeases
   }
