@@ -65,7 +65,7 @@ import Testing
     let scenario = scenario(3)
     scenario.elect(1)
     let start = grant(scenario, at: 2)
-    for change in 1...100 {
+    for change in 1...100 where scenario.violation == nil {
       scenario.elect(1 + change % 3)
       scenario.run(for: .milliseconds(570))
     }
@@ -77,7 +77,7 @@ import Testing
     let scenario = scenario(3)
     scenario.elect(1)
     let start = grant(scenario, at: 2)
-    for _ in 1...100 {
+    for _ in 1...100 where scenario.violation == nil {
       let leader = scenario.leaders[0]
       scenario.kill(leader)
       scenario.wait { scenario.leaders.contains { $0 != leader } }
@@ -92,7 +92,7 @@ import Testing
     let scenario = scenario(3)
     scenario.elect(1)
     var start = grant(scenario, at: 2, ttl: 3)
-    for round in 1...20 {
+    for round in 1...20 where scenario.violation == nil {
       scenario.run(for: .seconds(1))
       scenario.elect(1 + round % 3)
       start = scenario.world.now
