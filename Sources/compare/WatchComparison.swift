@@ -164,7 +164,7 @@ struct WatchComparison {
       theirs.events[id] = b
     }
     guard mine == theirs else {
-      return differences.append("\(left)\nbeside\n\(right)")
+      return differences.append("\(left.text)\nbeside\n\(right.text)")
     }
     for reason in reasons { known[reason, default: 0] += 1 }
   }

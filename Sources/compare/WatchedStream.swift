@@ -23,6 +23,17 @@ final class WatchedStream: Sendable {
     var progress: [Int64] = []
     /// A revision came in two answers, or a status ended the stream.
     var fault: String?
+
+    /// For people.
+    var text: String {
+      let lines =
+        created.map { "created \($0)" }
+        + events.sorted { $0.key < $1.key }.map { id, events in
+          "watch \(id) brings \(events.map { "\($0.type) \($0.kv.key)@\($0.kv.modRevision)" })"
+        }
+        + ended.sorted { $0.key < $1.key }.map { "watch \($0) ends \($1)" }
+      return (lines + ["progress \(progress)", fault ?? "no fault"]).joined(separator: "\n")
+    }
   }
 
   /// There before the stream is.
