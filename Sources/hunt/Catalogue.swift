@@ -73,7 +73,7 @@ enum Catalogue {
       .followersServeReads, "a follower confirms its own reads", .history, .seeds(upTo: 500)),
     Trial(
       .expiresKeptAlive, "a lease is ended though it was kept alive after the leader looked",
-      .leaseHonesty, .seeds(upTo: 3_000, edition: 4)),
+      .leaseKept, .drill(.leases)),
   ]
 
   private static let membership = [

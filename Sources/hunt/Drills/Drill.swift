@@ -4,6 +4,7 @@ enum Drill: String, CaseIterable, Hashable, Sendable {
   case repeatedVote = "a vote asked for twice"
   case frames = "bent frames"
   case stores = "three stores, one log"
+  case leases = "late words on leases"
   case watches = "watches of one hub"
   case powerLoss = "power loss at every operation"
   case failingDisk = "a failing sync"
@@ -23,6 +24,7 @@ enum Drill: String, CaseIterable, Hashable, Sendable {
       case .repeatedVote: return VoteDrill.run()
       case .frames: return FrameDrill.run()
       case .stores: return try StoreDrill.run()
+      case .leases: return try LeaseDrill.run()
       case .watches: return try WatchDrill.run()
       case .powerLoss: return try PowerLossDrill.run()
       case .failingDisk: return try FailingDiskDrill.run()
