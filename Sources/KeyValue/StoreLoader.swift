@@ -71,18 +71,6 @@ public struct StoreLoader: ~Copyable {
     }
   }
 
-  /// The revision is part of the state: the row that made it may have been compacted away.
-  private var restoredMeta: StateMeta {
-    #if Mutants
-      if Mutant.countsRevisionFromRows.isPlanted {
-        var meta = meta
-        meta.revision = last?.modRevision ?? 1
-        return meta
-      }
-    #endif
-    return meta
-  }
-
   /// The store, if the rows are those that the meta speaks of.
   public consuming func finish() throws(StoreDamage) -> Store {
     guard count == meta.rowCount else {
@@ -100,7 +88,7 @@ public struct StoreLoader: ~Copyable {
       }
       leases.attach(key, to: id)
     }
-    let (meta, generation, settings) = (restoredMeta, generation, settings)
+    let (meta, generation, settings) = (meta, generation, settings)
     return Store(
       meta: meta, index: builder.build(), leases: leases, generation: generation,
       settings: settings)

@@ -69,7 +69,6 @@ public enum Mutant: String, CaseIterable, Sendable {
 
   // Storage.
   case writesIndexApart = "S1"
-  case countsRevisionFromRows = "S2"
   case goesOnAfterErrors = "S3"
   case commitsWithoutSync = "S5"
   case acknowledgesEarly = "S5b"

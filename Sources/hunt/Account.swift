@@ -47,6 +47,10 @@ struct Account: Hashable, Sendable {
     "P2": .impossible(
       by: "RaftSettings",
       because: "pre-vote cannot be turned off, so no two members can disagree about it"),
+    "S2": .impossible(
+      by: "IndexNode.trimmable",
+      because: "compaction keeps all that its own revision has written, deletions too, so the rows "
+        + "that are left tell the store's revision as well as its meta does"),
     "S4": .impossible(
       by: "StorageWrite",
       because: "votes and acknowledgements lie inside their write, and leave with `stored` alone; "

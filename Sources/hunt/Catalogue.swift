@@ -162,9 +162,6 @@ enum Catalogue {
       .writesIndexApart, "the applied index is not in the rows' transaction", .lastingStore,
       .drill(.powerLoss)),
     Trial(
-      .countsRevisionFromRows, "the revision is counted from the rows that compaction left",
-      .equalStores, .drill(.stores)),
-    Trial(
       .goesOnAfterErrors, "after a failed sync the next one is believed", .latchedFailure,
       .drill(.failingDisk)),
     Trial(

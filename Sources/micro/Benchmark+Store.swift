@@ -1,4 +1,5 @@
 import KeyValue
+import Services
 import Storage
 
 /// The store in memory, with 200,000 keys of 22 bytes and values of 256.
@@ -8,6 +9,7 @@ extension Benchmark {
   }
 
   /// Puts with a root for each `stride` of them, handed to a flusher after every hundred.
+  /// `stride`: puts between two roots; zero: nobody looks.
   private static func puts(_ name: String, stride: Int, isNew: Bool) -> Benchmark {
     Benchmark(name) { fixtures in
       let loaded = try fixtures.loaded.get()
@@ -17,7 +19,7 @@ extension Benchmark {
           PutRequest(key: Keys.key(UInt64(number)), value: Keys.value(position)))
       }
       var store = loaded.store
-      var root = store.root
+      var root: Root? = stride == 0 ? nil : store.root
       var position = 0
       let body: Body = { operations in
         for _ in 0..<operations {
@@ -28,7 +30,7 @@ extension Benchmark {
           }
           try store.apply(commands[position], reading: loaded.reader)
           position += 1
-          if position % stride == 0 { root = store.root }
+          if stride > 0, position % stride == 0 { root = store.root }
           if position % 100 == 0 { store.pretendToFlush() }
         }
         keep(root)
@@ -45,6 +47,7 @@ extension Benchmark {
       puts("store/overwrite-root-10", stride: 10, isNew: false),
       puts("store/overwrite-root-100", stride: 100, isNew: false),
       puts("store/new-key-root-10", stride: 10, isNew: true),
+      puts("store/overwrite-no-root", stride: 0, isNew: false),
     ]
   }
 
@@ -128,8 +131,21 @@ extension Benchmark {
           }
         }
       },
+      Benchmark("store/scan-100-table") { fixtures in
+        let loaded = try fixtures.loaded.get()
+        let root = loaded.store.root
+        var requests = Carousel(hundreds(in: Keys.sorted))
+        return { operations in
+          for _ in 0..<operations {
+            let range = try root.settle(requests.next()).get()
+            keep(try KVService.body(range, reading: loaded.reader, header))
+          }
+        }
+      },
     ]
   }
+
+  private static let header = AnswerHeader(cluster: 1, member: 2, raftTerm: 3)
 
   /// A root whose newest rows are those of some thousand neighbouring keys.
   private static func recent(_ fixtures: Fixtures) throws -> (Root, keys: [[UInt8]]) {

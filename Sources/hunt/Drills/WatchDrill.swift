@@ -6,7 +6,7 @@ import Storage
 /// batches that get lost: every watch must bring what the log made of its keys, once, in order and
 /// by whole revisions, and no bookmark may run ahead of its events (failure A4).
 enum WatchDrill {
-  private static let lives: UInt64 = 60
+  private static let lives: UInt64 = 300
   private static let moves = 250
 
   static func run() throws -> Drill.Ending {
