@@ -22,7 +22,7 @@ extension World {
     case .failingDisk: breakOperation(member)
     case .bitFlip: flipBit(member)
     case .wipe:
-      guard member.isUp, isExpendable(member) else { return }
+      guard member.isUp, isExpendable(member), !formsAlone(member) else { return }
       crash(member, power: true)
       wipe(member)
       giveUp(member)
@@ -36,6 +36,12 @@ extension World {
       .constrainedElection, .chained:
       preconditionFailure("\(fault) is struck elsewhere")
     }
+  }
+
+  /// With an empty disk and its first flags it would form a store of its own, and nobody could tell
+  /// it better while it is cut off: whoever lets it start so must not (Docs/Operations.md).
+  private func formsAlone(_ member: SimulatedMember) -> Bool {
+    member.isInitial && weather.members == 1
   }
 
   /// A majority of the voters would be left without it, and no other member's disk is in doubt
