@@ -51,9 +51,9 @@ extension EndToEnd {
           losses += 1
           try await moment()
         }
-        try lab.awaitSame()
+        try lab.awaitSame(60)
       }
-      try lab.awaitSame()
+      try lab.awaitSame(60)
       let sectors = try (1...3).reduce(0) { try $0 + lab.sectorsLost(by: $1) }
       #expect(crowd.writes > losses, "hardly a write: \(crowd.writes) in \(losses) losses")
       #expect(sectors > 0, "\(losses) power losses took nothing")
