@@ -41,10 +41,7 @@ extension Root {
       let rows = try source.rows(numbers, window: state.window)
       for (slot, row) in zip(slots, rows) { changes[slot].previous = row }
     } catch {
-      switch error {
-      case .world(let error): throw error
-      case .refused, .misses: preconditionFailure("reading rows cannot end with \(error)")
-      }
+      throw error.world
     }
   }
 }

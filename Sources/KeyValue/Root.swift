@@ -85,10 +85,10 @@ public enum Attempt<Answer: Sendable>: Sendable {
 }
 
 extension ReadFailure {
-  /// What the table threw at a read that nothing refuses.
+  /// What the table threw at a read of rows whose numbers are known: nothing else can end it.
   var world: any Error {
     guard case .world(let error) = self else {
-      preconditionFailure("a settled read that had the table fails with \(self)")
+      preconditionFailure("reading rows cannot end with \(self)")
     }
     return error
   }

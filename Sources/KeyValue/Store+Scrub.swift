@@ -47,10 +47,7 @@ extension Store {
       rows = try source.rows(numbers, window: state.window)
     } catch {
       isWhole = false
-      switch error {
-      case .world(let error): throw error
-      case .refused, .misses: preconditionFailure("reading rows cannot end with \(error)")
-      }
+      throw error.world
     }
     for row in rows { scrubbedDigest = scrubbedDigest + StateDigest(of: row) }
     scrubbedCount += Int64(rows.count)
