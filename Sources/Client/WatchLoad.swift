@@ -58,15 +58,15 @@ public struct WatchLoad: Sendable {
     let loop = group.next()
     let tally = WatchTally(self)
     var lines: [RPCConnection] = []
-    do throws(ConnectFailure) {
-      for number in 0...connections {
-        let endpoint = endpoints[number % endpoints.count]
+    for number in 0...connections {
+      let endpoint = endpoints[number % endpoints.count]
+      do throws(ConnectFailure) {
         lines.append(
           try await RPCConnection.connect(host: endpoint.host, port: endpoint.port, on: loop))
+      } catch {
+        try? await group.shutdownGracefully()
+        throw .unreachable("\(endpoint): \(error)")
       }
-    } catch {
-      try? await group.shutdownGracefully()
-      throw .unreachable("\(error)")
     }
     for number in 0..<streams {
       open(on: lines[number % connections], watches: share(of: number), tally)

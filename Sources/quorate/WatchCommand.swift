@@ -15,10 +15,10 @@ struct WatchCommand: AsyncParsableCommand {
 
   @OptionGroup var flags: ClientFlags
 
-  @Argument(help: .hidden)
+  @Argument(help: "The key, or the first of a range.")
   var key: String
 
-  @Argument(help: .hidden)
+  @Argument(help: "The first key behind the range.")
   var rangeEnd: String?
 
   @Argument(parsing: .postTerminator, help: .hidden)

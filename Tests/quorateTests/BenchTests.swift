@@ -55,6 +55,23 @@ import Testing
     }
   }
 
+  @Test func `the watches' bench refuses what is no process id before it connects`() async throws {
+    let command = try BenchWatchCommand.parse(["--server-pids", "1,y", "--endpoints", "a:1"])
+    let failure = await #expect(throws: CommandFailure.self) { try await command.run() }
+    #expect(failure?.text == "'y' is no process id" && failure?.exit == .badArguments)
+  }
+
+  @Test func `the watches' bench names the endpoint that does not answer`() async throws {
+    let command = try BenchWatchCommand.parse(["--endpoints", "127.0.0.1:1"])
+    let failure = await #expect(throws: CommandFailure.self) { try await command.run() }
+    #expect(failure?.text == "127.0.0.1:1: refused" && failure?.exit == .badConnection)
+  }
+
+  @Test func `a watch without a key is a sentence for people`() {
+    let error = #expect(throws: (any Error).self) { try WatchCommand.parse([]) }
+    #expect(WatchCommand.message(for: error!) == "Missing expected argument '<key>'")
+  }
+
   @Test func `a process that is not there is a sentence`() async throws {
     let failure = await #expect(throws: CommandFailure.self) {
       _ = try await BenchUsage.now(servers: [.max], endpoints: [])

@@ -122,14 +122,7 @@ struct BenchCommand: AsyncParsableCommand {
 
   /// The processes of `--server-pids`.
   func servers() throws(CommandFailure) -> [Int32] {
-    var processes: [Int32] = []
-    for word in serverPids.split(separator: ",") {
-      guard let process = Int32(word), process > 0 else {
-        throw CommandFailure(.badArguments, "'\(word)' is no process id")
-      }
-      processes.append(process)
-    }
-    return processes
+    try ProcessUsage.processes(serverPids)
   }
 
   private func measure(_ load: Load) async throws(CommandFailure) -> BenchReport {

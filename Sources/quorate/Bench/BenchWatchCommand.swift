@@ -47,13 +47,16 @@ struct BenchWatchCommand: AsyncParsableCommand {
     load.writers = writers
     load.rate = rate
     load.valueBytes = valueSize
-    let servers = serverPids.split(separator: ",").compactMap { Int32($0) }
+    let servers = try ProcessUsage.processes(serverPids)
     let before = servers.map { ProcessUsage(of: $0)?.cpuNanoseconds ?? 0 }
     let report: WatchLoadReport
     do throws(Load.Failure) {
       report = try await load.run()
     } catch {
-      throw CommandFailure(.badArguments, error.description)
+      switch error {
+      case .malformed(let text): throw CommandFailure(.badArguments, text)
+      case .unreachable(let text): throw CommandFailure(.badConnection, text)
+      }
     }
     let after = servers.map { ProcessUsage(of: $0) }
     let cpu = zip(before, after).reduce(Int64(0)) { $0 + ($1.1?.cpuNanoseconds ?? $1.0) - $1.0 }

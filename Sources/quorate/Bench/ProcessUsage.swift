@@ -42,3 +42,17 @@ struct ProcessUsage: Equatable {
     return line.flatMap { $0.split(separator: " ").dropFirst().first.flatMap { Int64($0) } }
   }
 }
+
+extension ProcessUsage {
+  /// The process ids of `--server-pids`, with commas.
+  static func processes(_ list: String) throws(CommandFailure) -> [Int32] {
+    var processes: [Int32] = []
+    for word in list.split(separator: ",") {
+      guard let process = Int32(word), process > 0 else {
+        throw CommandFailure(.badArguments, "'\(word)' is no process id")
+      }
+      processes.append(process)
+    }
+    return processes
+  }
+}
