@@ -118,11 +118,15 @@ extension RaftCore {
     send(.heartbeat(heartbeat), to: follower.member, &output)
   }
 
+  /// Answers once a round: word of a commit comes with the round that stands, and a second answer
+  /// would tell the leader nothing.
   mutating func receive(
     _ heartbeat: Heartbeat, from leader: MemberID, _ output: inout Output
   ) {
     hear(leader: leader, &output)
     commit(upTo: heartbeat.commitIndex, &output)
+    guard following.answeredRound != heartbeat.round else { return }
+    following.answeredRound = heartbeat.round
     send(.heartbeatReply(HeartbeatReply(round: heartbeat.round)), to: leader, &output)
   }
 

@@ -72,6 +72,7 @@ extension Portrait {
       add(follower.leader)
       add(follower.heardAt)
       add(follower.quickTries)
+      add(follower.answeredRound.map { $0 + 1 } ?? 0)
       add(follower.reads.count)
       for read in follower.reads { add(read.id.number) }
     case .preCandidate(let candidate):

@@ -3,6 +3,10 @@ extension RaftCore {
   /// A leader shows itself at once, and begins again where the new session's follower stands.
   mutating func sessionOpened(with member: MemberID, _ output: inout Output) {
     forgetReads(of: member)
+    if case .follower(let follower) = role, follower.leader == member {
+      // The answer may be lost with the session before.
+      following.answeredRound = nil
+    }
     guard isLeader, let position = leading.position(of: member) else { return }
     restart(position)
     sendHeartbeat(to: position, &output)

@@ -18,6 +18,8 @@ public struct Follower: Hashable, Sendable {
   var electionAt: Instant
   /// Elections that it may still try at short intervals, because a session broke.
   var quickTries = 0
+  /// The leader's round of heartbeats that was answered last, over the session that stands.
+  var answeredRound: UInt64?
   /// Reads that wait for the leader's answer, oldest first.
   var reads: [ForwardedRead] = []
 

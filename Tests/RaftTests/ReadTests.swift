@@ -51,6 +51,28 @@ import Testing
     #expect(last.readable.map(\.read) == [ReadID(2)])
   }
 
+  /// Word of a commit comes with the round that stands; a second answer would say nothing new.
+  @Test func `a round is answered once over a session`() {
+    var core = RaftCore.follower(term: 5, voters: 1...3)
+    let beat = { (round: UInt64) in
+      Message.Body.heartbeat(Heartbeat(round: round, commitIndex: .zero))
+    }
+    func answers(_ output: Output) -> [UInt64] {
+      (output.sends + output.writes.flatMap(\.releasedWhenDurable)).compactMap { envelope in
+        guard case .heartbeatReply(let reply) = envelope.message.body else { return nil }
+        return reply.round
+      }
+    }
+    #expect(answers(core.receive(beat(7), term: 5, from: 2)) == [7])
+    #expect(answers(core.receive(beat(7), term: 5, from: 2)) == [])
+    #expect(answers(core.receive(beat(8), term: 5, from: 2)) == [8])
+    // The answer may have been lost with the session.
+    _ = core.step(Input(now: core.now, event: .sessionOpened(MemberID(2))))
+    #expect(answers(core.receive(beat(8), term: 5, from: 2)) == [8])
+    // A leader of a later term counts its rounds anew.
+    #expect(answers(core.receive(beat(8), term: 6, from: 3)) == [8])
+  }
+
   @Test func `the answer to a heartbeat of an earlier term confirms no round`() {
     // m2 may lead term 5 by the time the answer arrives, and count its rounds from one again.
     var core = RaftCore.follower(term: 5, voters: 1...3)
