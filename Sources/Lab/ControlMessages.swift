@@ -3,6 +3,8 @@ enum Order: Codable, Hashable, Sendable {
   case act(MemberAction, [MemberNumber])
   /// Cuts exactly these links and heals all others.
   case partition(Partition)
+  /// Puts members' disks into a condition.
+  case disk(DiskOrder, [MemberNumber])
   /// What the supervisor knows of its members.
   case members
   /// End every member and the supervisor.
@@ -21,6 +23,25 @@ public enum MemberAction: String, Codable, Hashable, Sendable {
   case pause
   /// Let it go on (SIGCONT).
   case resume
+  /// End it at once and remove its directory.
+  case wipe
+}
+
+/// The order at `/lab/disk` (Docs/LabProtocol.md).
+public struct DiskOrder: Codable, Hashable, Sendable {
+  public enum Condition: String, Codable, Hashable, Sendable, CaseIterable {
+    case sound, slow, full, failing
+    case nearlyFull = "nearly-full"
+  }
+
+  public var disk: Condition
+  /// How much longer each sync of a slow disk takes; `nil` for the others.
+  public var milliseconds: Int?
+
+  public init(_ disk: Condition, milliseconds: Int? = nil) {
+    self.disk = disk
+    self.milliseconds = disk == .slow ? milliseconds ?? 50 : nil
+  }
 }
 
 /// The supervisor's answer: one line of JSON.

@@ -24,6 +24,7 @@ public struct LabScreen {
   private var rows: [Row] {
     [
       Row(label: "process") { _ in "" },
+      Row(label: "disk") { $0.disk },
       Row(label: "role") { $0.phase == "serving" ? $0.role : $0.phase },
       Row(label: "term") { "\($0.term)" },
       Row(label: "leader") { $0.leaderName(in: seen) ?? "none" },

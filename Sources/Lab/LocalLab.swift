@@ -1,7 +1,7 @@
 import Foundation
 
 /// A lab of real processes on this machine, as the commands see it.
-public struct LocalLab {
+public struct LocalLab: Sendable {
   public let directory: LabDirectory
   /// The `quorate` that supervisor and members run.
   private let executable: String
@@ -97,6 +97,14 @@ public struct LocalLab {
     _ action: MemberAction, on members: [MemberNumber]
   ) throws(LabError) -> [String] {
     try order(.act(action, members)).lines
+  }
+
+  /// Puts the disks of members that run into a condition, until it is changed or the process ends;
+  /// a line for each.
+  public func disk(
+    _ disk: DiskOrder, of members: [MemberNumber]
+  ) throws(LabError) -> [String] {
+    try order(.disk(disk, members)).lines
   }
 
   public func partition(_ partition: Partition) throws(LabError) -> [String] {

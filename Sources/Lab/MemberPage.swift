@@ -44,10 +44,12 @@ public struct MemberPage: Codable, Hashable, Sendable {
   public var missing: [String]
   public var serves: Services
   public var links: [Link]
+  /// In words.
+  public var disk: String
 
   enum CodingKeys: String, CodingKey {
     case name, member, phase, role, term, leader, commit, applied, revision, hash, policy
-    case quorate, missing, serves, links
+    case quorate, missing, serves, links, disk
     case heard = "R"
     case voters = "N"
   }

@@ -70,6 +70,7 @@ public struct Supervisor {
     switch order {
     case .act(let action, let numbers): return try act(action, numbers)
     case .partition(let partition): return try cut(partition)
+    case .disk(let disk, let numbers): return try put(disk, under: numbers)
     case .members: return []
     case .down:
       endAll()
@@ -81,22 +82,27 @@ public struct Supervisor {
     _ action: MemberAction, _ numbers: [MemberNumber]
   ) throws(LabError) -> [String] {
     reapAll()
+    try check(numbers)
     var lines: [String] = []
     for number in numbers {
-      guard record.members.contains(where: { $0.number == number }) else {
-        throw LabError(
-          .badOrder,
-          "member \(number) is not in this lab; its members are 1 to \(record.members.count)")
-      }
       switch action {
       case .kill: lines.append(kill(number))
       case .start: lines.append(try start(number))
       case .restart: lines.append(try restart(number))
       case .pause: lines.append(pause(number))
       case .resume: lines.append(resume(number))
+      case .wipe: lines.append(try wipe(number))
       }
     }
     return lines
+  }
+
+  private func check(_ numbers: [MemberNumber]) throws(LabError) {
+    for number in numbers where !record.members.contains(where: { $0.number == number }) {
+      throw LabError(
+        .badOrder,
+        "member \(number) is not in this lab; its members are 1 to \(record.members.count)")
+    }
   }
 
   private func seen(_ member: LabRecord.Member) -> MemberProcess {
@@ -144,6 +150,17 @@ extension Supervisor {
     states[number] = .killed
     return
       "n\(number) killed (SIGKILL): its memory is gone, its disk and what the system had taken stay"
+  }
+
+  private mutating func wipe(_ number: MemberNumber) throws(LabError) -> String {
+    let name = "n\(number)"
+    _ = kill(number)
+    do {
+      try FileManager.default.removeItem(atPath: directory.dataPath(of: name))
+    } catch {
+      throw LabError(.unavailable, "\(directory.dataPath(of: name)) cannot be removed")
+    }
+    return "\(name) wiped: its process and its directory are gone"
   }
 
   private mutating func restart(_ number: MemberNumber) throws(LabError) -> String {
@@ -207,6 +224,30 @@ extension Supervisor {
     let log = directory.logPath(of: "n\(number)")
     endings[number] = [ending.description, LogTail.lastLine(of: log)].compactMap { $0 }
       .joined(separator: ": ")
+  }
+}
+
+// MARK: - Disks
+
+extension Supervisor {
+  private func put(
+    _ disk: DiskOrder, under numbers: [MemberNumber]
+  ) throws(LabError) -> [String] {
+    try check(numbers)
+    let body = (try? JSONEncoder().encode(disk)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    let requests = numbers.map { number in
+      PageClient.Request(
+        port: record.members[number - 1].clientPort, method: "POST", path: "/lab/disk", body: body)
+    }
+    let pages = PageClient.fetch(requests, withinMilliseconds: 1_000)
+    return try zip(numbers, pages).map { number, page throws(LabError) in
+      guard let page else { throw LabError(.notObeyed, "n\(number) does not answer") }
+      let answer = try? JSONDecoder().decode([String: String].self, from: page.body)
+      guard page.status == 200, let disk = answer?["disk"] else {
+        throw LabError(.notObeyed, "n\(number): \(answer?["error"] ?? "no such page")")
+      }
+      return "n\(number): its disk is \(disk)"
+    }
   }
 }
 

@@ -1,13 +1,14 @@
 import Foundation
 import NIOCore
 import RPC
+import Storage
 
 /// The pages on the client port: `/health`, `/version`, `/metrics` as etcd has them, and the lab's.
 struct HTTPPages: Sendable {
   let door: ReplicaDoor
   let metrics: Metrics
-  /// The lab's pages are there.
-  let isLab: Bool
+  /// The disk of a lab's member; `nil`: the lab's pages are not there.
+  let disk: FaultyDisk?
 
   func handle(_ call: HTTPCall) {
     switch (call.request.method, call.request.path) {
@@ -29,12 +30,40 @@ struct HTTPPages: Sendable {
           status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8",
           body: Array(metrics.text(home.gauges).utf8))
       }
-    case ("GET", "/lab/status") where isLab:
-      visit(call) { home in .json(encoding: home.labStatus) }
-    case ("POST", "/lab/links") where isLab: setLinks(call)
     default:
-      call.answer(HTTPResponse(status: 404, "404 page not found\n"))
+      guard let disk, handle(call, labDisk: disk) else {
+        return call.answer(HTTPResponse(status: 404, "404 page not found\n"))
+      }
     }
+  }
+
+  /// Whether it is one of the lab's pages.
+  private func handle(_ call: HTTPCall, labDisk disk: FaultyDisk) -> Bool {
+    switch (call.request.method, call.request.path) {
+    case ("GET", "/lab/status"):
+      visit(call) { home in
+        var page = home.labStatus
+        page.disk = "\(disk.condition)"
+        return .json(encoding: page)
+      }
+    case ("POST", "/lab/links"): setLinks(call)
+    case ("POST", "/lab/disk"): set(disk, call)
+    default: return false
+    }
+    return true
+  }
+
+  private func set(_ disk: FaultyDisk, _ call: HTTPCall) {
+    let body = Data(call.request.body.readableBytesView)
+    guard let order = try? JSONDecoder().decode(DiskOrder.self, from: body) else {
+      return call.answer(.failure("the body is not {\"disk\": …}"))
+    }
+    guard let condition = order.condition else {
+      return call.answer(
+        .failure("a disk is sound, slow with its milliseconds, nearly-full, full or failing"))
+    }
+    disk.enter(condition)
+    call.answer(.json(encoding: ["disk": "\(condition)"]))
   }
 
   private func setLinks(_ call: HTTPCall) {

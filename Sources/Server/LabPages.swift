@@ -2,6 +2,7 @@ import Foundation
 import Raft
 import Replica
 import Services
+import Storage
 import Transport
 
 /// What `GET /lab/status` says (Docs/LabProtocol.md). No field is ever left out.
@@ -69,6 +70,8 @@ struct LabStatus: Encodable {
   var missing: [String]
   var serves: Services
   var links: [Link]
+  /// Of this process: a start begins with a sound one.
+  var disk = ""
 
   func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: Keys.self)
@@ -94,11 +97,12 @@ struct LabStatus: Encodable {
     try container.encode(missing, forKey: .missing)
     try container.encode(serves, forKey: .serves)
     try container.encode(links, forKey: .links)
+    try container.encode(disk, forKey: .disk)
   }
 
   enum Keys: CodingKey {
     case name, member, cluster, pid, version, phase, role, term, leader, commit, applied
-    case durableApplied, revision, hash, policy, quorate, R, N, missing, serves, links
+    case durableApplied, revision, hash, policy, quorate, R, N, missing, serves, links, disk
   }
 
   /// 16 lower-case hexadecimal digits.
@@ -124,4 +128,24 @@ struct LinkOrder: Decodable {
 /// Why an order was not carried out; one sentence.
 struct LinkOrderError: Error {
   var sentence: String
+}
+
+/// The order that `POST /lab/disk` takes.
+struct DiskOrder: Decodable {
+  var disk: String
+  /// Of a slow one, for each sync.
+  var milliseconds: Int?
+
+  /// `nil`: there is no such condition.
+  var condition: DiskCondition? {
+    switch (disk, milliseconds) {
+    case ("sound", nil): .sound
+    case ("slow", let milliseconds?) where (1...60_000).contains(milliseconds):
+      .slow(milliseconds: milliseconds)
+    case ("nearly-full", nil): .nearlyFull
+    case ("full", nil): .full
+    case ("failing", nil): .failing
+    default: nil
+    }
+  }
 }

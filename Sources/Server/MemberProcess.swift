@@ -145,7 +145,7 @@ public final class MemberProcess: Sendable {
       identity: identity, boot: boot, settings: settings, loops: clientLoops, board: board,
       door: door, waiters: waiters, metrics: metrics, watches: watches,
       readRows: { threads.read.post($0) }, askForRoot: { threads.apply.post(.show($0)) })
-    let pages = HTTPPages(door: door, metrics: metrics, isLab: settings.isLab)
+    let pages = HTTPPages(door: door, metrics: metrics, disk: opened.disk)
     let servers = try await serve(settings, face, pages, on: loops.clients, giveUp: listeners)
 
     threads.start(
@@ -347,10 +347,11 @@ extension MemberThreads.Opened {
     do throws(StorageError) {
       let claim = Claim(
         cluster: settings.initialCluster.clusterID.number, member: own.id, name: settings.name)
-      let (disk, powerLoss) = try disk(settings)
+      let powerLoss = try powerLoss(settings)
+      let disk = try disk(settings)
       let directory = try DataDirectory(
-        at: settings.dataDirectory, as: claim, settings: settings.storage, on: disk,
-        provesLater: true,
+        at: settings.dataDirectory, as: claim, settings: settings.storage,
+        on: disk ?? POSIXFileSystem(), provesLater: true,
         drawIncarnation: { Incarnation(UInt64.random(in: 1...UInt64.max)) })
       let (state, adopted) = try load(directory)
       let recovered = try directory.recover(with: state)
@@ -361,19 +362,23 @@ extension MemberThreads.Opened {
         MemberThreads.Opened(
           store: Handover(directory), state: Handover(state),
           adopted: adopted, identity: directory.identity, recovered: recovered,
-          mark: mark, poisoned: poisoned, powerLoss: powerLoss))
+          mark: mark, poisoned: poisoned, disk: disk, powerLoss: powerLoss))
     } catch {
       return .failure(ServerExit(error))
     }
   }
 
-  private static func disk(
-    _ settings: MemberSettings
-  ) throws(StorageError) -> (any FileSystem, PowerLoss?) {
-    guard settings.isDiskVolatile else { return (POSIXFileSystem(), nil) }
+  /// A lab's disk, which does as it is told; `nil`: the machine's own.
+  private static func disk(_ settings: MemberSettings) throws(StorageError) -> FaultyDisk? {
+    guard settings.isLab else { return nil }
+    return settings.isDiskVolatile
+      ? try FaultyDisk(forgettingIn: settings.dataDirectory) : FaultyDisk()
+  }
+
+  private static func powerLoss(_ settings: MemberSettings) throws(StorageError) -> PowerLoss? {
+    guard settings.isDiskVolatile else { return nil }
     var dice = SplitMix64(seed: UInt64.random(in: 0 ... .max))
-    let loss = try PowerLoss.strike(in: settings.dataDirectory, dice: &dice)
-    return (try FaultyDisk(forgettingIn: settings.dataDirectory), loss)
+    return try PowerLoss.strike(in: settings.dataDirectory, dice: &dice)
   }
 
   /// Reads the state while the log is checked beside it: a start takes as long as the longer.

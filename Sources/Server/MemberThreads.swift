@@ -29,6 +29,8 @@ final class MemberThreads: Sendable {
     var mark: ApplyMark
     /// The entry that must not be applied again (`ApplyMark.judge`); `nil`: none.
     var poisoned: LogIndex?
+    /// The lab's disk; `nil`: the machine's own.
+    var disk: FaultyDisk?
     /// What the volatile disk has lost since the last run; `nil`: the disk is a real one.
     var powerLoss: PowerLoss?
   }

@@ -9,8 +9,9 @@ import Synchronization
 /// The machine's own files, and a disk below them that does wrong when it is told to. Plain files
 /// and SQLite's pass through one place, which counts them.
 public final class FaultyDisk: FileSystem {
-  private struct State {
+  struct State {
     var fault: DiskFault?
+    var condition = DiskCondition.sound
     var changes = 0
   }
 
@@ -41,6 +42,10 @@ public final class FaultyDisk: FileSystem {
 
   /// Arms a fault; `nil`: takes it back.
   public func arm(_ fault: DiskFault?) { state.withLock { $0.fault = fault } }
+
+  func update<Result>(_ body: (inout sending State) -> sending Result) -> sending Result {
+    state.withLock(body)
+  }
 
   /// Counts an operation and says what is wrong with it; a stall has passed when it returns.
   func strike(_ operation: DiskFault.Operation, _ path: String) -> DiskFault.Failure? {
@@ -102,7 +107,10 @@ extension FaultyDisk {
   public func lock(_ path: String) throws(StorageError) -> (any DiskLock)? { try real.lock(path) }
 
   public func freeBytes(in directory: String) throws(StorageError) -> UInt64 {
-    try real.freeBytes(in: directory)
+    switch condition {
+    case .nearlyFull, .full: 0
+    case .sound, .slow, .failing: try real.freeBytes(in: directory)
+    }
   }
 }
 

@@ -136,7 +136,7 @@ enum FaultyVFS {
 
   private static func makeMethods() -> UnsafeMutablePointer<sqlite3_io_methods> {
     var methods = sqlite3_io_methods()
-    methods.iVersion = 2
+    methods.iVersion = 3
     addBytes(to: &methods)
     addLocks(to: &methods)
     let pointer = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
@@ -211,5 +211,12 @@ enum FaultyVFS {
     methods.xShmLock = { FaultyVFS.realMethods($0).xShmLock(FaultyVFS.behind($0), $1, $2, $3) }
     methods.xShmBarrier = { FaultyVFS.realMethods($0).xShmBarrier(FaultyVFS.behind($0)) }
     methods.xShmUnmap = { FaultyVFS.realMethods($0).xShmUnmap(FaultyVFS.behind($0), $1) }
+    // SQLite reads through a map, and never writes through one.
+    methods.xFetch = { file, offset, count, page in
+      FaultyVFS.operate(file, .read, failing: SQLITE_IOERR | 1 << 8) {
+        FaultyVFS.realMethods(file).xFetch(FaultyVFS.behind(file), offset, count, page)
+      }
+    }
+    methods.xUnfetch = { FaultyVFS.realMethods($0).xUnfetch(FaultyVFS.behind($0), $1, $2) }
   }
 }

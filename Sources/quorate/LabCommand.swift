@@ -11,8 +11,8 @@ struct LabCommand: ParsableCommand {
       LabUp.self, LabDown.self, LabStatus.self, LabWatch.self, LabPartition.self, LabHeal.self,
       LabMemberCommand<LabKill>.self, LabMemberCommand<LabStart>.self,
       LabMemberCommand<LabRestart>.self, LabMemberCommand<LabPause>.self,
-      LabMemberCommand<LabResume>.self, LabLogs.self,
-      LabSupervise.self,
+      LabMemberCommand<LabResume>.self, LabMemberCommand<LabWipe>.self, LabDisk.self,
+      LabLogs.self, LabSupervise.self,
     ])
 }
 

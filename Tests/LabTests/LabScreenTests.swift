@@ -18,7 +18,7 @@ import Testing
       serves: .init(
         write: .init(served: quorate, why: why), linearizable: .init(served: quorate, why: why),
         serializable: .init(served: true, ageMilliseconds: age)),
-      links: [])
+      links: [], disk: "sound")
     let process = MemberProcess(
       number: number, name: "n\(number)", clientURL: "", state: state, processID: 1, ending: "")
     return SeenMember(process: process, page: state == .running ? page : nil)
@@ -32,6 +32,7 @@ import Testing
       lines == [
         "                   n1              n2              n3",
         "process            running         running         running",
+        "disk               sound           sound           sound",
         "role               leader          follower        follower",
         "term               2               2               2",
         "leader             n1              n1              none",

@@ -165,10 +165,44 @@ import Testing
     }
   }
 
+  @Test func `a disk that is nearly full refuses what grows, and a failing one ends its member`()
+    async throws
+  {
+    try await TestCluster.run(1, isLab: true) { cluster in
+      let client = try cluster.client()
+      try await cluster.put("k", "1", with: client)
+      for order in ["{\"disk\":\"slow\"}", "{\"disk\":\"wet\"}", "[]"] {
+        let page = try await cluster.page(1, "/lab/disk", method: "POST", body: order)
+        #expect(page.status == 400)
+        #expect(try page.json()["error"] != nil)
+      }
+      #expect(try await cluster.status(1)["disk"] as? String == "sound")
+
+      try await cluster.setDisk(of: 1, "{\"disk\":\"nearly-full\"}")
+      try await cluster.wait(for: "a refusal") {
+        guard case .refused(let failure)? = await cluster.failure(of: client) else { return false }
+        return failure.why?.rule == .noSpace
+      }
+      #expect(text(try await client.get("k")) == "1")
+      _ = try await client.deleteRange(.make { $0.key = Data("k".utf8) })
+      try await cluster.setDisk(of: 1, "{\"disk\":\"slow\",\"milliseconds\":20}")
+      #expect(try await cluster.status(1)["disk"] as? String == "slow, 20 ms a sync")
+      try await cluster.put("k", "2", with: client)
+
+      try await cluster.setDisk(of: 1, "{\"disk\":\"failing\"}")
+      _ = await cluster.failure(of: client)
+      let exit = await cluster.ended(1)
+      #expect(exit?.code == 28)
+      await client.close()
+    }
+  }
+
   @Test func `without --lab the switch and the lab's page are not there`() async throws {
     try await TestCluster.run(1) { cluster in
       #expect(try await cluster.page(1, "/lab/status").status == 404)
-      #expect(try await cluster.page(1, "/lab/links", method: "POST", body: "{}").status == 404)
+      for page in ["/lab/links", "/lab/disk"] {
+        #expect(try await cluster.page(1, page, method: "POST", body: "{}").status == 404)
+      }
       try await cluster.wait(for: "health") { try await cluster.page(1, "/health").status == 200 }
       let health = try await cluster.page(1, "/health").json()
       #expect(health["health"] as? String == "true")

@@ -179,6 +179,26 @@ final class TestCluster: Sendable {
     }
   }
 
+  func setDisk(of number: Int, _ order: String) async throws {
+    let page = try await page(number, "/lab/disk", method: "POST", body: order)
+    guard page.status == 200 else { throw Overdue(what: "the disk of n\(number)") }
+  }
+
+  /// What comes of a put that is to fail; `nil`: it went well.
+  func failure(of client: EtcdClient) async -> ClientError? {
+    do throws(ClientError) {
+      _ = try await client.put("k", "refused")
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// How a member ended by itself.
+  func ended(_ number: Int) async -> ServerExit? {
+    await running.withLock { $0[number] }?.ended()
+  }
+
   // MARK: Waiting
 
   struct Overdue: Error { var what: String }
