@@ -7,6 +7,7 @@ PREFIX ?= /usr/local
 SEEDS ?= 2000
 FIRST_SEED ?= $(shell date +%s)
 SECONDS ?= 600
+SEED ?=
 STEP ?= 1
 FLAGS ?=
 RELEASE := .build/release/quorate
@@ -23,7 +24,7 @@ setup: ## Install what building and testing need (apt, as root)
 	@Scripts/setup
 
 build: setup
-	swift build -c release --product quorate
+	Scripts/build quorate
 
 demo: build ## Three members: write, read, cut, heal, and what happened
 	@QUORATE=$(RELEASE) Scripts/demo
@@ -45,8 +46,8 @@ every-byte: setup ## Flip each byte (STEP=n: each n-th) of a small store: notice
 	QUORATE_EVERY_BYTE=$(STEP) swift test -c release -Xswiftc -enable-testing --disable-xctest \
 	  --scratch-path .build/every-byte --filter 'of any byte'
 
-chaos: build ## SECONDS=… of kills, pauses and cuts on real processes under load
-	QUORATE=$(abspath $(RELEASE)) QUORATE_CHAOS_SECONDS=$(SECONDS) \
+chaos: build ## SECONDS=… of kills, pauses, cuts and bad disks under load; SEED=… repeats
+	QUORATE=$(abspath $(RELEASE)) QUORATE_CHAOS_SECONDS=$(SECONDS) QUORATE_CHAOS_SEED=$(SEED) \
 	  swift test --disable-xctest --no-parallel --filter 'Killed processes'
 
 figures: build ## Failover, restart, memory, catch-up: measured on a quiet machine
@@ -77,7 +78,7 @@ bench: build ## Beside etcd, alternating; ROWS=put100,get100 for some (Docs/Perf
 	Scripts/bench --write
 
 micro: setup ## What one operation of each part costs: FLAGS='--filter store --beside OLD'
-	swift build -c release --product micro
+	Scripts/build micro
 	.build/release/micro $(FLAGS)
 
 swarm: build ## SEEDS=… FIRST_SEED=… random simulated clusters; power losses; requests
