@@ -147,7 +147,7 @@ let package = Package(
     suite("ClientTests", ["Client", "EtcdAPI", "RPC"] + nio),
     suite("quorateTests", ["quorate", "Client", "EtcdAPI"]),
     suite("LabTests", ["Lab", "Client"]),
-    suite("EndToEndTests", ["Lab", "Client", "EtcdAPI", "Linearizability", "quorate"]),
+    suite("EndToEndTests", ["Lab", "Client", "EtcdAPI", "Linearizability", "Raft", "quorate"]),
     suite("huntTests", ["hunt", "Mutants", "Simulation"]),
     suite("TidyTests", []),
   ]

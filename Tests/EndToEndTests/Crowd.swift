@@ -4,8 +4,8 @@ import Foundation
 import Linearizability
 import Synchronization
 
-/// Clients that put, get and compare-and-swap a few keys through all members, and write down what
-/// they were told.
+/// Clients that put, get, delete and compare-and-swap a few keys through all members, and write
+/// down what they were told.
 final class Crowd: Sendable {
   private struct Notes {
     var history = History(initialRevision: nil)
@@ -37,6 +37,24 @@ final class Crowd: Sendable {
 
   var writes: Int { notes.withLock { $0.acknowledgedAt.count } }
 
+  /// Acknowledged writes that a history of the store does not show.
+  func lost(from history: [Watchers.Sighting]) -> [Watchers.Sighting] {
+    let shown = Set(history)
+    return notes.withLock { $0.history.operations }.compactMap(Self.acknowledged)
+      .filter { !shown.contains($0) }
+  }
+
+  private static func acknowledged(_ operation: History.Operation) -> Watchers.Sighting? {
+    switch (operation.call, operation.outcome) {
+    case (.put(let key, let value), .put(let revision)),
+      (.compareAndSwap(let key, _, let value), .swapped(true, let revision)):
+      Watchers.Sighting(revision: revision, key: key, value: value)
+    case (.delete(let key), .deleted(existed: true, let revision)):
+      Watchers.Sighting(revision: revision, key: key, value: nil)
+    default: nil
+    }
+  }
+
   /// The longest time between two acknowledged writes.
   var longestGap: Duration {
     let instants = notes.withLock { $0.acknowledgedAt }.sorted()
@@ -60,7 +78,8 @@ final class Crowd: Sendable {
       count += 1
       let key = "key-\(Int.random(in: 0..<Self.keys))"
       switch Int.random(in: 0..<10) {
-      case 0..<5: await put(key, "\(number).\(count)", client, number: number)
+      case 0..<4: await put(key, "\(number).\(count)", client, number: number)
+      case 4: await delete(key, client, number: number)
       case 5..<8: await get(key, client, number: number)
       default: await swap(key, "\(number).\(count)", client, number: number)
       }
@@ -74,6 +93,16 @@ final class Crowd: Sendable {
     let id = invoke(.put(key: key, value: value), number)
     do throws(ClientError) {
       complete(id, .put(revision: try await client.put(key, value)))
+    } catch {
+      complete(id, Self.outcome(error))
+    }
+  }
+
+  private func delete(_ key: String, _ client: EtcdClient, number: Int) async {
+    let id = invoke(.delete(key: key), number)
+    do throws(ClientError) {
+      let reply = try await client.deleteRange(.make { $0.key = Data(key.utf8) }).message
+      complete(id, .deleted(existed: reply.deleted == 1, revision: reply.header.revision))
     } catch {
       complete(id, Self.outcome(error))
     }
@@ -137,7 +166,7 @@ final class Crowd: Sendable {
     notes.withLock {
       $0.history.complete(id, outcome, at: now)
       switch outcome {
-      case .put, .swapped(true, _): $0.acknowledgedAt.append(.now)
+      case .put, .swapped(true, _), .deleted(existed: true, _): $0.acknowledgedAt.append(.now)
       case .deleted, .swapped(false, _), .got, .scanned, .refused, .unknown: break
       }
     }

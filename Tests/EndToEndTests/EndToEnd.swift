@@ -1,6 +1,7 @@
 import Client
 import Foundation
 import Lab
+import Synchronization
 import Testing
 
 /// Real processes, one story at a time: they share the machine's two cores and their timers.
@@ -8,7 +9,13 @@ import Testing
 
 /// A lab in a directory of its own, gone when the story ends.
 struct TestLab: ~Copyable {
+  /// A failed run keeps its directory: its logs and files tell why.
+  private final class Keeping: Sendable {
+    let isWanted = Mutex(ProcessInfo.processInfo.environment["QUORATE_KEEP_LABS"] != nil)
+  }
+
   let lab: LocalLab
+  private let keeping = Keeping()
   let size: Int
 
   init(members: Int, serverFlags: [String] = []) throws {
@@ -20,8 +27,18 @@ struct TestLab: ~Copyable {
   }
 
   deinit {
-    // A failed run keeps its directory: its logs tell why.
-    if ProcessInfo.processInfo.environment["QUORATE_KEEP_LABS"] == nil { _ = try? lab.down() }
+    if !keeping.isWanted.withLock({ $0 }) { _ = try? lab.down() }
+  }
+
+  /// Runs a story; the lab stays, members and all, if it *throws* or answers false.
+  func keepingIfWrong(_ story: () async throws -> Bool) async throws {
+    keeping.isWanted.withLock { $0 = true }
+    guard try await story() else {
+      return print("kept: \(lab.directory.path); `quorate lab down --dir …` clears it away")
+    }
+    keeping.isWanted.withLock { [environment = ProcessInfo.processInfo.environment] in
+      $0 = environment["QUORATE_KEEP_LABS"] != nil
+    }
   }
 
   /// The `quorate` that was built with these tests.

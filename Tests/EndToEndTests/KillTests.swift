@@ -7,34 +7,47 @@ import Testing
 extension EndToEnd {
   /// What a majority has on disk survives whatever happens to processes.
   @Suite struct `Killed processes` {
-    private enum Blow: CaseIterable { case any, leader, all, pause, cut }
+    private static let environment = ProcessInfo.processInfo.environment
 
     /// How long blows fall; `QUORATE_CHAOS_SECONDS` makes it longer.
-    private static let seconds =
-      Int(ProcessInfo.processInfo.environment["QUORATE_CHAOS_SECONDS"] ?? "") ?? 60
+    private static let seconds = Int(environment["QUORATE_CHAOS_SECONDS"] ?? "") ?? 30
 
-    @Test func `kill -9 at random moments under load loses nothing acknowledged`() async throws {
-      let lab = try TestLab(members: 3)
-      let crowd = Crowd(endpoints: try lab.endpoints())
-      var (blows, kills) = (0, 0)
-      try await crowd.run(clients: 5) {
-        let end = ContinuousClock.now + .seconds(Self.seconds)
-        while ContinuousClock.now < end {
-          let blow = Blow.allCases.randomElement()!
-          try await strike(blow, lab)
-          blows += 1
-          if [.any, .leader, .all].contains(blow) { kills += 1 }
+    private static let seed =
+      UInt64(environment["QUORATE_CHAOS_SEED"] ?? "") ?? .random(in: 0...999_999)
+
+    @Test(arguments: [3, 5])
+    func `chaos under load loses nothing, hides nothing, and ends no lease early`(
+      members: Int
+    ) async throws {
+      print("chaos: seed \(Self.seed), \(members) members; QUORATE_CHAOS_SEED repeats it")
+      let lab = try TestLab(members: members)
+      try await lab.keepingIfWrong { () async throws in
+        let endpoints = try lab.endpoints()
+        let crowd = Crowd(endpoints: endpoints)
+        let watchers = Watchers(endpoints: endpoints, prefix: "key-")
+        let holders = LeaseHolders(endpoints: endpoints)
+        let chaos = Chaos(seed: Self.seed, lab: lab.lab, members: members)
+        var toll = Chaos.Toll()
+        try await watchers.run(6) {
+          try await holders.run(3) {
+            try await crowd.run(clients: 5) {
+              toll = try await chaos.strike(for: .seconds(Self.seconds))
+            }
+          }
         }
-        _ = try lab.lab.heal()
-        _ = try lab.lab.act(.start, on: Array(1...3))
-        try lab.awaitSame()
+        try lab.awaitSame(60)
+        print(
+          "chaos: \(toll.blows) blows (\(toll)); \(crowd.writes) writes, longest gap "
+            + "\(crowd.longestGap), \(watchers.events) events watched, \(holders.granted) leases")
+        #expect(crowd.writes > toll.blows, "the blows left hardly a write")
+        #expect(holders.granted > 0)
+        let complaints = try await watchers.complaints() + holders.complaints
+        #expect(complaints == [])
+        #expect(crowd.lost(from: try await watchers.history()) == [])
+        let verdict = crowd.verdict
+        #expect(verdict == .linearizable)
+        return complaints.isEmpty && verdict == .linearizable
       }
-      try lab.awaitSame()
-      #expect(crowd.writes > blows, "the blows left hardly a write: \(crowd.writes) in \(blows)")
-      #expect(crowd.verdict == .linearizable)
-      print(
-        "chaos: \(kills) kills of \(blows) blows, \(crowd.writes) writes, "
-          + "longest gap \(crowd.longestGap)")
     }
 
     /// With `--lab-volatile-disk` a kill is a power loss: what was not synced is gone.
@@ -43,7 +56,7 @@ extension EndToEnd {
       let crowd = Crowd(endpoints: try lab.endpoints())
       var losses = 0
       try await crowd.run(clients: 5) {
-        let end = ContinuousClock.now + .seconds(Self.seconds / 2)
+        let end = ContinuousClock.now + .seconds(Self.seconds)
         while ContinuousClock.now < end {
           let struck = Bool.random() ? [1, 2, 3] : [Int.random(in: 1...3)]
           _ = try lab.lab.act(.kill, on: struck)
@@ -59,33 +72,6 @@ extension EndToEnd {
       #expect(sectors > 0, "\(losses) power losses took nothing")
       #expect(crowd.verdict == .linearizable)
       print("power: \(losses) losses took \(sectors) sectors, \(crowd.writes) writes")
-    }
-
-    private func strike(_ blow: Blow, _ lab: borrowing TestLab) async throws {
-      let any = Int.random(in: 1...3)
-      switch blow {
-      case .any:
-        _ = try lab.lab.act(.kill, on: [any])
-        try await moment()
-        _ = try lab.lab.act(.start, on: [any])
-      case .leader:
-        let leader = try lab.leader() ?? any
-        _ = try lab.lab.act(.kill, on: [leader])
-        try await moment()
-        _ = try lab.lab.act(.start, on: [leader])
-      case .all:
-        _ = try lab.lab.act(.kill, on: [1, 2, 3])
-        _ = try lab.lab.act(.start, on: [1, 2, 3])
-      case .pause:
-        _ = try lab.lab.act(.pause, on: [any])
-        try await moment()
-        _ = try lab.lab.act(.resume, on: [any])
-      case .cut:
-        try lab.partition("isolate \(any)", Bool.random() ? .silent : .reset)
-        try await moment()
-        _ = try lab.lab.heal()
-      }
-      try await moment()
     }
 
     /// A random length of trouble, or of peace.
