@@ -23,7 +23,7 @@ struct Judgement: Sendable {
 
   /// `seed 17, 2,118 events`
   var needed: String {
-    let place = trial.ground.prefix + outcome.place
+    let place = outcome.place
     return outcome.steps.map { "\(place), \($0) events" } ?? place
   }
 

@@ -17,8 +17,6 @@ struct Run {
     switch ground {
     case .seeds(upTo: let limit, let edition):
       return play(upTo: limit) { Simulator(seed: $0, edition: edition) }
-    case .powerLoss(upTo: let limit):
-      return play(upTo: limit) { Simulator(seed: $0, kind: .powerLoss) }
     case .story(let name):
       guard let story = Story.named(name) else { preconditionFailure("no story is named \(name)") }
       say("at story \(name)")

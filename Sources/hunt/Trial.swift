@@ -20,22 +20,10 @@ struct Trial: Sendable {
 enum Ground: Hashable, Sendable {
   /// Simulated lives, from seed 1 on, of an edition of the weather.
   case seeds(upTo: UInt64, edition: Int = 2)
-  /// Seeds whose members all lose power at once, from seed 1 on.
-  case powerLoss(upTo: UInt64)
   /// A story led by hand, by its name (`Simulation.Story`).
   case story(String)
   /// Every state of a small world, by the scope's name (`Simulation.Scope`).
   case scope(String)
   /// A part of the product alone: one store on a disk that fails, one decoder, one core.
   case drill(Drill)
-}
-
-extension Ground {
-  /// Stands before the place in a table.
-  var prefix: String {
-    switch self {
-    case .powerLoss: "power-loss "
-    case .seeds, .story, .scope, .drill: ""
-    }
-  }
 }

@@ -37,7 +37,7 @@ import Testing
       switch trial.ground {
       case .story(let name): #expect(Story.named(name) != nil, "\(name)")
       case .scope(let name): #expect(Scope.named(name) != nil, "\(name)")
-      case .seeds, .powerLoss, .drill: break
+      case .seeds, .drill: break
       }
     }
   }
