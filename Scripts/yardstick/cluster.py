@@ -151,6 +151,13 @@ class Cluster:
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
+    def bench_watch(self, *flags):
+        """A run of `quorate bench-watch` with what the members used for it."""
+        command = [self.quorate, "bench-watch", "-w", "json", "--endpoints", self.urls,
+                   "--server-pids", ",".join(map(str, self.pids))] + [str(flag) for flag in flags]
+        return self.finish(subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+
     def finish(self, run):
         """What a run found. Its errors are the caller's matter, unless there is nothing else."""
         try:

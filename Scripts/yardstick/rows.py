@@ -77,6 +77,31 @@ class GoLoad(Load):
             self.operation, *self.flags(setting, number), program=[setting.go_client])
 
 
+class Watches:
+    """Rounds of `quorate bench-watch`: so many watchers, each of which gets each of the events."""
+
+    def __init__(self, watchers, streams, events, writers, what, target):
+        self.flags = ["--watchers", watchers, "--streams", streams, "--connections", 10,
+                      "--events", events, "--writers", writers]
+        self.what, self.target = what, target
+
+    def measure(self, row, setting):
+        made = [
+            (rate, Figure(row, f"{self.what}: events/s", "", "more", self.target)),
+            (lambda run: run["serverCPUMicrosecondsPerEvent"],
+             Figure(row, "– CPU of the three servers", "µs/event", "less")),
+            (lambda run: run["delayMicroseconds"]["p99"] / 1000,
+             Figure(row, "– delay from the put, p99", "ms", "less")),
+        ]
+        for number in range(setting.rounds):
+            runs = [cluster.bench_watch(*self.flags) for cluster in setting.both]
+            for read, figure in made:
+                figure.add(*map(read, runs))
+            setting.say(f"{row} {number + 1}/{setting.rounds}: " + " beside ".join(
+                f"{rate(run):,.0f} events/s" for run in runs))
+        return [figure for _, figure in made]
+
+
 class Memory:
     """Anonymous memory of the followers, with as little as possible done since they were loaded:
     the first row."""
@@ -359,6 +384,12 @@ ROWS = {
         throughput("page (limit 100, open end, full count), 10 clients", "≥ 25×", "50×"), cpu(),
         tail(),
     ]),
+    "lease100": Load("lease", 100, 10, 500, [
+        throughput("lease granted, key put, lease revoked, 100 clients", "≥ 8×", ""), cpu(),
+        tail(),
+    ]),
+    "watch100": Watches(100, 10, 1_000, 10, "100 watchers, 1,000 puts", "≥ 1.5×"),
+    "watch10000": Watches(10_000, 100, 20, 1, "10,000 watchers, 20 puts", ""),
     "go-put100": GoLoad("put", 100, 10, 1_000, [
         throughput("Go client: put, 100 clients", "", ""), cpu(), tail()]),
     "go-get100": GoLoad("get", 100, 10, 1_000, [

@@ -72,7 +72,8 @@ struct LoadRequests: Sendable {
   /// No two requests have the same lease, nor do two runs unless their seeds are close.
   private func leaseMessage(_ number: Int, call: Int) -> [UInt8] {
     let first = (load.seed &* 0x9E37_79B9_7F4A_7C15) >> 1
-    let lease = Int64(truncatingIfNeeded: first) &+ Int64(number)
+    // Zero would ask the server to choose.
+    let lease = Int64(truncatingIfNeeded: first) &+ Int64(number) &+ 1
     switch call {
     case 0:
       return EtcdLeaseGrantRequest.make { ($0.id, $0.ttl) = (lease, 60) }.encodedBytes

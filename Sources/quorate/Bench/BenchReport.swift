@@ -94,19 +94,21 @@ struct BenchReport: Encodable {
     writtenBytesPerOperation = written.count == servers.count ? written.reduce(0, +) : nil
   }
 
-  var json: String {
-    get throws {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
+  var json: String { get throws { try Self.json(of: self) } }
+
+  static func json(of report: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(report), as: UTF8.self)
   }
 }
 
 /// What client and servers have used at one instant.
 struct BenchUsage {
+  typealias Server = (process: Int32, usage: ProcessUsage)
+
   var clientCPUNanoseconds: Int64
-  var servers: [(process: Int32, usage: ProcessUsage)]
+  var servers: [Server]
   /// In the endpoints' order; `nil`: the endpoint has no such page.
   var pages: [MetricsPage?]
 
@@ -116,15 +118,19 @@ struct BenchUsage {
   ) async throws(CommandFailure) -> BenchUsage {
     var pages: [MetricsPage?] = []
     for endpoint in endpoints { pages.append(await MetricsPage.fetch(from: endpoint)) }
-    var servers: [(process: Int32, usage: ProcessUsage)] = []
-    for process in processes {
+    return BenchUsage(
+      clientCPUNanoseconds: ProcessUsage.ownCPUNanoseconds, servers: try now(processes),
+      pages: pages)
+  }
+
+  /// *Throws* when a process is not there.
+  static func now(_ processes: [Int32]) throws(CommandFailure) -> [Server] {
+    try processes.map { process throws(CommandFailure) in
       guard let usage = ProcessUsage(of: process) else {
         throw CommandFailure(.badArguments, "there is no process \(process) to measure")
       }
-      servers.append((process, usage))
+      return (process, usage)
     }
-    return BenchUsage(
-      clientCPUNanoseconds: ProcessUsage.ownCPUNanoseconds, servers: servers, pages: pages)
   }
 }
 

@@ -47,8 +47,10 @@ struct BenchWatchCommand: AsyncParsableCommand {
     load.writers = writers
     load.rate = rate
     load.valueBytes = valueSize
+    let format = try flags.printer().format
+    guard format == .json || format == .simple else { throw CommandFailure.unsupported(format) }
     let servers = try ProcessUsage.processes(serverPids)
-    let before = servers.map { ProcessUsage(of: $0)?.cpuNanoseconds ?? 0 }
+    let before = try BenchUsage.now(servers)
     let report: WatchLoadReport
     do throws(Load.Failure) {
       report = try await load.run()
@@ -58,32 +60,84 @@ struct BenchWatchCommand: AsyncParsableCommand {
       case .unreachable(let text): throw CommandFailure(.badConnection, text)
       }
     }
-    let after = servers.map { ProcessUsage(of: $0) }
-    let cpu = zip(before, after).reduce(Int64(0)) { $0 + ($1.1?.cpuNanoseconds ?? $1.0) - $1.0 }
-    StandardStreams.write(text(report, load, cpuNanoseconds: cpu))
-    for (process, usage) in zip(servers, after) {
-      let memory = usage?.anonymousBytes.map { "\($0 / 1_000_000) MB" } ?? "unknown"
-      StandardStreams.write("  process \(process): anonymous memory \(memory)\n")
-    }
+    let found = BenchWatchReport(load, report, before: before, after: try BenchUsage.now(servers))
+    StandardStreams.write(format == .json ? try found.json + "\n" : found.text)
     for (text, count) in report.errors.sorted(by: { $0.key < $1.key }) {
       StandardStreams.writeError("\(count) × \(text)\n")
     }
     guard report.errors.isEmpty else { throw CommandFailure(.failed, "not every event came") }
   }
+}
 
-  private func text(_ report: WatchLoadReport, _ load: WatchLoad, cpuNanoseconds: Int64) -> String {
-    func milliseconds(_ share: Double) -> String {
-      String(format: "%.2f ms", Double(report.delays.percentile(share)) / 1e6)
+/// What `quorate bench-watch` found, in the form that `-w json` prints.
+struct BenchWatchReport: Encodable {
+  var watchers: Int
+  var streams: Int
+  var connections: Int
+  var puts: Int
+  var writers: Int
+  var rate: Double?
+  var valueBytes: Int
+
+  /// Each watcher's of each put.
+  var events: Int
+  var answers: Int
+  var seconds: Double
+  var perSecond: Double
+  var delayMicroseconds: BenchReport.Latency
+  var errors: [String: Int]
+  var errorCount: Int
+  var serverCPUMicrosecondsPerEvent: Double?
+  /// For each event.
+  var servers: [BenchReport.Server]
+
+  init(
+    _ load: WatchLoad, _ report: WatchLoadReport, before: [BenchUsage.Server],
+    after: [BenchUsage.Server]
+  ) {
+    watchers = load.watchers
+    streams = load.streams
+    connections = load.connections
+    puts = load.events
+    writers = load.writers
+    rate = load.rate
+    valueBytes = load.valueBytes
+    events = report.events
+    answers = report.answers
+    seconds = report.elapsed / .seconds(1)
+    perSecond = report.perSecond
+    delayMicroseconds = BenchReport.Latency(report.delays)
+    errors = report.errors
+    errorCount = report.errors.values.reduce(0, +)
+    servers = zip(before, after).map { before, after in
+      BenchReport.Server(
+        before.process, from: before.usage, to: after.usage, Double(max(1, report.events)))
     }
-    let seconds = report.elapsed / .seconds(1)
-    let cpu = Double(cpuNanoseconds) / 1e3 / Double(max(report.events, 1))
-    return """
-      \(load.watchers) watchers on \(load.streams) streams, \(load.events) events: \
-      \(Int(report.perSecond.rounded())) events/s
-      delay p50 \(milliseconds(0.5))   p99 \(milliseconds(0.99))   max \(milliseconds(1))
-      \(report.events) events in \(report.answers) answers in \(String(format: "%.2f", seconds)) s\
-      \(cpuNanoseconds > 0 ? String(format: "; servers' CPU an event %.2f µs", cpu) : "")
+    guard !servers.isEmpty else { return }
+    serverCPUMicrosecondsPerEvent = servers.map(\.cpuMicrosecondsPerOperation).reduce(0, +)
+  }
 
+  var json: String { get throws { try BenchReport.json(of: self) } }
+
+  var text: String {
+    func milliseconds(_ microseconds: Double) -> String {
+      String(format: "%.2f ms", microseconds / 1000)
+    }
+    let cpu = serverCPUMicrosecondsPerEvent.map {
+      String(format: "; servers' CPU an event %.2f µs", $0)
+    }
+    let memory = servers.map { server in
+      let size = server.anonymousBytes.map { "\($0 / 1_000_000) MB" } ?? "unknown"
+      return "  process \(server.pid): anonymous memory \(size)\n"
+    }
+    let delay = delayMicroseconds
+    return """
+      \(watchers) watchers on \(streams) streams, \(puts) events: \
+      \(Int(perSecond.rounded())) events/s
+      delay p50 \(milliseconds(delay.p50))   p99 \(milliseconds(delay.p99))   \
+      max \(milliseconds(delay.max))
+      \(events) events in \(answers) answers in \(String(format: "%.2f", seconds)) s\(cpu ?? "")
+      \(memory.joined())
       """
   }
 }
