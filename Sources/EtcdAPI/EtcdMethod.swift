@@ -68,4 +68,31 @@ public enum EtcdMethod {
     public static let roleGrantPermission = "/etcdserverpb.Auth/RoleGrantPermission"
     public static let roleRevokePermission = "/etcdserverpb.Auth/RoleRevokePermission"
   }
+
+  /// The methods of `v3lockpb.Lock`.
+  public enum Lock {
+    public static let lock = "/v3lockpb.Lock/Lock"
+    public static let unlock = "/v3lockpb.Lock/Unlock"
+  }
+
+  /// The methods of `v3electionpb.Election`.
+  public enum Election {
+    public static let campaign = "/v3electionpb.Election/Campaign"
+    public static let proclaim = "/v3electionpb.Election/Proclaim"
+    public static let leader = "/v3electionpb.Election/Leader"
+    public static let observe = "/v3electionpb.Election/Observe"
+    public static let resign = "/v3electionpb.Election/Resign"
+  }
+
+  /// The methods of `grpc.health.v1.Health`: gRPC's own, which etcd serves too.
+  public enum Health {
+    public static let check = "/grpc.health.v1.Health/Check"
+    public static let watch = "/grpc.health.v1.Health/Watch"
+  }
+
+  /// The method of `grpc.reflection.v1.ServerReflection`, by its present and its older name.
+  public enum Reflection {
+    public static let info = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+    public static let olderInfo = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+  }
 }

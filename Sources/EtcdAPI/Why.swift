@@ -72,6 +72,8 @@ public enum QuorateMetadata {
   /// Answer: how many revisions at most a serializable read lacks of what the member knows to be
   /// committed. What it has not heard of is not among them: that is what the age is for.
   public static let revisionsBehind = "quorate-revisions-behind"
+  /// Answer to `Lock.Lock`: the create revision of the key that holds the lock.
+  public static let fencingToken = "quorate-fencing-token"
 }
 
 /// Version 1: a byte each for version, rule and flags (bit 0: no effect), then the three
