@@ -41,6 +41,9 @@ public struct MethodTable: Sendable {
 
   subscript(path: String) -> Handler? { handlers[path] }
 
+  /// Full names of the services, in order.
+  public var serviceNames: [String] { services.map(String.init).sorted() }
+
   /// What a call of an unknown path is told, in grpc-go's words.
   func refusal(of path: String) -> RPCStatus {
     guard let (service, method) = Self.split(path) else {
@@ -137,12 +140,37 @@ public struct UnaryCall: Sendable {
 /// A call of any number of messages either way.
 public struct StreamCall: Sendable {
   public let context: CallContext
-  let stream: ServerStream
+  private let client: Client
+
+  private enum Client: Sendable {
+    case stream(ServerStream)
+    case closures(
+      send: @Sendable ([UInt8]) -> Bool, finish: @Sendable (RPCStatus, Metadata, [[UInt8]]) -> Void)
+  }
+
+  init(context: CallContext, stream: ServerStream) {
+    self.context = context
+    client = .stream(stream)
+  }
+
+  /// A call that did not come as gRPC. What `send` and `finish` are given, the closures get, on
+  /// whichever thread they are called; a `send` that is refused may be tried again after the
+  /// handler was given `.writable`.
+  public init(
+    context: CallContext, onSend: @escaping @Sendable ([UInt8]) -> Bool,
+    onFinish: @escaping @Sendable (RPCStatus, Metadata, [[UInt8]]) -> Void
+  ) {
+    self.context = context
+    client = .closures(send: onSend, finish: onFinish)
+  }
 
   /// Sends one message, after those sent before. False: it was not taken, because the client does
   /// not keep up or the call is over. In the first case `.writable` says when to go on.
   public func send(_ message: [UInt8]) -> Bool {
-    stream.send(message)
+    switch client {
+    case .stream(let stream): stream.send(message)
+    case .closures(let send, _): send(message)
+    }
   }
 
   /// Ends the call, after the messages that were sent and some last ones, which are taken whatever
@@ -150,7 +178,10 @@ public struct StreamCall: Sendable {
   public func finish(
     _ status: RPCStatus, trailers: Metadata = Metadata(), last messages: [[UInt8]] = []
   ) {
-    stream.finishStream(status, trailers, last: messages)
+    switch client {
+    case .stream(let stream): stream.finishStream(status, trailers, last: messages)
+    case .closures(_, let finish): finish(status, trailers, messages)
+    }
   }
 }
 

@@ -10,15 +10,8 @@ import Synchronization
 /// questions are linearizable reads.
 extension ClientFace {
   func addLeases(to table: inout MethodTable) {
-    table.unary(EtcdMethod.Lease.leaseGrant) { [self] call in
-      propose(call) { body throws(EtcdStatus) in
-        // The command carries the id, so that every member gives the lease the same.
-        try leases.grant(body: body, freshID: Int64.random(in: 1...Int64.max))
-      }
-    }
-    table.unary(EtcdMethod.Lease.leaseRevoke) { [self] call in
-      propose(call) { body throws(EtcdStatus) in try leases.revoke(body: body) }
-    }
+    table.unary(EtcdMethod.Lease.leaseGrant) { [self] call in grantLease(call) }
+    table.unary(EtcdMethod.Lease.leaseRevoke) { [self] call in revokeLease(call) }
     table.unary(EtcdMethod.Lease.leaseTimeToLive) { [self] call in
       do throws(EtcdStatus) {
         let question = try leases.timeToLive(body: Array(call.message.readableBytesView))
@@ -34,6 +27,17 @@ extension ClientFace {
       let stream = KeepAliveStream(call: call, face: self)
       return { stream.take($0) }
     }
+  }
+
+  func grantLease(_ call: UnaryCall) {
+    propose(call) { body throws(EtcdStatus) in
+      // The command carries the id, so that every member gives the lease the same.
+      try leases.grant(body: body, freshID: Int64.random(in: 1...Int64.max))
+    }
+  }
+
+  func revokeLease(_ call: UnaryCall) {
+    propose(call) { body throws(EtcdStatus) in try leases.revoke(body: body) }
   }
 
   func propose(

@@ -74,7 +74,7 @@ final class ClientFace: Sendable {
 
   // MARK: Requests
 
-  private func handle(_ method: KVService.Method, _ call: UnaryCall) {
+  func handle(_ method: KVService.Method, _ call: UnaryCall) {
     let plan = service.plan(
       method, body: Array(call.message.readableBytesView),
       maxStaleness: call.context.metadata.first(QuorateMetadata.maxStaleness))
@@ -141,7 +141,7 @@ final class ClientFace: Sendable {
   }
 
   /// The place of the loop that this runs on.
-  private var shard: Int {
+  var shard: Int {
     guard let loop = MultiThreadedEventLoopGroup.currentEventLoop,
       let shard = shards[ObjectIdentifier(loop)]
     else { preconditionFailure("a client's call is handled outside the client loops") }

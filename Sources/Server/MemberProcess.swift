@@ -26,7 +26,7 @@ public final class MemberProcess: Sendable {
   private let door: ReplicaDoor
   private let threads: MemberThreads
   private let servers: [RPCServer]
-  private let watches: [WatchDesk]
+  private let services: ClientServices
   private let home: NIOLoopBound<ReplicaLoop>
   private let loops: Loops
   private let logger: Logger
@@ -44,7 +44,7 @@ public final class MemberProcess: Sendable {
   private init(
     settings: MemberSettings, identity: Identity, fate: Fate, door: ReplicaDoor,
     threads: MemberThreads, servers: [RPCServer], listeners: [PeerListener],
-    watches: [WatchDesk],
+    services: ClientServices,
     home: NIOLoopBound<ReplicaLoop>, loops: Loops, logger: Logger
   ) {
     self.settings = settings
@@ -53,7 +53,7 @@ public final class MemberProcess: Sendable {
     self.door = door
     self.threads = threads
     self.servers = servers
-    self.watches = watches
+    self.services = services
     peerPorts = listeners.map(\.port)
     clientPorts = servers.map { $0.address.port ?? 0 }
     self.home = home
@@ -146,7 +146,9 @@ public final class MemberProcess: Sendable {
       door: door, waiters: waiters, metrics: metrics, watches: watches,
       readRows: { threads.read.post($0) }, askForRoot: { threads.apply.post(.show($0)) })
     let pages = HTTPPages(door: door, metrics: metrics, disk: opened.disk)
-    let servers = try await serve(settings, face, pages, on: loops.clients, giveUp: listeners)
+    let services = ClientServices(face, watches: watches, settings: settings)
+    let servers = try await serve(
+      settings, services.methods, pages, on: loops.clients, giveUp: listeners)
 
     threads.start(
       opened, files: StateFiles(directory: settings.dataDirectory), boot: boot, board: board,
@@ -157,7 +159,8 @@ public final class MemberProcess: Sendable {
     let outlets = ReplicaLoop.Outlets(
       log: { threads.log.post($0) }, apply: { threads.apply.post($0) },
       snapshots: { threads.snapshot.post($0) },
-      serve: { ready in desks[waiters.shard(of: ready.id)].serve(ready) })
+      serve: { ready in desks[waiters.shard(of: ready.id)].serve(ready) },
+      showHealth: { services.health.set(isServing: $0) })
     let home = try? await replicaLoop.submit {
       let home = ReplicaLoop(
         settings: settings, identity: identity, boot: boot, recovered: opened.recovered,
@@ -177,8 +180,8 @@ public final class MemberProcess: Sendable {
     guard let home else { preconditionFailure("the loop of the replica has ended at start") }
     let process = MemberProcess(
       settings: settings, identity: identity, fate: fate, door: door, threads: threads,
-      servers: servers, listeners: listeners, watches: watches, home: home, loops: loops,
-      logger: logger)
+      servers: servers, listeners: listeners, services: services, home: home,
+      loops: loops, logger: logger)
     process.announce(isNew: opened.recovered == nil, opened)
     return process
   }
@@ -242,7 +245,7 @@ public final class MemberProcess: Sendable {
   }
 
   private static func serve(
-    _ settings: MemberSettings, _ face: ClientFace, _ pages: HTTPPages,
+    _ settings: MemberSettings, _ methods: MethodTable, _ pages: HTTPPages,
     on group: any EventLoopGroup, giveUp listeners: [PeerListener]
   ) async throws(ServerExit) -> [RPCServer] {
     var limits = ServerSettings()
@@ -252,7 +255,7 @@ public final class MemberProcess: Sendable {
       do throws(ListenFailure) {
         servers.append(
           try await RPCServer.start(
-            host: url.host, port: url.port, settings: limits, methods: face.methods,
+            host: url.host, port: url.port, settings: limits, methods: methods,
             http: { pages.handle($0) }, group: group))
       } catch {
         for server in servers { await server.shutDown(grace: .zero) }
@@ -288,7 +291,7 @@ public final class MemberProcess: Sendable {
         door.errands.offer(.shutdown)
       }
     }
-    for desk in watches { try? await desk.loop.submit { desk.stop() }.get() }
+    await services.stop()
     for server in servers { await server.shutDown(grace: .seconds(1)) }
     await stop()
     logger.info("ended")

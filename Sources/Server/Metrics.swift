@@ -94,6 +94,8 @@ final class Metrics: Sendable {
   let watchEvents = Counter()
   /// Streams of watches that the member ended because their client did not read.
   let stalledWatchStreams = Counter()
+  /// Calls about locks and elections that are under way.
+  let contests = Level()
   /// From the arrival of a request that changes the store to its answer.
   let commitDuration = DurationHistogram()
   /// One transaction of raft.db with its sync.
@@ -151,6 +153,7 @@ final class Metrics: Sendable {
     gauge("etcd_debugging_mvcc_slow_watcher_total", laggingWatches.now)
     counter("etcd_debugging_mvcc_events_total", watchEvents)
     counter("quorate_watch_streams_stalled_total", stalledWatchStreams)
+    gauge("quorate_contests", contests.now)
     gauge("quorate_raft_term", now.term)
     text += "# TYPE quorate_raft_role gauge\nquorate_raft_role{role=\"\(now.role)\"} 1\n"
     gauge("quorate_quorum_heard", now.heard)

@@ -22,6 +22,8 @@ final class ReplicaLoop {
     var snapshots: @Sendable (SnapshotThread.Job) -> Void
     /// Serves a read that is ready on the loop of its client.
     var serve: @Sendable (ReadReady) -> Void
+    /// Whether the member serves, when that has changed.
+    var showHealth: @Sendable (Bool) -> Void
   }
 
   enum Phase {
@@ -87,6 +89,7 @@ final class ReplicaLoop {
   private var spaceWatch: RepeatedTask?
   private var shownPass: SerializablePass?
   private var wasLed = true
+  private var wasServing = false
   private var alarms = Alarms(nil)
   private var drained: [() -> Void] = []
   private(set) var isShuttingDown = false
@@ -322,6 +325,14 @@ final class ReplicaLoop {
     }
     let isHalted = settings.replica.quorumPolicy == .halt && replica?.isQuorate == false
     if isHalted != board.isHalted { board.isHalted = isHalted }
+    let isServing =
+      !isShuttingDown
+      && replica.map { $0.isQuorate || settings.replica.quorumPolicy == .wait }
+        ?? false
+    if isServing != wasServing {
+      wasServing = isServing
+      out.showHealth(isServing)
+    }
   }
 
   private func showPass() {
