@@ -42,6 +42,14 @@ struct ClientFlags: ParsableArguments {
     return Printer(format: format, isHexadecimal: hex, valuesOnly: valuesOnly)
   }
 
+  /// A client for as long as a command wants.
+  func client() throws(CommandFailure) -> EtcdClient {
+    var options = ClientOptions()
+    options.dialTimeout = dialTimeout.duration
+    options.callTimeout = commandTimeout.duration
+    return EtcdClient(endpoints: try chosenEndpoints(), options: options)
+  }
+
   /// Runs one exchange with the members, and closes the connections after it.
   ///
   /// Never inlined: Swift 6.3 crashes while it splits the coroutine of an inlined copy.

@@ -9,7 +9,7 @@ struct CommandLineForm {
   private static let switches: Set<String> = [
     "--hex", "--prefix", "--from-key", "--keys-only", "--count-only", "--print-value-only",
     "--prev-kv", "--ignore-value", "--ignore-lease", "--physical", "--cluster", "--interactive",
-    "--range", "--progress-notify", "--keys", "--once",
+    "--range", "--progress-notify", "--keys", "--once", "--listen",
   ]
 
   let root: any ParsableCommand.Type
