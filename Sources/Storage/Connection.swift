@@ -191,6 +191,17 @@ final class Connection {
   /// Rows changed by the last statement.
   var changes: Int { Int(sqlite3_changes(handle)) }
 
+  /// What of a commit it was that failed; `nil`: the code does not tell.
+  private static func failedAction(_ code: Int32) -> String? {
+    guard code & 0xFF == SQLITE_IOERR else { return nil }
+    return switch code >> 8 {
+    case 3: "write to"
+    case 4, 5: "sync"
+    case 6: "cut"
+    default: nil
+    }
+  }
+
   /// Says what the last call ran into.
   func error(_ code: Int32, _ action: String) -> StorageError {
     let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
@@ -205,7 +216,7 @@ final class Connection {
       return .unwritable(path: file, reason: message)
     default:
       return .failed(
-        file: file, action: action,
+        file: file, action: Self.failedAction(code) ?? action,
         reason: "\(message) (SQLite \(code)" + (system == 0 ? ")" : ", errno \(system))"))
     }
   }
