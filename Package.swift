@@ -87,7 +87,7 @@ let package = Package(
         "Services", "Storage", "Transport", "RPC", "Replica", "Raft", "KeyValue", "Wire",
         "Checksum", "EtcdAPI", .product(name: "Logging", package: "swift-log"),
       ] + nio),
-    module("Client", ["EtcdAPI", "RPC"] + nio),
+    module("Client", ["EtcdAPI", "RPC", "Checksum"] + nio),
     module("Lab", ["Client", "Linearizability", "Simulation"]),
     .executableTarget(
       name: "quorate",

@@ -49,7 +49,7 @@ public enum RetryRule {
     switch why.rule {
     case .inquorate, .noLeader, .leaderUnreachable, .leaderChanged, .notLeader, .overloaded,
       .tooStale, .stopping, .forming, .outcomeUnknown, .noSpace, .applyBehind,
-      .poisoned:
+      .poisoned, .corrupt:
       return .tryElsewhere
     case .tooLarge, .membership, .other:
       return .refused

@@ -79,6 +79,12 @@ extension EtcdStatus {
   public static let noSpace = Self(
     .resourceExhausted, "etcdserver: mvcc: database space exceeded")
   public static let corrupt = Self(.dataLoss, "etcdserver: corrupt cluster")
+  public static let wrongDowngradeVersionFormat = Self(
+    .invalidArgument, "etcdserver: wrong downgrade target version format")
+  public static let invalidDowngradeVersion = Self(
+    .invalidArgument, "etcdserver: invalid downgrade target version")
+  public static let noInflightDowngrade = Self(
+    .failedPrecondition, "etcdserver: no inflight downgrade job")
   public static let notCapable = Self(.failedPrecondition, "etcdserver: not capable")
   public static let notSupportedForLearner = Self(
     .failedPrecondition, "etcdserver: rpc not supported for learner")

@@ -38,6 +38,8 @@ public struct Why: Hashable, Sendable {
     case applyBehind = 14
     /// An entry of the log ends whoever applies it: the member stays outside the quorum.
     case poisoned = 15
+    /// The member's state is not that of the others, or its files are not what was written.
+    case corrupt = 20
   }
 
   public var rule: Rule

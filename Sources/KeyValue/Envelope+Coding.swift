@@ -10,7 +10,7 @@ public enum EnvelopeError: Error, Hashable, Sendable {
 extension CommandEnvelope {
   /// The newest version that this program reads. It writes the oldest one that has the command, so
   /// that members of an earlier version are stopped only by what they would get wrong.
-  public static let version: UInt8 = 2
+  public static let version: UInt8 = 3
 
   /// Transactions nest no deeper: validation allows one level an operation, and 128 operations.
   static let limitDepth = 130
@@ -50,6 +50,7 @@ private enum Tag {
   static let compaction: UInt8 = 4
   static let range: UInt8 = 5
   static let leases: UInt8 = 6
+  static let upkeep: UInt8 = 7
 
   static let version: UInt8 = 1
   static let createRevision: UInt8 = 2
@@ -76,6 +77,9 @@ extension ByteWriter {
     case .lease(let request):
       byte(Tag.leases)
       lease(request)
+    case .upkeep(let request):
+      byte(Tag.upkeep)
+      upkeep(request)
     }
   }
 
@@ -169,6 +173,7 @@ extension ByteReader {
     case Tag.txn: return .txn(try txn(depth: 1))
     case Tag.compaction: return .compaction(revision: try signed())
     case Tag.leases: return .lease(try leaseCommand())
+    case Tag.upkeep: return .upkeep(try upkeepCommand())
     default: throw MalformedBytes()
     }
   }

@@ -106,8 +106,10 @@ extension StateDigest {
 }
 
 extension StateMeta {
-  /// Over rows, leases and the lease clock: equal on all members at equal applied index.
+  /// Over rows, leases, the lease clock and alarms: equal on all members at equal applied index.
   public var stateDigest: StateDigest {
-    digest + leases.digest + StateDigest(ofClock: leases.time)
+    alarms.reduce(digest + leases.digest + StateDigest(ofClock: leases.time)) {
+      $0 + StateDigest(of: $1)
+    }
   }
 }

@@ -15,6 +15,7 @@ extension Command {
     case .deleteRange, .compaction: 1
     case .txn(let request): request.namesLease ? 2 : 1
     case .lease: 2
+    case .upkeep: 3
     }
   }
 }

@@ -162,6 +162,7 @@ public enum Command: Hashable, Sendable {
   /// Forget what was superseded at or before this revision.
   case compaction(revision: Int64)
   case lease(LeaseCommand)
+  case upkeep(UpkeepCommand)
 }
 
 /// What an entry asks of the leases. Ids and times were chosen before it was appended.
@@ -194,6 +195,10 @@ public struct CommandResult: Hashable, Sendable {
     case leaseKeepAlive(id: Int64, ttl: Int64)
     /// Of what the leader asked for: nobody waits for it.
     case leaseTime
+    /// The alarm that was raised or taken back; none: there was none to take back.
+    case alarms([Alarm])
+    /// Nobody waits for it.
+    case marked
     case failed(CommandError)
   }
 
@@ -218,4 +223,6 @@ public enum CommandError: Error, Hashable, Sendable {
   case leaseNotFound
   /// The id that was chosen for a lease belongs to one.
   case leaseExists
+  /// The store has grown to its quota, and the command would make it grow.
+  case noSpace
 }

@@ -19,12 +19,15 @@ public struct StateMeta: Hashable, Sendable {
   /// Over the rows that the table holds: a scan of the table gives the same, or it is damaged.
   public var presentDigest: StateDigest
   public var leases: LeaseMeta
+  /// Those that are raised, ascending.
+  public var alarms: [Alarm]
 
   public init(
     appliedIndex: UInt64 = 0, appliedTerm: UInt64 = 0, revision: Int64 = 1,
     compactRevision: Int64 = -1, scrubbedRevision: Int64 = -1, lastRow: RowNumber = 0,
     rowCount: Int64 = 0, digest: StateDigest = StateDigest(),
-    presentDigest: StateDigest = StateDigest(), leases: LeaseMeta = LeaseMeta()
+    presentDigest: StateDigest = StateDigest(), leases: LeaseMeta = LeaseMeta(),
+    alarms: [Alarm] = []
   ) {
     self.appliedIndex = appliedIndex
     self.appliedTerm = appliedTerm
@@ -36,5 +39,6 @@ public struct StateMeta: Hashable, Sendable {
     self.digest = digest
     self.presentDigest = presentDigest
     self.leases = leases
+    self.alarms = alarms
   }
 }

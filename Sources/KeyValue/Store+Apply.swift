@@ -59,6 +59,7 @@ extension Store {
   private mutating func run(
     _ command: Command, _ writer: inout Writer, _ reading: any RowReading
   ) throws(ReadFailure) -> CommandResult.Answer {
+    if refusesGrowth(command) { throw .refused(.noSpace) }
     var source = RowSource(taking: &cache, table: reading)
     defer { cache = source.cache }
     switch command {
@@ -83,6 +84,7 @@ extension Store {
       } catch {
         throw .refused(error)
       }
+    case .upkeep(let command): return run(command)
     }
   }
 
@@ -167,6 +169,7 @@ extension Store {
     let digest = StateDigest(of: row)
     state.meta.digest = state.meta.digest + digest
     state.meta.presentDigest = state.meta.presentDigest + digest
+    blocks.add(row.number, revision: revision, digest)
     state.meta.lastRow = row.number
     state.meta.rowCount += 1
     appliedBytes += row.memoryBytes

@@ -18,6 +18,7 @@ extension Store {
     let batch = FlushBatch(
       rows: first > end.meta.lastRow ? [] : state.window.rows(first...end.meta.lastRow),
       removed: scrubbed.sorted(), leases: changed, endedLeases: ended, meta: end.meta)
+    settlingBlocks = Set(scrubbed.map(BlockDigests.number))
     scrubbed = []
     inFlight = end
     return batch
@@ -46,6 +47,12 @@ extension Store {
     }
     flushedEnd = end
     inFlight = nil
+    if !unsettledBlocks.isEmpty {
+      // What was scrubbed since the batch was taken is still in the table.
+      let left = Set(scrubbed.map(BlockDigests.number))
+      unsettledBlocks.subtract(settlingBlocks.subtracting(left))
+      settlingBlocks = []
+    }
     boundaries.removeAll { $0.meta.appliedIndex <= appliedIndex }
     state.window.drop(through: end.meta.lastRow, keepingBytes: settings.recentLimitBytes)
   }

@@ -49,7 +49,12 @@ extension Store {
       isWhole = false
       throw error.world
     }
-    for row in rows { scrubbedDigest = scrubbedDigest + StateDigest(of: row) }
+    for row in rows {
+      let digest = StateDigest(of: row)
+      scrubbedDigest = scrubbedDigest + digest
+      blocks.remove(row.number, digest)
+      unsettledBlocks.insert(BlockDigests.number(of: row.number))
+    }
     scrubbedCount += Int64(rows.count)
     scrubbed += numbers
     state.meta.presentDigest = state.meta.digest - scrubbedDigest

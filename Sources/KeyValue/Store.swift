@@ -33,6 +33,14 @@ public struct Store: Sendable {
   var scrubbedCount: Int64
   /// `nil`: no scrub is under way.
   var scrubWalk: ScrubWalk?
+  /// The last mark that was applied to this very value; `nil`: none.
+  var lastMark: DigestMark?
+  /// Of the rows that the table holds, or will with the next flush.
+  var blocks = BlockDigests()
+  /// Blocks with rows that are out of the index and still in the table.
+  var unsettledBlocks: Set<Int64> = []
+  /// Of these the rows go with the batch that the flusher has.
+  var settlingBlocks: Set<Int64> = []
   /// What roots taken before a compaction keep alive, and the compact revision that they show.
   var olderHolds: [(compactRevision: Int64, hold: RootHold)] = []
 
@@ -45,9 +53,10 @@ public struct Store: Sendable {
 
   init(
     meta: StateMeta, index: KeyIndex, leases: LeaseTable, generation: UInt64,
-    settings: StoreSettings
+    settings: StoreSettings, blocks: BlockDigests = BlockDigests()
   ) {
     self.leases = leases
+    self.blocks = blocks
     state = StoreState(
       index: index, window: RowWindow(after: meta.lastRow), meta: meta, generation: generation)
     cache = RowCache(limitBytes: settings.cacheLimitBytes)

@@ -15,6 +15,7 @@ public struct StoreLoader: ~Copyable {
   private var last: RowHead?
   private var count: Int64 = 0
   private var digest = StateDigest()
+  private var blocks = BlockDigests()
 
   public init(
     meta: StateMeta, generation: UInt64, settings: StoreSettings = StoreSettings()
@@ -51,6 +52,7 @@ public struct StoreLoader: ~Copyable {
           + "\(meta.lastRow) of revision \(meta.revision)")
     }
     digest = digest + rowDigest
+    blocks.add(head.number, revision: head.modRevision, rowDigest)
     count += 1
     last = head
     #if Mutants
@@ -88,10 +90,10 @@ public struct StoreLoader: ~Copyable {
       }
       leases.attach(key, to: id)
     }
-    let (meta, generation, settings) = (meta, generation, settings)
+    let (meta, generation, settings, blocks) = (meta, generation, settings, blocks)
     return Store(
       meta: meta, index: builder.build(), leases: leases, generation: generation,
-      settings: settings)
+      settings: settings, blocks: blocks)
   }
 }
 

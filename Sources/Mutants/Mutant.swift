@@ -102,6 +102,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case passesAsFresh = "Q8"
   case roundsLeasesDown = "Q9"
   case leavesKeysOfLeases = "Q10"
+  case growsBeyondQuota = "Q21"
+  case believesOneDigest = "Q22"
 
   /// The variable of the environment that names the one to plant.
   public static let variable = "QUORATE_MUTANT"

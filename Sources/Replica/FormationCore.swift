@@ -9,21 +9,25 @@ public import Raft
 public struct FormationCore: Hashable, Sendable {
   public let rule: GreetingRule
   public let initial: InitialCluster
+  /// What this member's state contains before there is a log.
+  public let origin: LogOrigin
   /// The admitted incarnations with this member's own, sorted by member.
   public private(set) var known: [KnownMember]
   /// What the log begins after, once everybody has shaken hands; from then on it is fixed.
   public private(set) var base: LogBase?
 
   /// *Precondition*: `rule.me` is an initial member and has an incarnation.
-  public init(rule: GreetingRule, initial: InitialCluster) {
+  public init(rule: GreetingRule, initial: InitialCluster, origin: LogOrigin = .nothing) {
     demand(
       initial.members.contains { $0.id == rule.me },
       "member \(hexadecimal(rule.me.number)) is not one of the initial members")
     demand(rule.incarnation != .unknown, "a data directory has an incarnation")
-    demand(rule.initialDigest == initial.digest, "the digest is of another list")
+    demand(
+      rule.initialDigest == initial.digest(after: origin), "the digest is of another list")
     demand(rule.clusterID == initial.clusterID, "the cluster id is of another list")
     self.rule = rule
     self.initial = initial
+    self.origin = origin
     known = [KnownMember(id: rule.me, incarnation: rule.incarnation)]
     formIfComplete()
   }
@@ -69,6 +73,6 @@ public struct FormationCore: Hashable, Sendable {
   }
 
   private mutating func formIfComplete() {
-    if missing.isEmpty { base = initial.firstBase(incarnations: known) }
+    if missing.isEmpty { base = initial.firstBase(incarnations: known, after: origin) }
   }
 }

@@ -68,9 +68,22 @@ public struct InitialCluster: Hashable, Sendable {
     return hash.value
   }
 
+  /// As above, of members that begin with a state from a snapshot file: all with the same one.
+  public func digest(after origin: LogOrigin) -> UInt64 {
+    guard origin != .nothing else { return digest }
+    var hash = StableHash()
+    hash.combine(digest)
+    hash.combine(origin.last.term.number)
+    hash.combine(origin.last.index.number)
+    hash.combine(origin.digest)
+    return hash.value
+  }
+
   /// The first log base that every member of the cluster builds alike.
   /// *Precondition*: an incarnation for each member.
-  public func firstBase(incarnations: [KnownMember]) -> LogBase {
+  public func firstBase(
+    incarnations: [KnownMember], after origin: LogOrigin = .nothing
+  ) -> LogBase {
     let members = self.members.map { member in
       guard let known = incarnations.first(where: { $0.id == member.id }),
         known.incarnation != .unknown
@@ -79,7 +92,7 @@ public struct InitialCluster: Hashable, Sendable {
         id: member.id, incarnation: known.incarnation, role: .voter, name: member.name,
         peerURLs: member.peerURLs)
     }
-    return LogBase(last: .zero, configuration: Configuration(members: members))
+    return LogBase(last: origin.last, configuration: Configuration(members: members))
   }
 }
 

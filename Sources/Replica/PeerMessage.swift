@@ -9,6 +9,10 @@ public enum PeerMessage: Hashable, Sendable {
   case pong(Instant)
   case forward(Forward)
   case forwardReply(ForwardReply)
+  /// What the sender's state was at a mark of the log.
+  case digest(DigestReport)
+  /// The leader has found that the receiver's state is not that of the others.
+  case diverged(Divergence)
 }
 
 /// Commands on their one way from the member that was asked to the leader.

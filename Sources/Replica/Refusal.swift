@@ -30,6 +30,9 @@ public struct Refusal: Error, Hashable, Sendable {
     /// The first configuration waits for these members' handshakes.
     case notFormed(missing: [MemberID])
     case configuration(ConfigurationRefusal)
+    /// This member's state differs from the others', or its files from what was written: it serves
+    /// nothing. `revisions`: where; `nil`: nobody has said.
+    case corrupt(revisions: ClosedRange<Int64>?)
     /// Applying this entry has ended this member's process twice: it stays outside the quorum.
     case poisoned(LogIndex)
     /// No such member, or not one that may lead.
@@ -59,7 +62,7 @@ public struct Refusal: Error, Hashable, Sendable {
     switch rule {
     case .inquorate, .notFormed: .reachMissingMembers
     case .noLeader, .leaderChanging, .tooManyRequests, .overlayFull, .transferFailed: .retryLater
-    case .leaderUnreachable, .leaderInquorate, .applyBehind, .shuttingDown, .poisoned:
+    case .leaderUnreachable, .leaderInquorate, .applyBehind, .shuttingDown, .poisoned, .corrupt:
       .askAnotherMember
     case .notLeader(let leader): leader.map(NextStep.askLeader) ?? .retryLater
     case .noSpace: .freeSpace

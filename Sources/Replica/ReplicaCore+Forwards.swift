@@ -117,7 +117,7 @@ extension ReplicaCore {
 
   private func refusal(of proposal: ForwardedProposal) -> ForwardRefusal? {
     if proposal.command.count > settings.commandLimitBytes { return .requestTooLarge }
-    return pressure == .noSpace && proposal.isGrowing ? .noSpace : nil
+    return isSpaceShort && proposal.isGrowing ? .noSpace : nil
   }
 
   /// Tells the members what became of their forwards; `outcomes`: of all accepted commands, in

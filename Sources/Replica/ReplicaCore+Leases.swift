@@ -34,7 +34,7 @@ extension ReplicaCore {
 
   /// Whether the log would take a command now, as far as this member knows.
   private var mayWriteLeases: Bool {
-    core.isLeader && !isCutOff && pressure != .overlayFull && applyRefusal == nil
+    core.isLeader && !isCutOff && pressure != .overlayFull && applyRefusal == nil && !isFenced
   }
 
   /// Ends the leases whose time is over, and writes down how far the clock has come.
@@ -58,7 +58,7 @@ extension ReplicaCore {
   }
 
   /// Whether the first entry of this term, and so everything before the election, is applied here.
-  private var hasAppliedElection: Bool {
+  var hasAppliedElection: Bool {
     deliveredTerm == core.currentTerm && !termsApplying.contains { $0.term == core.currentTerm }
   }
 }

@@ -19,6 +19,7 @@ extension ReplicaCore {
     if bytes > settings.commandLimitBytes {
       return .requestTooLarge(bytes: bytes, limitBytes: settings.commandLimitBytes)
     }
+    if isFenced && !proposal.isUpkeep { return corruptRule }
     if let rule = writeRefusal { return rule }
     if requests.proposalCount >= settings.inflightProposalLimit {
       return .tooManyRequests(
@@ -29,7 +30,7 @@ extension ReplicaCore {
         inFlight: UInt64(requests.proposalBytes),
         limit: UInt64(settings.inflightProposalLimitBytes))
     }
-    if pressure == .noSpace && proposal.isGrowing { return .noSpace }
+    if isSpaceShort && proposal.isGrowing { return .noSpace }
     return nil
   }
 
@@ -71,7 +72,7 @@ extension ReplicaCore {
     batch.reserveCapacity(waiting.count)
     for id in waiting {
       guard case .waiting(let proposal) = requests[id] else { continue }
-      if pressure == .noSpace && proposal.isGrowing {
+      if isSpaceShort && proposal.isGrowing {
         refuse(id, .noSpace, &effects)
       } else {
         batch.append(proposal)

@@ -19,6 +19,7 @@ extension ReplicaCore {
     _ member: MemberID, _ boot: Boot, _ effects: inout ReplicaEffects
   ) {
     peers.open(member, boot)
+    forgetReport(of: member)
     ping(member, &effects)
     feed(.sessionOpened(member), &effects)
   }

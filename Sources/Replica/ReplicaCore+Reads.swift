@@ -36,6 +36,7 @@ extension ReplicaCore {
   /// Why a linearizable read would be refused now.
   var linearizableRefusal: Refusal.Rule? {
     if shutdownAt != nil { return .shuttingDown }
+    if isFenced { return corruptRule }
     if isCutOff { return .inquorate(quorum, policy: settings.quorumPolicy) }
     if requests.readCount >= settings.inflightReadLimit {
       return .tooManyRequests(
@@ -49,7 +50,7 @@ extension ReplicaCore {
   /// Whoever holds an old one tells an age that is too high, never one that is too low. A policy
   /// that may refuse such reads gives no leave.
   public var serializablePass: SerializablePass? {
-    guard shutdownAt == nil, settings.quorumPolicy != .halt else { return nil }
+    guard shutdownAt == nil, settings.quorumPolicy != .halt, !isFenced else { return nil }
     #if Mutants
       if Mutant.passesAsFresh.isPlanted {
         return SerializablePass(freshAsOf: now, committed: core.commitIndex)
@@ -61,6 +62,7 @@ extension ReplicaCore {
   /// Why a serializable read would be refused now.
   func serializableRefusal(maxStaleness: Duration?) -> Refusal.Rule? {
     if shutdownAt != nil { return .shuttingDown }
+    if isFenced { return corruptRule }
     if settings.quorumPolicy == .halt && !quorum.isQuorate {
       return .inquorate(quorum, policy: .halt)
     }

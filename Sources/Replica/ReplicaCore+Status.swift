@@ -1,3 +1,4 @@
+import KeyValue
 public import Raft
 
 extension ReplicaCore {
@@ -35,8 +36,9 @@ extension ReplicaCore {
       lastIndex: core.lastEntry.index, base: core.base, configuration: core.configuration,
       quorum: monitor.view(of: core.configuration, at: max(now, self.now)),
       policy: settings.quorumPolicy,
-      pressure: pressure, isShuttingDown: shutdownAt != nil,
-      write: service(writeRefusal ?? leaderless),
+      pressure: pressure, alarms: upkeep.facts.alarms, isFenced: isFenced,
+      fencedRevisions: fencedRevisions, isShuttingDown: shutdownAt != nil,
+      write: service((isFenced ? corruptRule : writeRefusal) ?? leaderless),
       linearizableRead: service(linearizableRefusal ?? leaderless),
       serializableRead: service(serializableRefusal(maxStaleness: nil)),
       freshAsOf: freshness.asOf, age: freshness.age(at: max(now, self.now)),

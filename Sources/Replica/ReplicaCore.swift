@@ -6,10 +6,11 @@ public import Raft
 /// It wraps a `RaftCore` and has the same shape: one door, values in, values out. In reading order:
 /// `ReplicaInput` and `ReplicaEffects` are the door; `+Proposals` and `+Forwards` bring commands to
 /// the leader, in batches (`+Gathering`); `+Outcomes` says what became of them; `+Reads` serves
-/// reads and knows the age of the state; `+Leases` ends leases whose time is over; `+Quorum` is the
-/// quorum rule; `+Leadership` hands over and shuts down; `+Status` tells it all. Before there is a
-/// configuration there is no replica, but a `FormationCore`; whether what a disk holds may become
-/// one is the store's to say, which has read every byte of it.
+/// reads and knows the age of the state; `+Leases` ends leases whose time is over; `+Upkeep` looks
+/// after the store; `+Quorum` is the quorum rule; `+Leadership` hands over and shuts down;
+/// `+Status` tells it all. Before there is a configuration there is no replica, but a
+/// `FormationCore`; whether what a disk holds may become one is the store's to say, which has read
+/// every byte of it.
 ///
 /// Left out: sessions that make a repeated command safe (Thesis §6.3).
 public struct ReplicaCore: Sendable {
@@ -63,6 +64,8 @@ public struct ReplicaCore: Sendable {
   /// The term that this member was elected in last, as far as `leases` knows.
   var leaseTerm = Term.zero
 
+  var upkeep: Upkeep
+
   /// Configuration changes that are committed but not applied here, ascending.
   var changesApplying: [SlotTable.Slot] = []
   /// Requests to hand leadership over, in the order of their arrival.
@@ -77,11 +80,12 @@ public struct ReplicaCore: Sendable {
   /// Who led at the end of the last step of the core.
   var knownLeader: MemberID?
 
-  /// Starts from what was recovered; `leases` are those at its applied entry. `seed` is new in each
-  /// boot.
+  /// Starts from what was recovered; `leases` and `upkeep` are those at its applied entry. `seed`
+  /// is new in each boot.
   public init(
     id: MemberID, boot: Boot, settings: ReplicaSettings, recovered: Recovered,
-    leases: LeaseImage = LeaseImage(), seed: UInt64, now: Instant
+    leases: LeaseImage = LeaseImage(), upkeep: UpkeepFacts = UpkeepFacts(), seed: UInt64,
+    now: Instant
   ) {
     self.id = id
     self.boot = boot
@@ -91,6 +95,7 @@ public struct ReplicaCore: Sendable {
     knownConfiguration = core.configurationIndex
     coreWakeAt = now
     self.leases = LeaseClock(leases, at: now)
+    self.upkeep = Upkeep(upkeep, settings, at: now)
     appliedIndex = recovered.applied
     deliveredIndex = recovered.applied
     monitor = QuorumMonitor(me: id, window: settings.raft.electionTimeout)
@@ -105,6 +110,7 @@ public struct ReplicaCore: Sendable {
     var effects = ReplicaEffects()
     handle(input.event, &effects)
     settle(&effects)
+    if upkeep.askedCount > 0 { effects.answers.removeAll(where: isOwn) }
     return effects
   }
 
@@ -118,21 +124,25 @@ public struct ReplicaCore: Sendable {
       feed(.sessionLost(member), &effects)
     case .stored(let ticket): feed(.stored(ticket), &effects)
     case .fetched(let fetch, let entries): feed(.fetched(fetch, entries), &effects)
-    case .applied(through: let index, completed: let completed, let changes):
+    case .applied(through: let index, completed: let completed, let changes, let facts):
       leases.take(changes, at: now)
+      if let facts { follow(facts, &effects) }
       applied(through: index, completed, &effects)
     case .durableApplied(let index): feed(.durableApplied(index), &effects)
     case .snapshotReceived(let base, term: let term, from: let leader):
       let message = Message(term: term, body: .installSnapshot(InstallSnapshot(base: base)))
       feed(.message(message, from: leader), &effects)
     case .snapshotSent(let request, let outcome): feed(.snapshotSent(request, outcome), &effects)
-    case .restored(let base, let image):
+    case .restored(let base, let image, let facts):
       leases = LeaseClock(image, at: now)
+      if let facts { follow(facts, &effects) }
       restored(base, &effects)
     case .pressure(let pressure):
       guard pressure != self.pressure else { return }
       self.pressure = pressure
       effects.notes.append(.pressure(pressure))
+    case .storeSize(let bytes): upkeep.usedBytes = bytes
+    case .damaged(let revisions): found(revisions)
     case .propose(let proposals): propose(proposals, &effects)
     case .read(let requests): read(requests, &effects)
     case .change(let id, let change, deadline: let deadline):
@@ -157,6 +167,8 @@ public struct ReplicaCore: Sendable {
     case .pong(let instant): heard(sender, pingedAt: instant)
     case .forward(let forward): receive(forward, from: sender, &effects)
     case .forwardReply(let reply): receive(reply, from: sender, &effects)
+    case .digest(let report): receive(report, from: sender)
+    case .diverged(let divergence): receive(divergence, from: sender)
     }
   }
 
@@ -166,6 +178,7 @@ public struct ReplicaCore: Sendable {
     if now >= heartbeatAt { beat(&effects) }
     if now >= quorumCheckAt { checkQuorum(&effects) }
     expireRequests(&effects)
+    settleUpkeep(&effects)
     sendWaiting(&effects)
     settleLeases(&effects)
     askForReads(&effects)
@@ -174,7 +187,7 @@ public struct ReplicaCore: Sendable {
     effects.isDrained = isDrained
     effects.wakeAt = min(
       coreWakeAt, heartbeatAt, quorumCheckAt, requests.nextDeadline, gatheredAt, leasesWakeAt,
-      isDrained ? .distantFuture : shutdownAt ?? .distantFuture)
+      upkeepWakeAt, isDrained ? .distantFuture : shutdownAt ?? .distantFuture)
   }
 
   // MARK: The core inside

@@ -1,3 +1,4 @@
+public import KeyValue
 public import Raft
 
 /// Everything that one step of a replica asks of the world.
@@ -49,6 +50,10 @@ public enum ReplicaNote: Hashable, Sendable {
   case raft(Note)
   case quorum(QuorumView)
   case pressure(StorePressure)
+  case diverged(Divergence)
+  /// Members differ, and there is no majority that tells which of them is right.
+  case digestsUndecided
+  case alarms([Alarm])
   case forwarded(requests: Int, to: MemberID)
   /// Dropped: it belonged to another boot, or its number had been taken.
   case forwardDropped(from: MemberID, number: UInt64)

@@ -26,15 +26,23 @@ public enum ReplicaEvent: Sendable {
   case fetched(LogFetch, [Entry])
   /// The state machine has applied and published everything up to here; `completed`: the requests
   /// of this boot of this member that were among it; `leases`: what became of leases, in order.
-  case applied(through: LogIndex, completed: [RequestID], leases: [LeaseChange] = [])
+  /// `upkeep`: of the state at `through`; `nil`: as before.
+  case applied(
+    through: LogIndex, completed: [RequestID], leases: [LeaseChange] = [],
+    upkeep: UpkeepFacts? = nil)
   /// Applied entries up to here would survive a crash.
   case durableApplied(LogIndex)
   /// Every chunk of the snapshot that `leader` streamed in `term` was verified and is on disk.
   case snapshotReceived(LogBase, term: Term, from: MemberID)
   case snapshotSent(SnapshotRequest, SnapshotOutcome)
   /// The state machine now stands at the snapshot that `ReplicaEffects.restore` named.
-  case restored(LogBase, leases: LeaseImage = LeaseImage())
+  case restored(
+    LogBase, leases: LeaseImage = LeaseImage(), upkeep: UpkeepFacts? = nil)
   case pressure(StorePressure)
+  /// What the store's files take now, as far as they hold something.
+  case storeSize(UInt64)
+  /// Rows of these revisions in this member's own files are not what was written.
+  case damaged(ClosedRange<Int64>)
 
   case propose([ProposalRequest])
   case read([ReadRequest])

@@ -39,5 +39,12 @@ public struct ReplicaSettings: Hashable, Sendable {
   /// answers every one.
   public var forwardPatience: Duration { raft.heartbeatInterval * 2 }
 
+  /// What the store may take of the disk before it takes nothing that makes it grow; zero: no
+  /// bound.
+  public var quotaBytes: UInt64 = 0
+  public var compaction = AutoCompaction.off
+  /// How often members' states are compared, while anything changes.
+  public var digestInterval: Duration = .seconds(5)
+
   public init() {}
 }

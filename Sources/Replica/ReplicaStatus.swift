@@ -1,3 +1,4 @@
+public import KeyValue
 public import Raft
 
 /// One member as it sees itself, for status calls and the lab's screen.
@@ -28,6 +29,12 @@ public struct ReplicaStatus: Hashable, Sendable {
   public var quorum: QuorumView
   public var policy: QuorumPolicy
   public var pressure: StorePressure
+  /// Of the whole store, ascending.
+  public var alarms: [Alarm]
+  /// This member serves nothing, because its state is not to be trusted.
+  public var isFenced: Bool
+  /// Where it differs; `nil`: it is not fenced, or nobody has said.
+  public var fencedRevisions: ClosedRange<Int64>?
   public var isShuttingDown: Bool
   /// Whether a command would be tried now. It may still be refused by the leader.
   public var write: Service

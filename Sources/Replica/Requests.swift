@@ -19,12 +19,17 @@ public struct ProposalRequest: Hashable, Sendable {
   public var deadline: Instant
   /// Applying it makes the store larger, so it is refused while space is short.
   public var isGrowing: Bool
+  /// It is about alarms: a member that serves nothing else takes it.
+  public var isUpkeep: Bool
 
-  public init(id: RequestID, command: [UInt8], deadline: Instant, isGrowing: Bool) {
+  public init(
+    id: RequestID, command: [UInt8], deadline: Instant, isGrowing: Bool, isUpkeep: Bool = false
+  ) {
     self.id = id
     self.command = command
     self.deadline = deadline
     self.isGrowing = isGrowing
+    self.isUpkeep = isUpkeep
   }
 }
 

@@ -21,6 +21,8 @@ struct Applier {
     case restore(LogBase)
     case adopted(Flusher.Adopted, LogBase)
     case openSnapshot(SnapshotRequest)
+    /// The state as it is now, for a client; `nil`: not now.
+    case openBackup(@Sendable (Handover<any SnapshotSource>?) -> Void)
     case snapshotClosed
     /// Somebody wants to see the state, which is not shown.
     case show(@Sendable (Root) -> Void)
@@ -28,6 +30,8 @@ struct Applier {
     case listen(WatchFeed, Bool)
     /// The keys that hang on a lease now.
     case leaseKeys(Int64, @Sendable ([[UInt8]]) -> Void)
+    /// What a block of the table holds.
+    case block(Int64, PatrolQuestion)
   }
 
   /// Where the applier's work goes.
@@ -41,6 +45,7 @@ struct Applier {
     var flush: @Sendable (Flusher.Job) -> Void
     var snapshots: @Sendable (SnapshotThread.Job) -> Void
     var reads: @Sendable (RowReaderThread.Job) -> Void
+    var patrol: @Sendable (PatrolThread.Job) -> Void
     /// Leaves word for the next start of the entry that is taken up; zero: of none.
     var mark: @Sendable (LogIndex) -> Void
     /// Hands a job to this very thread.
@@ -49,7 +54,9 @@ struct Applier {
 
   /// A snapshot that waits until the state file has come far enough.
   private struct Opening {
-    var request: SnapshotRequest
+    var atLeast: UInt64
+    /// `nil`: there is nothing to read just now.
+    var open: @Sendable (Handover<any SnapshotSource>?) -> Void
   }
 
   /// What a stride of entries has changed, for those who follow it.
@@ -126,9 +133,11 @@ struct Applier {
     case .scrub: isScrubDue = false
     case .restore(let base): restore(base)
     case .adopted(let adopted, let base): adopt(adopted, base)
-    case .openSnapshot(let request):
+    case .openSnapshot(let request): open(request)
+    case .openBackup(let reply):
+      guard !isRestoring else { return reply(nil) }
       openSnapshots += 1
-      openings.append(Opening(request: request))
+      openings.append(Opening(atLeast: store.meta.appliedIndex, open: reply))
       openReadySnapshots()
     case .snapshotClosed:
       openSnapshots -= 1
@@ -136,6 +145,19 @@ struct Applier {
     case .show(let reply): lookers.append(reply)
     case .listen(let feed, let isListening): listen(feed, isListening)
     case .leaseKeys(let id, let reply): reply(store.keys(onLease: id))
+    case .block(let number, let question): tellPatrol(number, question)
+    }
+  }
+
+  private func tellPatrol(_ number: Int64, _ question: PatrolQuestion) {
+    let expected = isRestoring ? nil : store.expectation(ofBlock: number)
+    switch question {
+    case .expect:
+      out.patrol(
+        .expect(
+          expected, number: number, blocks: store.blockCount,
+          before: store.revision(beforeBlock: number)))
+    case .confirm: out.patrol(.confirm(expected, number: number))
     }
   }
 
@@ -180,7 +202,9 @@ struct Applier {
       publish()
       tell(news.rows, since: before)
       for (waiter, result) in answers { answer(waiter, result) }
-      out.door.complete(.applied(through: last, completed: completed, leases: news.leases))
+      out.door.complete(
+        .applied(
+          through: last, completed: completed, leases: news.leases, upkeep: store.facts))
       try flushIfDue()
     }
     if store.isFull != wasFull {
@@ -288,14 +312,27 @@ struct Applier {
 
   // MARK: Snapshots
 
-  /// Opens the snapshots whose follower gets what it needs from the table as it is.
+  private mutating func open(_ request: SnapshotRequest) {
+    openSnapshots += 1
+    let (snapshots, door) = (out.snapshots, out.door)
+    openings.append(
+      Opening(atLeast: request.atLeast.number) { source in
+        if let source {
+          snapshots(.open(request, source))
+        } else {
+          door.complete(.snapshot(.opened(request, nil)))
+        }
+      })
+    openReadySnapshots()
+  }
+
+  /// Opens the snapshots whose reader gets what it needs from the table as it is.
   private mutating func openReadySnapshots() {
     let flushed = store.flushedMeta.appliedIndex
-    for opening in openings where opening.request.atLeast.number <= flushed {
-      let (snapshots, request) = (out.snapshots, opening.request)
-      out.flush(.openSnapshot { source in snapshots(.open(request, source)) })
+    for opening in openings where opening.atLeast <= flushed {
+      out.flush(.openSnapshot { source in opening.open(source) })
     }
-    openings.removeAll { $0.request.atLeast.number <= flushed }
+    openings.removeAll { $0.atLeast <= flushed }
   }
 
   private mutating func restore(_ base: LogBase) {
@@ -328,10 +365,11 @@ struct Applier {
     out.reads(.adopt(adopted.reader))
     for opening in openings {
       openSnapshots -= 1
-      out.door.complete(.snapshot(.opened(opening.request, nil)))
+      opening.open(nil)
     }
     openings = []
-    out.door.complete(.restored(base, leases: store.leaseImage))
+    out.patrol(.adopt(adopted.patrolReader))
+    out.door.complete(.restored(base, leases: store.leaseImage, upkeep: store.facts))
   }
 
   /// The last job: everything that was applied goes to the flusher.
@@ -351,7 +389,7 @@ extension Metrics {
     case .deleteRange: deletions.add()
     case .txn: transactions.add()
     case .compaction: compactions.add()
-    case .leaseGrant, .leaseRevoke, .leaseKeepAlive, .leaseTime, .failed: break
+    case .leaseGrant, .leaseRevoke, .leaseKeepAlive, .leaseTime, .alarms, .marked, .failed: break
     }
   }
 

@@ -28,6 +28,8 @@ final class Board: Sendable {
   private let currentlyHalted = Atomic(false)
   private let currentOverlayBytes = Atomic(0)
   private let currentFileBytes = Atomic<Int64>(0)
+  private let currentUsedBytes = Atomic<Int64>(-1)
+  private let currentlyFenced = Atomic(false)
 
   init(root: Root, view: View) {
     showcase = Mutex(Showcase(root: root, meta: root.meta))
@@ -105,6 +107,18 @@ final class Board: Sendable {
   var overlayBytes: Int {
     get { currentOverlayBytes.load(ordering: .relaxed) }
     set { currentOverlayBytes.store(newValue, ordering: .relaxed) }
+  }
+
+  /// This member's state is not to be trusted: it serves nothing.
+  var isFenced: Bool {
+    get { currentlyFenced.load(ordering: .relaxed) }
+    set { currentlyFenced.store(newValue, ordering: .relaxed) }
+  }
+
+  /// What the state files hold something in; −1: not known yet.
+  var usedBytes: Int64 {
+    get { currentUsedBytes.load(ordering: .relaxed) }
+    set { currentUsedBytes.store(newValue, ordering: .relaxed) }
   }
 
   /// What the state files occupy on the disk, as of the last look, a second ago or so.

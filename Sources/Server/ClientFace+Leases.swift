@@ -77,7 +77,7 @@ extension ClientFace {
   }
 
   /// Looks at the replica on its loop.
-  private func visit(
+  func visit(
     _ call: UnaryCall, _ look: @escaping @Sendable (ReplicaLoop, ReplicaCore) -> Void
   ) {
     let isTaken = door.errands.offer(

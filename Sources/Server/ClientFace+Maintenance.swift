@@ -29,9 +29,10 @@ extension ClientFace {
           let refusal = Refusal(.notFormed(missing: home.missing))
           return call.fail(FailedAnswer(refusal, members: board.view.members))
         }
-        let size = board.fileBytes
+        let size = max(board.fileBytes, 0)
         let facts = MaintenanceService.StoreFacts(
-          revision: board.meta.revision, sizeBytes: size, usedBytes: size)
+          revision: board.meta.revision, sizeBytes: size,
+          usedBytes: board.usedBytes < 0 ? size : min(size, board.usedBytes))
         let answer = MaintenanceService.status(
           status, facts, version: Version.etcd, board.header)
         call.answer(answer.encodedBytes)

@@ -26,6 +26,8 @@ final class ClientFace: Sendable {
   private let askForRoot: @Sendable (@escaping @Sendable (Root) -> Void) -> Void
   /// One for each client loop.
   let watches: [WatchDesk]
+  let backups: BackupDesk
+  let flush: @Sendable (Flusher.Job) -> Void
   private let shards: [ObjectIdentifier: Int]
   /// Rows that were read lately, for each client loop.
   private let caches: [NIOLoopBoundBox<RowCache>]
@@ -34,8 +36,9 @@ final class ClientFace: Sendable {
   init(
     identity: Identity, boot: Boot, settings: MemberSettings, loops: [any EventLoop],
     board: Board, door: ReplicaDoor, waiters: WaiterTable, metrics: Metrics,
-    watches: [WatchDesk],
+    watches: [WatchDesk], backups: BackupDesk,
     readRows: @escaping @Sendable (RowReaderThread.Job) -> Void,
+    flush: @escaping @Sendable (Flusher.Job) -> Void,
     askForRoot: @escaping @Sendable (@escaping @Sendable (Root) -> Void) -> Void
   ) {
     self.identity = identity
@@ -49,8 +52,10 @@ final class ClientFace: Sendable {
     self.metrics = metrics
     answers = ReadAnswers(board: board, metrics: metrics)
     self.readRows = readRows
+    self.flush = flush
     self.askForRoot = askForRoot
     self.watches = watches
+    self.backups = backups
     caches = loops.map {
       NIOLoopBoundBox.makeBoxSendingValue(RowCache(limitBytes: 4 << 20), eventLoop: $0)
     }
@@ -69,6 +74,7 @@ final class ClientFace: Sendable {
     table.unary(EtcdMethod.Maintenance.status) { [self] call in status(call) }
     table.unary(EtcdMethod.Maintenance.hash) { [self] call in hash(call) }
     table.unary(EtcdMethod.Maintenance.hashKV) { [self] call in hashKV(call) }
+    addUpkeep(to: &table)
     return table
   }
 
@@ -96,7 +102,7 @@ final class ClientFace: Sendable {
       member: identity.member.number, boot: boot.number, sequence: id.number)
     let request = ProposalRequest(
       id: id, command: CommandEnvelope(origin: origin, command: plan.command).encoded(),
-      deadline: deadline(of: call, now), isGrowing: plan.isGrowing)
+      deadline: deadline(of: call, now), isGrowing: plan.isGrowing, isUpkeep: plan.isUpkeep)
     if !door.commands.offer(request, isUrgent: false), let waiter = waiters.take(id) {
       tooMany(waiter.call)
     }
@@ -159,6 +165,7 @@ final class ClientFace: Sendable {
     case .memberList: answerMemberList(waiter.call)
     case .timeToLive(let question): answer(question, waiter.call)
     case .leases: answerLeases(waiter.call)
+    case .alarms(let kind): answerAlarms(kind, waiter.call)
     case .read(let plan): serve(waiter, plan, ready)
     }
   }

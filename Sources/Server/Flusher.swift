@@ -11,6 +11,8 @@ struct Flusher {
     case tend
     /// Tells when a flush interval has passed.
     case pause(@Sendable () -> Void)
+    /// Gives every free page back; tells when that is done.
+    case defragment(@Sendable () -> Void)
     /// Opens a snapshot of the state as of the last flush.
     case openSnapshot(@Sendable (Handover<any SnapshotSource>) -> Void)
     /// Takes another generation over; what was open before is closed.
@@ -22,6 +24,7 @@ struct Flusher {
     var store: Handover<Store>
     var applierReader: Handover<any StateReader>
     var reader: Handover<any StateReader>
+    var patrolReader: Handover<any StateReader>
   }
 
   private var state: any StateStore
@@ -36,6 +39,9 @@ struct Flusher {
   private var lastFlush = Instant.zero
   /// When `durableApplied` went on last.
   private var lastDurable = Instant.zero
+  private let board: Board
+  /// Who waits until every free page is given back.
+  private var defragmenting: [@Sendable () -> Void] = []
 
   /// Small batches are held up so that there is one in this time: each rewrites some pages that
   /// say where the rows are, and the log holds the rows until then.
@@ -49,15 +55,17 @@ struct Flusher {
   static let largeBatch = 1000
 
   init(
-    state: Handover<any StateStore>, door: ReplicaDoor, fate: Fate,
+    state: Handover<any StateStore>, board: Board, door: ReplicaDoor, fate: Fate,
     flushed: @escaping @Sendable (UInt64) -> Void, back: @escaping @Sendable (Job) -> Void
   ) {
     self.state = state.value
+    self.board = board
     self.door = door
     self.fate = fate
     self.flushed = flushed
     self.back = back
     tellDurable()
+    tellSize()
   }
 
   mutating func work(_ jobs: [Job]) {
@@ -72,6 +80,10 @@ struct Flusher {
           usleep(UInt32(Self.scrubInterval.nanoseconds / 1000))
           reply()
         case .openSnapshot(let reply): reply(Handover(try state.openSnapshot()))
+        case .defragment(let reply):
+          defragmenting.append(reply)
+          state.giveBackAll()
+          try tend()
         case .adopt(let new, let reply): try adopt(new.value, reply)
         }
       }
@@ -97,6 +109,11 @@ struct Flusher {
   private mutating func tend() throws(StorageError) {
     try state.tend()
     tellDurable()
+    tellSize()
+    if state.hasGivenBackAll, !defragmenting.isEmpty {
+      for reply in defragmenting { reply() }
+      defragmenting = []
+    }
     guard state.wantsTending, !isTendDue else { return }
     isTendDue = true
     back(.tend)
@@ -115,6 +132,14 @@ struct Flusher {
     door.complete(.durableApplied(durableApplied))
   }
 
+  /// Says what the state takes, if that has changed.
+  private func tellSize() {
+    let used = state.usedBytes
+    guard Int64(clamping: used) != board.usedBytes else { return }
+    board.usedBytes = Int64(clamping: used)
+    door.complete(.storeSize(used))
+  }
+
   private mutating func adopt(
     _ new: any StateStore, _ reply: @Sendable (Adopted) -> Void
   ) throws(StorageError) {
@@ -123,6 +148,10 @@ struct Flusher {
     durableApplied = .zero
     reply(try Self.load(new))
     tellDurable()
+    tellSize()
+    // What the old file had to give went with it.
+    for reply in defragmenting { reply() }
+    defragmenting = []
   }
 
   /// Builds the store from every row and opens the readers.
@@ -132,11 +161,12 @@ struct Flusher {
     Adopted(
       store: Handover(try state.load(settings: settings)),
       applierReader: Handover(try state.openReader()),
-      reader: Handover(try state.openReader()))
+      reader: Handover(try state.openReader()), patrolReader: Handover(try state.openReader()))
   }
 
   /// The last job: makes everything flushed durable and closes the file.
   mutating func close() {
+    for reply in defragmenting { reply() }
     do throws(StorageError) {
       try state.sync()
       try state.close()

@@ -14,10 +14,9 @@ struct HTTPPages: Sendable {
     switch (call.request.method, call.request.path) {
     case ("GET", "/health"):
       visit(call) { home in
-        let isHealthy = home.isHealthy
-        let text =
-          "{\"health\":\"\(isHealthy)\",\"reason\":\"\(isHealthy ? "" : "RAFT NO LEADER")\"}"
-        return .json(text, status: isHealthy ? 200 : 503)
+        let illness = home.illness
+        let text = "{\"health\":\"\(illness == nil)\",\"reason\":\"\(illness ?? "")\"}"
+        return .json(text, status: illness == nil ? 200 : 503)
       }
     case ("GET", "/version"):
       call.answer(

@@ -45,7 +45,7 @@ public struct IgnoredFlags: Equatable, Sendable {
   /// Flags with a value.
   static let options: Set<String> = [
     "--wal-dir", "--max-snapshots", "--max-wals", "--cors", "--host-whitelist",
-    "--auto-compaction-mode", "--auto-compaction-retention", "--grpc-keepalive-min-time",
+    "--grpc-keepalive-min-time",
     "--grpc-keepalive-interval", "--grpc-keepalive-timeout", "--max-concurrent-streams",
     "--listen-metrics-urls", "--backend-batch-limit", "--backend-batch-interval",
     "--backend-bbolt-freelist-type", "--log-rotation-config-json", "--logger",

@@ -30,6 +30,11 @@ public struct MemberFlags: Sendable {
   public var isDiskVolatile = false
   /// As etcd takes it: `10m`, `1.5s`, `100ms`.
   public var watchProgressInterval = "10m"
+  /// Zero: etcd's default. Below: no bound.
+  public var quotaBytes: Int64 = 0
+  public var autoCompactionMode = "periodic"
+  /// Hours, a time as Go writes it, or a number of revisions; zero: no compaction.
+  public var autoCompactionRetention = "0"
   /// Flags of etcd that were taken out before.
   public var ignored: [String] = []
 
@@ -73,9 +78,33 @@ public struct MemberFlags: Sendable {
     settings.isDiskVolatile = isDiskVolatile
     settings.watches.progressInterval = try Self.duration(
       watchProgressInterval, "--experimental-watch-progress-notify-interval")
+    settings.replica.quotaBytes =
+      quotaBytes == 0 ? Self.standardQuotaBytes : UInt64(max(0, quotaBytes))
+    settings.replica.compaction = try compaction()
     settings.remarks = ignored.map(IgnoredFlags.line(about:))
     try settings.check()
     return settings
+  }
+
+  /// etcd server/storage/quota.go DefaultQuotaBytes.
+  private static let standardQuotaBytes: UInt64 = 2 << 30
+
+  /// As etcd reads it (embed/etcd.go parseCompactionRetention).
+  private func compaction() throws(ServerExit) -> AutoCompaction {
+    let (mode, text) = (autoCompactionMode, autoCompactionRetention)
+    let isPeriodic = try Self.choice(
+      mode, "--auto-compaction-mode", [("periodic", true), ("revision", false)])
+    if let number = Int64(text) {
+      guard number >= 0, number < 1 << 40 else {
+        throw .badFlags("--auto-compaction-retention=\(text) is no number of hours or revisions")
+      }
+      guard number > 0 else { return .off }
+      return isPeriodic ? .period(.seconds(3600) * Int(number)) : .revisions(number)
+    }
+    guard isPeriodic else {
+      throw .badFlags("--auto-compaction-retention=\(text) is no number of revisions")
+    }
+    return .period(try Self.duration(text, "--auto-compaction-retention"))
   }
 
   private func cluster() throws(ServerExit) -> InitialCluster {

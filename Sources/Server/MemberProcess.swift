@@ -123,7 +123,7 @@ public final class MemberProcess: Sendable {
       opened.poisoned == nil
       ? try await listen(at: settings.listenPeerURLs, "--listen-peer-urls", on: replicaLoop) : []
 
-    let leases = opened.adopted.store.value.leaseImage
+    let (leases, facts) = opened.followed
     let fate = Fate()
     let metrics = Metrics()
     let clientLoops = Array(loops.clients.makeIterator())
@@ -144,7 +144,9 @@ public final class MemberProcess: Sendable {
     let face = ClientFace(
       identity: identity, boot: boot, settings: settings, loops: clientLoops, board: board,
       door: door, waiters: waiters, metrics: metrics, watches: watches,
-      readRows: { threads.read.post($0) }, askForRoot: { threads.apply.post(.show($0)) })
+      backups: BackupDesk(board: board, threads: threads),
+      readRows: { threads.read.post($0) }, flush: { threads.flush.post($0) },
+      askForRoot: { threads.apply.post(.show($0)) })
     let pages = HTTPPages(door: door, metrics: metrics, disk: opened.disk)
     let services = ClientServices(face, watches: watches, settings: settings)
     let servers = try await serve(
@@ -152,7 +154,7 @@ public final class MemberProcess: Sendable {
 
     threads.start(
       opened, files: StateFiles(directory: settings.dataDirectory), boot: boot, board: board,
-      door: door, waiters: waiters, metrics: metrics, fate: fate)
+      door: door, waiters: waiters, metrics: metrics, fate: fate, pace: settings.patrol)
     let desks = clientLoops.map { loop in
       ClientDesk.open(on: loop) { face.serve($0) }
     }
@@ -164,7 +166,8 @@ public final class MemberProcess: Sendable {
     let home = try? await replicaLoop.submit {
       let home = ReplicaLoop(
         settings: settings, identity: identity, boot: boot, recovered: opened.recovered,
-        leases: leases, poisoned: opened.poisoned, loop: replicaLoop, door: door, board: board,
+        leases: leases, upkeep: facts, poisoned: opened.poisoned, loop: replicaLoop, door: door,
+        board: board,
         waiters: waiters,
         metrics: metrics,
         fate: fate, logger: logger, out: outlets)
@@ -337,6 +340,11 @@ private final class LateLoop: @unchecked Sendable {
 }
 
 extension MemberThreads.Opened {
+  /// What the replica follows of the store, as it is now.
+  fileprivate var followed: (LeaseImage, UpkeepFacts) {
+    (adopted.store.value.leaseImage, adopted.store.value.facts)
+  }
+
   /// Opens or makes the data directory, checks it, and builds the store in memory.
   static func open(_ settings: MemberSettings) -> Result<MemberThreads.Opened, ServerExit> {
     guard let own = settings.initialCluster.member(named: settings.name) else {
@@ -408,6 +416,7 @@ extension MemberThreads.Opened {
   func close() {
     adopted.applierReader.value.close()
     adopted.reader.value.close()
+    adopted.patrolReader.value.close()
     try? state.value.close()
     try? (store.value as? DataDirectory)?.close()
   }

@@ -26,6 +26,7 @@ public struct MemberSettings: Sendable {
   public var requests = RequestLimits()
   public var watches = WatchSettings()
   public var contests = ContestSettings()
+  public var patrol = PatrolPace()
   public var logFormat = LogFormat.text
   public var logLevel = Logger.Level.info
   /// The link switch and the lab's pages are there.

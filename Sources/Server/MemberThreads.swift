@@ -1,6 +1,7 @@
 import Raft
 import Replica
 import Storage
+import Synchronization
 
 /// The threads of one member, and how work goes from one to another.
 ///
@@ -17,6 +18,9 @@ final class MemberThreads: Sendable {
   let flush = Worker<Flusher.Job>(name: "flush")
   let read = Worker<RowReaderThread.Job>(name: "read")
   let snapshot = Worker<SnapshotThread.Job>(name: "snapshot")
+  let backup = Worker<BackupThread.Job>(name: "backup")
+  let patrol = Worker<PatrolThread.Job>(name: "patrol")
+  private let isStopping = Atomic(false)
 
   /// What was opened and recovered, on its way to the threads.
   struct Opened: Sendable {
@@ -37,12 +41,14 @@ final class MemberThreads: Sendable {
 
   func start(
     _ opened: Opened, files: StateFiles, boot: Boot, board: Board, door: ReplicaDoor,
-    waiters: WaiterTable, metrics: Metrics, fate: Fate
+    waiters: WaiterTable, metrics: Metrics, fate: Fate, pace: PatrolPace
   ) {
     let (log, apply, flush, read, snapshot) = (log, apply, flush, read, snapshot)
+    let (backup, patrol) = (backup, patrol)
     // A thread keeps what its closures hold for as long as it runs.
     let adopted = Parcel(opened.adopted)
     let (store, state, reader) = (opened.store, opened.state, opened.adopted.reader)
+    let patrolReader = opened.adopted.patrolReader
     let (me, mark) = (opened.identity.member, opened.mark)
     log.run(
       start: {
@@ -53,14 +59,15 @@ final class MemberThreads: Sendable {
     flush.run(
       start: {
         Flusher(
-          state: state, door: door, fate: fate, flushed: { apply.post(.flushed($0)) },
+          state: state, board: board, door: door, fate: fate, flushed: { apply.post(.flushed($0)) },
           back: { flush.post($0) })
       },
       work: { $0.work($1) }, end: { $0.close() })
     let outlets = Applier.Outlets(
       board: board, door: door, waiters: waiters, metrics: metrics, fate: fate,
       log: { log.post($0) }, flush: { flush.post($0) }, snapshots: { snapshot.post($0) },
-      reads: { read.post($0) }, mark: { mark.applying = $0 }, back: { apply.post($0) })
+      reads: { read.post($0) }, patrol: { patrol.post($0) }, mark: { mark.applying = $0 },
+      back: { apply.post($0) })
     apply.run(
       start: { Applier(me: me, boot: boot, start: adopted.take(), out: outlets) },
       work: { $0.work($1) }, end: { $0.close() })
@@ -75,11 +82,30 @@ final class MemberThreads: Sendable {
     snapshot.run(
       start: { SnapshotThread(door: door, fate: fate) { apply.post($0) } },
       work: { $0.work($1) }, end: { $0.close() })
+    patrol.run(
+      start: {
+        PatrolThread(
+          reader: patrolReader, pace: pace, fate: fate,
+          ask: { apply.post(.block($0, $1)) }, tell: { door.complete(.damaged($0)) },
+          back: { patrol.post($0) },
+          isStopping: { [self] in isStopping.load(ordering: .relaxed) })
+      },
+      work: { $0.work($1) }, end: { $0.close() })
+    backup.run(
+      start: {
+        BackupThread(
+          directory: files.directory, fate: fate, apply: { apply.post($0) },
+          back: { backup.post($0) })
+      },
+      work: { $0.work($1) }, end: { $0.close() })
   }
 
   /// Ends them in the order in which work flows; blocks until the files are closed.
   func finish() {
+    isStopping.store(true, ordering: .relaxed)
+    patrol.finish()
     snapshot.finish()
+    backup.finish()
     apply.finish()
     read.finish()
     flush.finish()

@@ -105,7 +105,7 @@ extension Metrics {
     case .tooManyRequests, .overlayFull, .applyBehind, .noSpace: refused(.overloaded)
     case .requestTooLarge: refused(.tooLarge)
     case .tooStale: refused(.stale)
-    case .shuttingDown, .notFormed, .poisoned: refused(.notServing)
+    case .shuttingDown, .notFormed, .poisoned, .corrupt: refused(.notServing)
     case .configuration, .transferTarget, .transferFailed: refused(.invalid)
     }
   }

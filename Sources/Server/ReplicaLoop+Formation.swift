@@ -12,7 +12,7 @@ extension ReplicaLoop {
     GreetingRule(
       me: identity.member, name: settings.name, clusterID: settings.initialCluster.clusterID,
       incarnation: identity.incarnation, boot: boot,
-      initialDigest: settings.initialCluster.digest)
+      initialDigest: settings.initialCluster.digest(after: identity.origin))
   }
 
   /// Initial members that have not shaken hands yet.
@@ -37,8 +37,10 @@ extension ReplicaLoop {
     logger.info(
       "the cluster has formed", metadata: ["members": "\(base.configuration.members.count)"])
     replica = makeReplica(
-      Recovered(hardState: HardState(), base: base, entries: [], applied: base.last.index),
-      LeaseImage())
+      Recovered(
+        hardState: HardState(currentTerm: base.last.term), base: base, entries: [],
+        applied: base.last.index),
+      firstLeases)
     showMembers()
     step(.timer)
     for member in sessions.keys.sorted() { step(.sessionOpened(member, sessions[member]!)) }

@@ -1,3 +1,4 @@
+import KeyValue
 import Storage
 import Logging
 import Raft
@@ -106,9 +107,30 @@ extension ReplicaLoop: TransportOwner {
         metadata: ["R": "\(view.current.heard)", "N": "\(view.current.voters)"])
     case .pressure(let pressure):
       logger.warning("the store's pressure has changed", metadata: ["pressure": "\(pressure)"])
+    case .alarms(let alarms):
+      logger.warning(
+        alarms.isEmpty ? "no alarm is raised any more" : "alarms are raised",
+        metadata: [
+          "alarms": "\(alarms.map { "\($0.kind) of \(name(of: MemberID($0.member)))" })"
+        ])
+    case .diverged(let divergence): take(divergence)
+    case .digestsUndecided:
+      logger.error(
+        "members' states differ, and no state is that of a majority: nobody is fenced")
     case .forwarded, .forwardDropped, .snapshotDropped, .shuttingDown, .drained:
       logger.trace("\(note)")
     }
+  }
+
+  /// The range that differs, for people.
+  private func take(_ divergence: Divergence) {
+    logger.critical(
+      "a member's state is not that of the majority; it serves nothing any more",
+      metadata: [
+        "member": "\(name(of: divergence.member))", "entry": "\(divergence.index.number)",
+        "revisions":
+          "\(divergence.revisions.lowerBound) to \(divergence.revisions.upperBound)",
+      ])
   }
 
   private func take(_ note: Note) {

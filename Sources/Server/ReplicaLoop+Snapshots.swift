@@ -45,7 +45,9 @@ extension ReplicaLoop {
 
   private func opened(_ request: SnapshotRequest, _ head: SnapshotHead?) {
     guard let head else { return step(.snapshotSent(request, .failed)) }
-    guard let replica, replica.isLeader, let stream = transport.openSnapshot(to: request.to),
+    // What is not to be trusted is not passed on.
+    guard let replica, replica.isLeader, !replica.isFenced,
+      let stream = transport.openSnapshot(to: request.to),
       let configuration = replica.configuration(at: head.applied.index)
     else {
       out.snapshots(.close(source: head.source))

@@ -27,6 +27,15 @@ extension ReplicaLoop {
     return gauges
   }
 
+  /// Why the member counts as ill, in etcd's words; `nil`: it is well (etcd
+  /// api/etcdhttp/health.go).
+  var illness: String? {
+    guard isHealthy else { return "RAFT NO LEADER" }
+    guard let facts = replica?.upkeepFacts else { return nil }
+    if facts.isRaised(.noSpace) { return "ALARM NOSPACE" }
+    return facts.isRaised(.corrupt) ? "ALARM CORRUPT" : nil
+  }
+
   /// Quorate and somebody leads (etcd `/health`: a linearizable read would be tried).
   var isHealthy: Bool {
     guard let status = replica?.status(at: MonotonicClock.now()) else { return false }

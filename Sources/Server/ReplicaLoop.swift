@@ -76,6 +76,9 @@ final class ReplicaLoop {
   var outgoing: [SnapshotStreamID: OutgoingSnapshot] = [:]
   var incoming: IncomingSnapshot?
   var refusals: [MemberID: GreetingRefusal] = [:]
+  /// Of the state that the member started with.
+  let firstLeases: LeaseImage
+  let firstFacts: UpkeepFacts
   private var releases = Queue<Release>()
   private var writes: [StorageWrite] = []
   private var committed: [Entry] = []
@@ -100,7 +103,8 @@ final class ReplicaLoop {
   /// *Precondition*: called on `loop`.
   init(
     settings: MemberSettings, identity: Identity, boot: Boot, recovered: Recovered?,
-    leases: LeaseImage, poisoned: LogIndex?, loop: any EventLoop, door: ReplicaDoor, board: Board,
+    leases: LeaseImage, upkeep: UpkeepFacts, poisoned: LogIndex?, loop: any EventLoop,
+    door: ReplicaDoor, board: Board,
     waiters: WaiterTable,
     metrics: Metrics,
     fate: Fate, logger: Logger, out: Outlets
@@ -117,13 +121,17 @@ final class ReplicaLoop {
     self.fate = fate
     self.logger = logger
     self.out = out
+    firstLeases = leases
+    firstFacts = upkeep
     phase = .serving
     if let poisoned {
       phase = .quarantined(poisoned)
     } else if let recovered {
       replica = makeReplica(recovered, leases)
     } else {
-      phase = .forming(FormationCore(rule: rule, initial: settings.initialCluster))
+      phase = .forming(
+        FormationCore(
+          rule: rule, initial: settings.initialCluster, origin: identity.origin))
     }
   }
 
@@ -143,7 +151,8 @@ final class ReplicaLoop {
   func makeReplica(_ recovered: Recovered, _ leases: LeaseImage) -> ReplicaCore {
     ReplicaCore(
       id: identity.member, boot: boot, settings: settings.replica, recovered: recovered,
-      leases: leases, seed: boot.number ^ identity.incarnation.number, now: MonotonicClock.now())
+      leases: leases, upkeep: firstFacts, seed: boot.number ^ identity.incarnation.number,
+      now: MonotonicClock.now())
   }
 
   // MARK: In
@@ -170,8 +179,14 @@ final class ReplicaLoop {
     case .stored(let ticket): stored(ticket)
     case .fetched(let wish, let entries): step(.fetched(wish, entries))
     case .formed(let base): formed(base)
-    case .applied(let index, let completed, let leases):
-      step(.applied(through: index, completed: completed, leases: leases))
+    case .applied(let index, let completed, let leases, let facts):
+      step(.applied(through: index, completed: completed, leases: leases, upkeep: facts))
+    case .storeSize(let bytes): step(.storeSize(bytes))
+    case .damaged(let revisions):
+      logger.critical(
+        "rows of the state file are not what was written; this member serves nothing any more",
+        metadata: ["revisions": "\(revisions.lowerBound) to \(revisions.upperBound)"])
+      step(.damaged(revisions))
     case .durableApplied(let index):
       durableApplied = index
       step(.durableApplied(index))
@@ -181,7 +196,8 @@ final class ReplicaLoop {
     case .spaceShort(let isShort):
       isSpaceShort = isShort
       step(.pressure(pressure))
-    case .restored(let base, let leases): step(.restored(base, leases: leases))
+    case .restored(let base, let leases, let facts):
+      step(.restored(base, leases: leases, upkeep: facts))
     case .snapshot(let progress): take(progress)
     }
   }
@@ -325,8 +341,10 @@ final class ReplicaLoop {
     }
     let isHalted = settings.replica.quorumPolicy == .halt && replica?.isQuorate == false
     if isHalted != board.isHalted { board.isHalted = isHalted }
+    let isFenced = replica?.isFenced ?? false
+    if isFenced != board.isFenced { board.isFenced = isFenced }
     let isServing =
-      !isShuttingDown
+      !isShuttingDown && !isFenced
       && replica.map { $0.isQuorate || settings.replica.quorumPolicy == .wait }
         ?? false
     if isServing != wasServing {

@@ -120,6 +120,10 @@ struct RowReaderThread {
   /// A checksum of everything that is alive at a revision, equal on all members that hold it.
   private mutating func hash(_ waiter: Waiter, _ root: Root, _ revision: Int64) throws {
     guard holds(root.generation, for: waiter) else { return }
+    // Here etcd counts the compacted revision itself as gone (mvcc/kvstore.go HashByRev).
+    if revision > 0, revision <= root.meta.compactRevision {
+      return answers.fail(waiter, .compacted)
+    }
     var hasher = LiveHasher()
     var request = RangeRequest(range: KeyRange(key: [0], end: [0]))
     request.limit = Self.hashPiece

@@ -1,3 +1,4 @@
+import KeyValue
 import RPC
 import Raft
 import Replica
@@ -14,6 +15,8 @@ struct Waiter: Sendable {
     case timeToLive(LeaseService.Question)
     case leases
     case hashKV(revision: Int64)
+    /// `nil`: of every kind.
+    case alarms(AlarmKind?)
   }
 
   var call: UnaryCall

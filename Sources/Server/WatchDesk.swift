@@ -67,6 +67,10 @@ final class WatchDesk: @unchecked Sendable {
       call.finish(RPCStatus(.stopped))
       return { _ in }
     }
+    if board.isFenced {
+      call.finish(RPCStatus(.corrupt))
+      return { _ in }
+    }
     if board.isHalted || requiresLeader && board.leaderlessSince != nil {
       call.finish(RPCStatus(.noLeader))
       return { _ in }
@@ -240,7 +244,9 @@ final class WatchDesk: @unchecked Sendable {
     let isLeaderless = leaderless >= leaderlessLimit
     for id in outlets.keys.sorted() {
       guard let outlet = outlets[id] else { continue }
-      if board.isHalted || outlet.requiresLeader && isLeaderless {
+      if board.isFenced {
+        end(id, .corrupt, tellsWatches: false)
+      } else if board.isHalted || outlet.requiresLeader && isLeaderless {
         end(id, .noLeader, tellsWatches: false)
       } else if let blockedAt = outlet.blockedAt,
         now - blockedAt >= TimeAmount(settings.stallLimit)

@@ -50,6 +50,7 @@ extension FailedAnswer {
     case .leaderUnreachable: .timedOutConnectionLost
     case .applyBehind: .timedOutWaitingForApply
     case .poisoned: .unhealthy
+    case .corrupt: .corrupt
     case .transferFailed: .timedOutLeaderTransfer
     case .notLeader: .notLeader
     case .leaderChanging: .leaderChanged
@@ -80,6 +81,7 @@ extension FailedAnswer {
     case .leaderUnreachable, .transferFailed: .leaderUnreachable
     case .applyBehind: .applyBehind
     case .poisoned: .poisoned
+    case .corrupt: .corrupt
     case .notLeader: .notLeader
     case .leaderChanging: .leaderChanged
     case .tooManyRequests, .overlayFull: .overloaded
@@ -109,6 +111,12 @@ private struct Account {
       (
         "the leader, \(members.name(of: leader)), hears no majority of the voters",
         "serializable reads"
+      )
+    case .corrupt(let revisions):
+      (
+        "this member's state is not that of the others"
+          + (revisions.map { ", in revisions \($0.lowerBound) to \($0.upperBound)" } ?? ""),
+        "status, health and alarms; everything, at the other members"
       )
     case .poisoned(let entry):
       (
@@ -190,7 +198,8 @@ private struct Account {
     case .inquorate(let view, _), .noLeader(let view):
       view.missing.isEmpty ? "the other members" : list(view.missing)
     case .notFormed(let missing): list(missing)
-    case .leaderUnreachable, .leaderInquorate, .applyBehind, .poisoned, .notLeader, .leaderChanging,
+    case .leaderUnreachable, .leaderInquorate, .applyBehind, .poisoned, .corrupt, .notLeader,
+      .leaderChanging,
       .tooManyRequests, .noSpace, .overlayFull, .requestTooLarge, .tooStale, .shuttingDown,
       .configuration, .transferTarget, .transferFailed:
       "the other members"

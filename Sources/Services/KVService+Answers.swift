@@ -32,6 +32,10 @@ extension KVService {
       }.encodedBytes
     case .leaseTime:
       preconditionFailure("nobody waits for what the leader asks of leases")
+    case .marked:
+      preconditionFailure("nobody waits for a mark")
+    case .alarms(let alarms):
+      return MaintenanceService.alarms(alarms, header).encodedBytes
     case .failed(let error):
       throw EtcdStatus(error)
     }

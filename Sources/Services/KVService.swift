@@ -59,7 +59,7 @@ public struct KVService: Hashable, Sendable {
     let request = PutRequest(message)
     try checked { () throws(RequestError) in try request.validate() }
     try checkSize(size)
-    return ProposalPlan(command: .put(request), isGrowing: true)
+    return ProposalPlan(command: .put(request))
   }
 
   private func deleteRange(
@@ -68,7 +68,7 @@ public struct KVService: Hashable, Sendable {
     let request = DeleteRangeRequest(message)
     try checked { () throws(RequestError) in try request.validate() }
     try checkSize(size)
-    return ProposalPlan(command: .deleteRange(request), isGrowing: false)
+    return ProposalPlan(command: .deleteRange(request))
   }
 
   /// A transaction that cannot write is a read, serializable if each of its ranges is (etcd
@@ -81,7 +81,7 @@ public struct KVService: Hashable, Sendable {
     try checked { () throws(RequestError) in try request.validate(limitOperations: limit) }
     guard request.isReadOnly else {
       try checkSize(size)
-      return .proposal(ProposalPlan(command: .txn(request), isGrowing: Self.hasPut(request)))
+      return .proposal(ProposalPlan(command: .txn(request)))
     }
     return .read(
       ReadPlan(
@@ -95,19 +95,7 @@ public struct KVService: Hashable, Sendable {
   ) throws(EtcdStatus) -> ProposalPlan {
     try checkSize(size)
     return ProposalPlan(
-      command: .compaction(revision: message.revision), isGrowing: false,
-      waitsForScrub: message.physical)
-  }
-
-  /// A put anywhere may make the store larger, whichever branch is taken.
-  private static func hasPut(_ request: TxnRequest) -> Bool {
-    (request.success + request.failure).contains { step in
-      switch step {
-      case .put: true
-      case .txn(let inner): hasPut(inner)
-      case .range, .deleteRange: false
-      }
-    }
+      command: .compaction(revision: message.revision), waitsForScrub: message.physical)
   }
 
   /// *Precondition*: the transaction is read-only.

@@ -39,18 +39,18 @@ public struct LeaseService: Hashable, Sendable {
     guard message.ttl <= Self.longestTTL else { throw .leaseTTLTooLarge }
     let id = message.id == 0 ? freshID : message.id
     return ProposalPlan(
-      command: .lease(.grant(id: id, ttl: max(message.ttl, shortestTTL))), isGrowing: true)
+      command: .lease(.grant(id: id, ttl: max(message.ttl, shortestTTL))))
   }
 
   public func revoke(body: [UInt8]) throws(EtcdStatus) -> ProposalPlan {
     let message: EtcdLeaseRevokeRequest = try decoded(body)
-    return ProposalPlan(command: .lease(.revoke(id: message.id)), isGrowing: false)
+    return ProposalPlan(command: .lease(.revoke(id: message.id)))
   }
 
   /// One message of a stream of keep-alives.
   public func keepAlive(body: [UInt8]) throws(EtcdStatus) -> ProposalPlan {
     let message: EtcdLeaseKeepAliveRequest = try decoded(body)
-    return ProposalPlan(command: .lease(.keepAlive(id: message.id)), isGrowing: false)
+    return ProposalPlan(command: .lease(.keepAlive(id: message.id)))
   }
 
   public func timeToLive(body: [UInt8]) throws(EtcdStatus) -> Question {

@@ -1,4 +1,6 @@
 public import EtcdAPI
+import Foundation
+import KeyValue
 public import Replica
 import Raft
 
@@ -64,6 +66,15 @@ public enum MaintenanceService {
     }
   }
 
+  /// One message of a snapshot's stream: `remaining` bytes of the file follow it. etcd leaves the
+  /// header out.
+  public static func snapshot(blob: [UInt8], remaining: UInt64) -> EtcdSnapshotResponse {
+    .make {
+      $0.remainingBytes = remaining
+      $0.blob = Data(blob)
+    }
+  }
+
   private static func isLearner(_ status: ReplicaStatus) -> Bool {
     status.configuration.members.contains { $0.id == status.id && $0.role == .learner }
   }
@@ -72,8 +83,15 @@ public enum MaintenanceService {
     var errors: [String] = []
     if status.leader == nil { errors.append(EtcdStatus.noLeader.text) }
     switch status.pressure {
-    case .noSpace: errors.append("NOSPACE")
+    case .noSpace: errors.append("NOSPACE: the disk of this member is nearly full")
     case .overlayFull, .none: break
+    }
+    errors += status.alarms.map { EtcdAlarmMember($0).goText }
+    if status.isFenced {
+      let place = status.fencedRevisions.map {
+        ", in revisions \($0.lowerBound) to \($0.upperBound)"
+      }
+      errors.append("CORRUPT: this member's state is not that of the others" + (place ?? ""))
     }
     return errors
   }

@@ -32,16 +32,18 @@ public struct ProposalPlan: Hashable, Sendable {
   public var command: Command
   /// Applying it makes the store larger: refused while space is short, when deletes and
   /// compaction pass.
-  public var isGrowing: Bool
+  public var isGrowing: Bool { command.isGrowing }
   /// The answer waits until what was compacted is gone from the files (etcd rpc.proto
   /// CompactionRequest.physical).
   public var waitsForScrub = false
 
-  public init(command: Command, isGrowing: Bool, waitsForScrub: Bool = false) {
+  public init(command: Command, waitsForScrub: Bool = false) {
     self.command = command
-    self.isGrowing = isGrowing
     self.waitsForScrub = waitsForScrub
   }
+
+  /// It is about alarms: a member that serves nothing else takes it.
+  public var isUpkeep: Bool { if case .upkeep = command { true } else { false } }
 }
 
 /// Bounds on one request; the defaults are etcd's.

@@ -19,6 +19,7 @@ extension EtcdStatus {
     case .keyNotFound: self = .keyNotFound
     case .leaseNotFound: self = .leaseNotFound
     case .leaseExists: self = .leaseExists
+    case .noSpace: self = .noSpace
     }
   }
 }

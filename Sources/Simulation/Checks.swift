@@ -14,4 +14,6 @@ struct Checks {
   var quorumTruth = QuorumTruth()
   var membershipFold = MembershipFold()
   var leaseHonesty = LeaseHonesty(driftMillionths: 0)
+  var quota = Quota()
+  var fences = Fences()
 }

@@ -1,3 +1,4 @@
+import KeyValue
 import Raft
 import Replica
 
@@ -9,6 +10,8 @@ func describe(_ message: PeerMessage) -> String {
   case .pong: "pong"
   case .forward(let forward): "forward \(forward.number): \(forward.proposals.count)"
   case .forwardReply(let reply): "forward reply: \(reply.verdicts.count)"
+  case .digest(let report): "digest at \(report.mark.index)"
+  case .diverged(let divergence): "diverged at \(divergence.index.number)"
   }
 }
 

@@ -54,7 +54,7 @@ extension Command {
       case .put(let put): try put.validate()
       case .deleteRange(let deletion): try deletion.validate()
       case .txn(let txn): try txn.validate()
-      case .compaction, .lease: break
+      case .compaction, .lease, .upkeep: break
       }
       return true
     } catch {
@@ -169,7 +169,8 @@ extension Command {
       (method, body) = (
         .compact, ProtobufWriter.message(compactingTo: revision, isPhysical: isPhysical)
       )
-    case .lease: preconditionFailure("the generator draws calls of etcdserverpb.KV only")
+    case .lease, .upkeep:
+      preconditionFailure("the generator draws calls of etcdserverpb.KV only")
     }
     return RequestCall(method: method, body: body, meaning: .command(self))
   }

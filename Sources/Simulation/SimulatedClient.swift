@@ -90,7 +90,7 @@ extension History.Outcome {
     case .deleteRange(let response):
       self = .deleted(existed: response.deleted > 0, revision: result.revision)
     case .txn(let response): self = .swapped(response.succeeded, revision: result.revision)
-    case .compaction, .leaseTime, .failed: return nil
+    case .compaction, .leaseTime, .alarms, .marked, .failed: return nil
     case .leaseGrant, .leaseRevoke, .leaseKeepAlive: return nil
     }
   }

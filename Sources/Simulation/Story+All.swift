@@ -4,6 +4,6 @@ extension Story {
     .oldTerm, .lateTerm, .lateAnswer, .wiped, .readOfTheDead, .quorumLoss, .quietReturn,
     .figure8, .disjointMajorities, .parallelChanges, .lateForward, .lateSnapshot, .unknownPromotion,
     .lastVoter,
-    .absentLearner, .slowFollower, .heldForward,
+    .absentLearner, .slowFollower, .heldForward, .changedState,
   ]
 }

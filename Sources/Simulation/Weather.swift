@@ -77,12 +77,16 @@ public struct Weather: Hashable, Sendable {
   /// Whether two leaders out of three are cut off in the moment of their election.
   public var cutsNewLeaders = false
   /// What the seed draws from: a seed that found something keeps its own edition. One: until the
-  /// members had files; two: all faults; three: commands gather; four: some clients hold leases.
+  /// members had files; two: all faults; three: commands gather; four: some clients hold leases;
+  /// five: members compare digests, have quotas and compact by themselves.
   public var edition = Weather.newestEdition
 
-  public static let newestEdition = 4
+  public static let newestEdition = 5
 
-  public init() {}
+  public init() {
+    // Earlier editions, and stories, have their logs for themselves.
+    settings.digestInterval = .seconds(1 << 30)
+  }
 }
 
 /// What the weather can do to a cluster.
@@ -128,6 +132,7 @@ extension Weather {
       weather.drawMore(&more)
       if edition > 2 { weather.drawGathering(seed: more.next()) }
       if edition > 3 { weather.drawKeepers(seed: more.next()) }
+      if edition > 4 { weather.drawUpkeep(seed: more.next()) }
     }
     return weather
   }
@@ -237,6 +242,20 @@ extension Weather {
   private mutating func drawKeepers(seed: UInt64) {
     var dice = SplitMix64(seed: seed)
     leaseKeepers = dice.chance(1, in: 3) ? 1 + dice.index(below: 4) : 0
+  }
+
+  /// What the fifth edition adds: digests in all seeds, quotas and compaction in some.
+  private mutating func drawUpkeep(seed: UInt64) {
+    var dice = SplitMix64(seed: seed)
+    settings.digestInterval = .milliseconds([100, 1_000, 5_000][dice.index(below: 3)])
+    // Rows are small, and files begin with a few pages.
+    let quota: UInt64 = usesFiles ? 24 << 10 : 4 << 10
+    settings.quotaBytes = dice.chance(1, in: 3) ? quota + dice.next(below: quota) : 0
+    switch dice.index(below: 4) {
+    case 0: settings.compaction = .period(.milliseconds([100, 2_000][dice.index(below: 2)]))
+    case 1: settings.compaction = .revisions(1 + Int64(dice.next(below: 50)))
+    default: break
+    }
   }
 
   private mutating func drawFiles(_ dice: inout SplitMix64) {

@@ -40,6 +40,7 @@ extension World {
       member.disk.files?.arm(nil)
       resume(member)
       if member.boot.number > 0 { restart(member) }
+      if member.isRunning { step(member, .storeSize(0)) }
     }
   }
 

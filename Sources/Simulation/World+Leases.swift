@@ -54,7 +54,8 @@ extension World {
       case .leaseGrant(let id, let ttl), .leaseKeepAlive(let id, let ttl):
         // Zero: there is no such lease, and nothing is promised.
         if ttl > 0 { checks.leaseHonesty.acknowledged(id, ttl: ttl, sentAt: sentAt) }
-      case .put, .deleteRange, .txn, .compaction, .leaseRevoke, .leaseTime, .failed, nil:
+      case .put, .deleteRange, .txn, .compaction, .leaseRevoke, .leaseTime, .alarms, .marked,
+        .failed, nil:
         break
       }
     }
@@ -78,7 +79,7 @@ extension World {
     switch command {
     case .lease: true
     case .put(let put): put.key.starts(with: LeaseKeeper.prefix.utf8)
-    case .deleteRange, .txn, .compaction: false
+    case .deleteRange, .txn, .compaction, .upkeep: false
     }
   }
 

@@ -87,7 +87,7 @@ extension World {
     let seed = member.dice.next()
     member.core = ReplicaCore(
       id: member.id, boot: member.boot, settings: weather.settings, recovered: recovered,
-      leases: loaded.leaseImage, seed: seed, now: member.clock.local(at: now))
+      leases: loaded.leaseImage, upkeep: loaded.facts, seed: seed, now: member.clock.local(at: now))
     member.phase = .running
     member.hasLostPower = false
     watch?(.life(member.position, at: now, isUp: true))

@@ -26,7 +26,11 @@ extension World {
       apply(entry, member, &completed, &leases)
       guard violation == nil, !member.hasFailed else { return }
     }
-    step(member, .applied(through: last.index, completed: completed, leases: leases))
+    step(
+      member,
+      .applied(
+        through: last.index, completed: completed, leases: leases,
+        upkeep: member.keyValue?.facts))
     scheduleApply(member)
   }
 
@@ -55,6 +59,7 @@ extension World {
         if let applied {
           leases += applied.leases
           inspect(envelope, applied)
+          inspectUpkeep(envelope, applied, member)
           complete(envelope, applied, entry.id, member, &completed)
         }
       } catch {
@@ -105,6 +110,8 @@ extension World {
         check(checks.appliedDurable.violation(member.id, batch.meta, member.durable.log))
         try using(member, .flush) { () throws(StorageError) in try state.flush(batch) }
         member.keyValue?.flushed(through: batch.meta.appliedIndex)
+        // In calm everything must be taken.
+        if !isCalm { step(member, .storeSize(state.usedBytes)) }
       }
     } catch {
       stateFails(member, error)
@@ -176,7 +183,7 @@ extension World {
       check(found == base.last ? nil : "\(member.name) installs another state than its log names")
       check(checks.stateAgreement.violation(member: member.id, state: meta))
     }
-    step(member, .restored(base, leases: store.leaseImage))
+    step(member, .restored(base, leases: store.leaseImage, upkeep: store.facts))
     scheduleApply(member)
   }
 }

@@ -91,6 +91,9 @@ public final class DataDirectory: MemberStore {
   public func prove() throws(StorageError) {
     try raftLog.prove()
     try removeGenerations { [generation = try presentGeneration] in $0 != generation }
+    for name in try fileSystem.names(in: path) where BackupWriter.isLeftover(name) {
+      try fileSystem.remove(path + "/" + name)
+    }
   }
 
   /// The generation of the state in force: `raft.db` alone says which.
@@ -105,9 +108,11 @@ public final class DataDirectory: MemberStore {
     }
   }
 
-  /// `raft.db` comes last and in one step: until it is there, nothing was promised.
-  private static func create(
-    at path: String, for identity: Identity, on fileSystem: any FileSystem
+  /// `raft.db` comes last and in one step: until it is there, nothing was promised. `makeState`
+  /// makes the state's file; `nil`: an empty one.
+  static func create(
+    at path: String, for identity: Identity, on fileSystem: any FileSystem,
+    makeState: ((String) throws(StorageError) -> Void)? = nil
   ) throws(StorageError) {
     precondition(identity.incarnation != .unknown, "an incarnation is never zero")
     let landmark = path + "/landmark"
@@ -119,7 +124,12 @@ public final class DataDirectory: MemberStore {
         throw .damaged(file: path + "/raft.db", place: "it is missing")
       }
     }
-    try StateFile.create(at: statePath(in: path, generation: 1), on: fileSystem)
+    let state = statePath(in: path, generation: 1)
+    if let makeState {
+      try makeState(state)
+    } else {
+      try StateFile.create(at: state, on: fileSystem)
+    }
     try Landmark.create(at: landmark, on: fileSystem)
     try fileSystem.syncDirectory(path)
     try RaftLog.create(at: path + "/raft.db", for: identity, on: fileSystem)
@@ -154,6 +164,29 @@ public final class DataDirectory: MemberStore {
 
   public func space() throws(StorageError) -> Space {
     try failure.guarding { () throws(StorageError) in try reserve.space() }
+  }
+
+  /// Whose directory it is, before anything else is believed of it.
+  ///
+  /// *Throws* `inUse` while a process runs on it.
+  static func identity(
+    of path: String, on fileSystem: any FileSystem
+  ) throws(StorageError) -> Identity {
+    guard let lock = try fileSystem.lock(path + "/LOCK") else { throw .inUse(directory: path) }
+    defer { lock.release() }
+    let file = path + "/raft.db"
+    try DatabaseFormat.log.checkHeader(of: file, on: fileSystem)
+    let connection = try Connection(file, .read, on: fileSystem)
+    defer { connection.close() }
+    try DatabaseFormat.log.checkSchema(of: connection)
+    return try Identity(decoding: try RecordTable(connection).read(.identity), in: file)
+  }
+
+  /// Gives the directory another identity and its log one more entry, in one transaction.
+  func goOn(
+    as identity: Identity, with entry: Entry, _ hardState: HardState
+  ) throws(StorageError) {
+    try raftLog.goOn(as: identity, with: entry, hardState)
   }
 
   /// Closes the log and lets other processes in. Every other object must be closed before.

@@ -4,8 +4,8 @@ struct DatabaseFormat {
   /// `PRAGMA application_id`: tells the file to `file(1)` and to us. "Quor" and "Quos".
   let application: UInt32
   let version: UInt32
-  /// What files of the version before look like; `nil`: there was none.
-  let before: Earlier?
+  /// What files of earlier versions look like, the oldest first.
+  let earlier: [Earlier]
   /// The last root page of the schema, which a file that can shrink keeps in its header; zero: the
   /// file does not shrink.
   let largestRoot: UInt32
@@ -24,7 +24,7 @@ struct DatabaseFormat {
 
   /// A commit writes whole pages, and most commits are small.
   static let log = DatabaseFormat(
-    application: 0x5175_6F72, version: 1, before: nil, largestRoot: 0,
+    application: 0x5175_6F72, version: 1, earlier: [], largestRoot: 0,
     pageSizes: [1024, 4096],
     schema: [
       "CREATE TABLE record(kind INTEGER PRIMARY KEY, body BLOB NOT NULL)",
@@ -32,8 +32,13 @@ struct DatabaseFormat {
     ])
 
   static let state = DatabaseFormat(
-    application: 0x5175_6F73, version: 2,
-    before: Earlier(version: 1, largestRoot: 4, statements: 3), largestRoot: 5, pageSizes: [4096],
+    application: 0x5175_6F73, version: 3,
+    earlier: [
+      Earlier(version: 1, largestRoot: 4, statements: 3),
+      // The meta ends before the alarms.
+      Earlier(version: 2, largestRoot: 5, statements: 4),
+    ], largestRoot: 5,
+    pageSizes: [4096],
     schema: [
       "CREATE TABLE meta(id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
       """
@@ -75,16 +80,27 @@ struct DatabaseFormat {
   func checkHeader(of file: String, on fileSystem: any FileSystem) throws(StorageError) -> Int {
     guard fileSystem.exists(file) else { throw .damaged(file: file, place: "it is missing") }
     let head = try fileSystem.open(file).read(at: 0, count: 100)
+    return try checkHeader(head, of: file, journals: [Self.writesAhead])
+  }
+
+  /// The two bytes of a header that say how a file is changed: by a WAL, or with a journal.
+  static let writesAhead: [UInt8] = [2, 2]
+  static let rollsBack: [UInt8] = [1, 1]
+
+  /// As above, with the head at hand. Answers the page size.
+  func checkHeader(
+    _ head: [UInt8], of file: String, journals: [[UInt8]]
+  ) throws(StorageError) -> Int {
     guard head.count == 100 else { throw .damaged(file: file, place: "its header is short") }
     func number(_ offset: Int) -> UInt32 {
       head[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) }
     }
-    let wal: [UInt8] = [2, 2]
-    let root = number(60) == before?.version ? before?.largestRoot : largestRoot
+    let before = earlier.first { $0.version == number(60) }
+    let root = before?.largestRoot ?? largestRoot
     let isSound =
       head.starts(with: Array("SQLite format 3\0".utf8))
       && pageSizes.contains(Int(number(16) >> 16))
-      && Array(head[18..<20]) == wal
+      && journals.contains(Array(head[18..<20]))
       && Array(head[20..<24]) == [0, 64, 32, 32]
       && number(44) == 4  // the schema's own format
       && number(48) == 0 && number(52) == root  // no default cache size; auto-vacuum
@@ -92,17 +108,23 @@ struct DatabaseFormat {
       && number(64) == (largestRoot == 0 ? 0 : 1) && number(68) == application
       && head[72..<92].allSatisfy { $0 == 0 }
     guard isSound else { throw .damaged(file: file, place: "its header, bytes 0 to 99") }
-    guard number(60) == version || number(60) == before?.version else {
+    guard number(60) == version || before != nil else {
       throw .unknownFormat(file: file, found: Int(number(60)), newest: Int(version))
     }
     return Int(number(16) >> 16)
   }
 
-  /// Adds what a file of the version before lacks, in one transaction.
+  /// Which earlier version made the file; `nil`: the present one.
+  private func earlier(
+    of connection: Connection
+  ) throws(StorageError) -> Earlier? {
+    let found = try connection.text("PRAGMA user_version")
+    return earlier.first { "\($0.version)" == found }
+  }
+
+  /// Adds what a file of an earlier version lacks, in one transaction.
   func upgrade(_ connection: Connection) throws(StorageError) {
-    guard let before, try connection.text("PRAGMA user_version") == "\(before.version)" else {
-      return
-    }
+    guard let before = try earlier(of: connection) else { return }
     try checkSchema(of: connection, statements: before.statements)
     try connection.transaction { () throws(StorageError) in
       for statement in schema.dropFirst(before.statements) { try connection.execute(statement) }
@@ -113,6 +135,14 @@ struct DatabaseFormat {
   /// Checks that the schema is ours to the letter.
   func checkSchema(of connection: Connection) throws(StorageError) {
     try checkSchema(of: connection, statements: schema.count)
+  }
+
+  /// Checks that the schema is that of the version which the file names, and answers how many
+  /// statements of ours it has.
+  func checkOwnSchema(of connection: Connection) throws(StorageError) -> Int {
+    let statements = try earlier(of: connection)?.statements ?? schema.count
+    try checkSchema(of: connection, statements: statements)
+    return statements
   }
 
   private func checkSchema(

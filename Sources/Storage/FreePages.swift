@@ -12,6 +12,13 @@ final class FreePages {
 
   var count: Int { get throws(StorageError) { try number(countFree) } }
 
+  /// Bytes of the pages that hold something.
+  func usedBytes() throws(StorageError) -> UInt64 {
+    UInt64(max(0, try number(countAll) - number(countFree))) * UInt64(Self.pageBytes)
+  }
+
+  private static let pageBytes = DatabaseFormat.state.pageSizes[0]
+
   /// Moves pages from the file's end into free ones and cuts it, up to `limit` pages, in a
   /// transaction of its own; the next whole checkpoint gives the space back. Answers how many were
   /// given and how many are still to give.

@@ -44,6 +44,7 @@ final class MemorySnapshotSink: SnapshotSink {
   func receive(_ chunk: [UInt8]) throws(StorageError) {
     let piece = try reader.take(chunk)
     contents.rows += piece.rows
+    contents.bytes += piece.rows.reduce(0) { $0 + $1.memoryBytes }
     contents.leases += piece.leases
   }
 

@@ -10,6 +10,8 @@ public final class MemoryState: StateStore {
   public var durableApplied: LogIndex { LogIndex(durable.meta.appliedIndex) }
   public var isCompactionHeld: Bool { holds > 0 }
   public var wantsTending: Bool { false }
+  public var usedBytes: UInt64 { UInt64(current.bytes) }
+  public var hasGivenBackAll: Bool { true }
   private var current: Contents
   private var durable: Contents
   private var unsynced: [FlushBatch] = []
@@ -22,6 +24,8 @@ public final class MemoryState: StateStore {
     /// Ascending by id.
     var leases: [Lease] = []
     var meta = StateMeta()
+    /// What the rows occupy, about.
+    var bytes = 0
 
     /// Where the row with this number is, or would be.
     func position(of number: RowNumber) -> Int {
@@ -39,11 +43,13 @@ public final class MemoryState: StateStore {
         precondition(
           row.number > rows.last?.number ?? 0, "row \(row.number) is not new")
         rows.append(row)
+        bytes += row.memoryBytes
       }
       for number in batch.removed {
         let position = position(of: number)
         precondition(
           position < rows.count && rows[position].number == number, "row \(number) is not kept")
+        bytes -= rows[position].memoryBytes
         rows.remove(at: position)
       }
       take(batch.leases, ended: batch.endedLeases)
@@ -114,6 +120,8 @@ public final class MemoryState: StateStore {
 
   public func tend() throws(StorageError) { try sync() }
 
+  public func giveBackAll() {}
+
   public func sync() throws(StorageError) {
     try failure.check()
     for batch in unsynced { durable.take(batch) }
@@ -156,6 +164,10 @@ final class MemoryStateReader: StateReader {
   func rows(numbered numbers: [RowNumber]) throws -> [Row] { try state.rows(numbered: numbers) }
 
   func rows(from number: RowNumber, limit: Int) throws -> [Row] {
+    try state.rows(from: number, limit: limit)
+  }
+
+  func inspect(from number: RowNumber, limit: Int) throws -> [Row]? {
     try state.rows(from: number, limit: limit)
   }
 

@@ -44,7 +44,8 @@ public final class RaftLog: LogStore {
     try DatabaseFormat.log.create(on: connection) { () throws(StorageError) in
       let records = try RecordTable(connection)
       try records.write(.identity, identity.encoded())
-      try records.write(.hardState, HardState().encoded())
+      let state = HardState(currentTerm: identity.origin.last.term)
+      try records.write(.hardState, state.encoded())
       try records.write(.base, RaftLog.encode(generation: 1, base: nil))
     }
     guard try connection.checkpoint(.truncate) else { throw .full(file: draft) }
@@ -203,6 +204,29 @@ public final class RaftLog: LogStore {
       try connection.transaction(body)
     } catch .full where reserve.release() {
       try connection.transaction(body)
+    }
+  }
+
+  /// Rewrites whose log it is, and ends it with this entry. *Precondition*: the log was proven and
+  /// formed, and the entry follows it.
+  func goOn(
+    as identity: Identity, with entry: Entry, _ hardState: HardState
+  ) throws(StorageError) {
+    try failure.guarding { () throws(StorageError) in
+      precondition(isProven && base != nil, "a log goes on that was not formed")
+      var write = StorageWrite(ticket: WriteTicket(1))
+      write.entries = [entry]
+      write.hardState = hardState
+      let edit = try LogEdit([write], last: last) { (index) throws(StorageError) -> EntryID? in
+        try rows.id(at: index)
+      }
+      try writing { () throws(StorageError) in
+        try rows.records.write(.identity, identity.encoded())
+        try rows.apply(edit, baseRecord: [])
+      }
+      self.hardState = hardState
+      last = entry.id
+      try landmark.renew(to: position)
     }
   }
 

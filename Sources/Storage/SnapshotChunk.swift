@@ -3,9 +3,9 @@ import KeyValue
 /// The parts of a snapshot stream. A chunk is `format, kind, sequence, payload, CRC-32C`; the
 /// sequence counts the chunks of a stream from zero, so none can be lost, repeated or exchanged.
 enum SnapshotChunk {
-  /// What is written. The first format had no leases.
-  static let format: UInt8 = 2
-  private static let formats: ClosedRange<UInt8> = 1...2
+  /// What is written. The first format had no leases, the second no alarms.
+  static let format: UInt8 = 3
+  private static let formats: ClosedRange<UInt8> = 1...3
 
   enum Kind: UInt8 {
     /// The `StateMeta`. First, once.

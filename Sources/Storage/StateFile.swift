@@ -17,6 +17,8 @@ public final class StateFile: StateStore {
   public private(set) var meta: StateMeta
   public private(set) var durableApplied: LogIndex
   public private(set) var wantsTending = false
+  public private(set) var usedBytes: UInt64 = 0
+  public private(set) var hasGivenBackAll = true
   private let shared: StateShared
   private let connection: Connection
   private let reserve: Reserve
@@ -51,11 +53,19 @@ public final class StateFile: StateStore {
     return connection
   }
 
-  /// The meta row, and everything onto the disk.
-  static func end(_ connection: Connection, meta: StateMeta) throws(StorageError) {
+  /// The meta row, and everything onto the disk. `isAlone`: the file shall need no other beside it
+  /// to be read, ever.
+  static func end(
+    _ connection: Connection, meta: StateMeta, isAlone: Bool = false
+  ) throws(StorageError) {
     let put = try connection.prepare(StateFile.putMeta)
     try StateFile.write(meta, with: put)
     guard try connection.checkpoint(.truncate) else { throw .full(file: connection.file) }
+    if isAlone {
+      guard try connection.text("PRAGMA journal_mode = DELETE") == "delete" else {
+        throw .failed(file: connection.file, action: "end the WAL of", reason: "it is in use")
+      }
+    }
     connection.close()
   }
 
@@ -66,6 +76,20 @@ public final class StateFile: StateStore {
     meta.encode(into: &bytes)
     try put.bind(Record.seal(.meta, bytes), at: 1)
     try put.run()
+  }
+
+  /// *Throws* `damaged` if the meta row is not what was written.
+  static func meta(on connection: Connection) throws(StorageError) -> StateMeta {
+    let get = try connection.prepare("SELECT body FROM meta WHERE id = 1")
+    defer { get.reset() }
+    guard try get.step(), let bytes = Record.open(.meta, Array(get.bytes(0))) else {
+      throw .damaged(file: connection.file, place: "its meta record")
+    }
+    var cursor = ByteCursor(bytes)
+    guard let meta = StateMeta(from: &cursor), cursor.remaining == 0 else {
+      throw .damaged(file: connection.file, place: "its meta record")
+    }
+    return meta
   }
 
   /// Opens the file and checks its structure and meta; the rows are for `scan`.
@@ -95,16 +119,9 @@ public final class StateFile: StateStore {
     allRows = try connection.prepare("SELECT \(RowTable.columns) FROM row ORDER BY number")
     leaseRows = try LeaseRows(connection)
     reader = try RowReader(connection)
-    let getMeta = try connection.prepare("SELECT body FROM meta WHERE id = 1")
-    guard try getMeta.step(), let bytes = Record.open(.meta, Array(getMeta.bytes(0))) else {
-      throw .damaged(file: path, place: "its meta record")
-    }
-    getMeta.reset()
-    var cursor = ByteCursor(bytes)
-    guard let meta = StateMeta(from: &cursor), cursor.remaining == 0 else {
-      throw .damaged(file: path, place: "its meta record")
-    }
+    let meta = try StateFile.meta(on: connection)
     self.meta = meta
+    usedBytes = try freePages.usedBytes()
     durableApplied = .zero
     // What the last run left in the WAL becomes durable here, unless a foreign reader is in the
     // way; then the next checkpoint says so.
@@ -188,25 +205,35 @@ public final class StateFile: StateStore {
   public func tend() throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
       let isShorter = try giveBack()
+      usedBytes = try freePages.usedBytes()
       guard connection.walFrames >= settings.checkpointPages || isShorter else { return }
       let isDone =
         connection.walFrames < settings.walLimitPages
         ? try connection.checkpoint(.passive)
         : try shared.gate.alone { () throws(StorageError) in try connection.checkpoint(.restart) }
       if isDone { durableApplied = LogIndex(meta.appliedIndex) }
+      // A reader in the way only puts off when the file gets shorter.
+      if isShorter { hasGivenBackAll = true }
     }
+  }
+
+  public func giveBackAll() {
+    hasGivenBackAll = false
+    wantsTending = true
   }
 
   /// Whether the file has just given all that it is to give: a checkpoint makes it shorter.
   private func giveBack() throws(StorageError) -> Bool {
     do throws(StorageError) {
       let (given, rest) = try freePages.giveBack(
-        limit: settings.vacuumPages, isShort: reserve.isShort)
+        limit: settings.vacuumPages, isShort: reserve.isShort || !hasGivenBackAll)
       wantsTending = rest > 0
-      return given > 0 && rest == 0
+      // Also where nothing was to be given: whoever asked for all waits for a checkpoint.
+      return rest == 0 && (given > 0 || !hasGivenBackAll)
     } catch .full {
       // No room even to make room: after the next checkpoint or removal perhaps.
       wantsTending = false
+      hasGivenBackAll = true
       return false
     }
   }

@@ -140,6 +140,21 @@ final class StateFileReader: StateReader {
     }
   }
 
+  func inspect(from number: RowNumber, limit: Int) throws -> [Row]? {
+    precondition(limit <= RowReader.pieceRows, "\(limit) rows in one transaction")
+    var rows: [Row]?
+    try shared.failure.guarding { () throws(StorageError) in
+      try shared.gate.reading { () throws(StorageError) in
+        do throws(StorageError) {
+          rows = try reader.rows(from: number, limit: limit)
+        } catch {
+          guard case .damaged = error else { throw error }
+        }
+      }
+    }
+    return rows
+  }
+
   func together(_ body: () throws -> Void) throws {
     precondition(!isTogether, "a piece within a piece")
     isTogether = true

@@ -65,71 +65,34 @@ final class StateFileSnapshot: SnapshotSource {
 
 /// Writes an arriving snapshot into the state file of the next generation.
 final class StateFileSink: SnapshotSink {
-  /// Chunks of one transaction.
-  private static let transactionChunks = 64
-
-  private let path: String
   private let generation: UInt64
   private let directory: String
   private let fileSystem: any FileSystem
   private let failure: StorageFailure
   private let arrival: SnapshotArrival
-  private var reader = SnapshotReader()
-  private var connection: Connection?
-  private var insert: Statement?
-  private var leaseRows: LeaseRows?
-  private var pendingChunks = 0
+  private let writer: StateFileWriter
 
   init(
     path: String, generation: UInt64, directory: String, on fileSystem: any FileSystem,
     failure: StorageFailure, arrival: SnapshotArrival
   ) throws(StorageError) {
-    self.path = path
     self.generation = generation
     self.directory = directory
     self.fileSystem = fileSystem
     self.failure = failure
     self.arrival = arrival
-    let connection = try StateFile.begin(at: path, on: fileSystem)
-    self.connection = connection
-    insert = try connection.prepare(RowTable.insert)
-    leaseRows = try LeaseRows(connection)
+    writer = try StateFileWriter(at: path, on: fileSystem)
   }
 
   func receive(_ chunk: [UInt8]) throws(StorageError) {
-    let piece = try reader.take(chunk)
-    try failure.guarding { () throws(StorageError) in
-      let (connection, insert) = open
-      if pendingChunks == 0 { try connection.execute("BEGIN IMMEDIATE") }
-      for row in piece.rows { try RowTable.insert(row, with: insert) }
-      try leaseRows?.write(piece.leases)
-      pendingChunks += 1
-      if pendingChunks == StateFileSink.transactionChunks { try commit(connection) }
-    }
-  }
-
-  private var open: (Connection, Statement) {
-    guard let connection, let insert else {
-      preconditionFailure("the snapshot was finished or abandoned before")
-    }
-    return (connection, insert)
-  }
-
-  private func commit(_ connection: Connection) throws(StorageError) {
-    try connection.execute("COMMIT")
-    pendingChunks = 0
-    // Not synced with each piece: `finish` syncs the whole, and before it nothing refers to it.
-    _ = try connection.checkpoint(.passive)
+    let piece = try writer.take(chunk)
+    try failure.guarding { () throws(StorageError) in try writer.write(piece) }
   }
 
   func finish() throws(StorageError) -> StateMeta {
-    let meta = try reader.finish()
+    let meta = try writer.check()
     try failure.guarding { () throws(StorageError) in
-      let (connection, _) = open
-      if pendingChunks > 0 { try commit(connection) }
-      (insert, leaseRows) = (nil, nil)
-      self.connection = nil
-      try StateFile.end(connection, meta: meta)
+      try writer.finish(meta)
       try fileSystem.syncDirectory(directory)
       arrival.announce(
         generation: generation,
@@ -138,12 +101,5 @@ final class StateFileSink: SnapshotSink {
     return meta
   }
 
-  func abandon() {
-    (insert, leaseRows) = (nil, nil)
-    guard let connection else { return }
-    self.connection = nil
-    connection.close()
-    // A leftover is removed at the next start or arrival.
-    for name in [path, path + "-wal", path + "-shm"] { try? fileSystem.remove(name) }
-  }
+  func abandon() { writer.abandon() }
 }

@@ -15,9 +15,15 @@ extension StateMeta {
     bytes.append(number: leases.time)
     bytes.append(number: leases.count)
     leases.digest.encode(into: &bytes)
+    bytes.append(number: UInt32(alarms.count))
+    for alarm in alarms {
+      bytes.append(number: alarm.kind.rawValue)
+      bytes.append(number: alarm.member)
+    }
   }
 
-  /// What was written before there were leases ends before them. `nil`: the bytes end too early.
+  /// What was written before there were leases ends before them, and what was written before there
+  /// were alarms before those. `nil`: the bytes end too early.
   init?(from cursor: inout ByteCursor) {
     guard let appliedIndex = cursor.number(UInt64.self),
       let appliedTerm = cursor.number(UInt64.self), let revision = cursor.number(Int64.self),
@@ -35,6 +41,25 @@ extension StateMeta {
       let leaseDigest = StateDigest(from: &cursor)
     else { return nil }
     leases = LeaseMeta(time: time, count: count, digest: leaseDigest)
+    guard cursor.remaining > 0 else { return }
+    guard let alarms = [Alarm](from: &cursor) else { return nil }
+    self.alarms = alarms
+  }
+}
+
+extension [Alarm] {
+  /// `nil`: the bytes end too early, or are no alarms in their order.
+  fileprivate init?(from cursor: inout ByteCursor) {
+    guard let count = cursor.number(UInt32.self) else { return nil }
+    self.init()
+    for _ in 0..<count {
+      guard let kind = cursor.number(UInt8.self).flatMap(AlarmKind.init(rawValue:)),
+        let member = cursor.number(UInt64.self)
+      else { return nil }
+      let alarm = Alarm(member: member, kind: kind)
+      guard last.map({ $0 < alarm }) ?? true else { return nil }
+      append(alarm)
+    }
   }
 }
 

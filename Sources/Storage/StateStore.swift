@@ -33,8 +33,17 @@ public protocol StateStore: RowReading, AnyObject {
   /// member's log; `removed` is empty while `isCompactionHeld`.
   func flush(_ batch: FlushBatch) throws(StorageError)
 
+  /// What the state takes, as far as it holds something.
+  var usedBytes: UInt64 { get }
+
   /// One bounded piece of house-keeping between flushes; may move `durableApplied`.
   func tend() throws(StorageError)
+
+  /// From now on `tend` gives every free page back, until there is none.
+  func giveBackAll()
+
+  /// All that `giveBackAll` asked for has been given, and the file is as short as it gets.
+  var hasGivenBackAll: Bool { get }
 
   /// The last `tend` left work that need not wait for the next flush.
   var wantsTending: Bool { get }
@@ -83,6 +92,10 @@ public protocol StateReader: ChangeReading, AnyObject {
   ///
   /// *Throws* what `body` throws, or that the disk failed.
   func together(_ body: () throws -> Void) throws
+
+  /// The first rows with numbers from `number` on, in order; `nil`: one of them is not what was
+  /// written. For whoever looks for damage: it ends nothing.
+  func inspect(from number: RowNumber, limit: Int) throws -> [Row]?
 
   func close()
 }

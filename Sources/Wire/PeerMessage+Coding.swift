@@ -1,3 +1,4 @@
+import KeyValue
 import Raft
 import Replica
 
@@ -19,6 +20,8 @@ enum MessageKind: UInt8, CaseIterable {
   case pong = 33
   case forward = 34
   case forwardReply = 35
+  case digest = 36
+  case diverged = 37
 
   static let installSnapshot: UInt8 = 9
 }
@@ -41,6 +44,12 @@ extension PeerMessage {
     case .forwardReply(let reply):
       writer.write(MessageKind.forwardReply.rawValue)
       reply.encode(into: &writer)
+    case .digest(let report):
+      writer.write(MessageKind.digest.rawValue)
+      report.encode(into: &writer)
+    case .diverged(let divergence):
+      writer.write(MessageKind.diverged.rawValue)
+      divergence.encode(into: &writer)
     }
     return writer.bytes
   }
@@ -67,6 +76,8 @@ extension PeerMessage {
     case .pong: self = .pong(try reader.readInstant())
     case .forward: self = .forward(try Forward(from: &reader))
     case .forwardReply: self = .forwardReply(try ForwardReply(from: &reader))
+    case .digest: self = .digest(try DigestReport(from: &reader))
+    case .diverged: self = .diverged(try Divergence(from: &reader))
     case .preVote, .preVoteReply, .requestVote, .voteReply, .appendEntries, .appendReply,
       .heartbeat, .heartbeatReply, .timeoutNow, .readIndex, .readIndexReply:
       let term = try reader.readTerm()
@@ -87,6 +98,8 @@ extension PeerMessage {
     case .ping, .pong: 16
     case .forward(let forward): forward.proposals.reduce(64) { $0 + $1.command.count + 16 }
     case .forwardReply(let reply): 64 + 32 * reply.verdicts.count
+    case .digest(let report): 80 + 24 * report.mark.ranges.count
+    case .diverged: 40
     }
   }
 
@@ -97,7 +110,7 @@ extension PeerMessage {
     case .raft(let message):
       if case .appendEntries = message.body { false } else { true }
     case .ping, .pong, .forwardReply: true
-    case .forward: false
+    case .forward, .digest, .diverged: false
     }
   }
 }

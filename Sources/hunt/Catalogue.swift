@@ -248,5 +248,11 @@ enum Catalogue {
     Trial(
       .leavesKeysOfLeases, "the keys of a lease stay when it ends", .leasesEnd,
       .seeds(upTo: 100, edition: 4)),
+    Trial(
+      .growsBeyondQuota, "apply takes what grows behind an alarm for space", .quota,
+      .seeds(upTo: 500, edition: 5)),
+    Trial(
+      .believesOneDigest, "one member's digest is enough to fence those that differ", .fences,
+      .story("a changed state")),
   ]
 }

@@ -54,6 +54,8 @@ extension Killer {
   static let history = check("RevisionOrder", "had been told before it was asked")
   static let readIndex = check("the read's own check", "serves a read at")
   static let startFinds = check("restart", "and the log begins after")
+  static let quota = check("Quota", "behind an alarm for space")
+  static let fences = check("Fences", "and its state is sound")
   static let calmElects = check("calm: a leader", "no leader within")
   static let calmSettles = check("calm: equal states", "have not settled")
 }

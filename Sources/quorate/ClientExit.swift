@@ -27,5 +27,7 @@ enum ClientExit: Int32, CaseIterable {
   case notServing = 16
   /// The time was up, for a read or for a write that was never sent.
   case timedOut = 17
+  /// What was to be typed first was not.
+  case notConfirmed = 18
   case badArguments = 128
 }

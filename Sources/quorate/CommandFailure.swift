@@ -71,7 +71,7 @@ extension CommandFailure {
     case .tooStale: return .tooStale
     case .overloaded: return .overloaded
     case .noSpace: return .noSpace
-    case .stopping, .forming, .poisoned: return .notServing
+    case .stopping, .forming, .poisoned, .corrupt: return .notServing
     case .tooLarge, .membership, .other: return .failed
     }
   }
@@ -90,6 +90,7 @@ extension CommandFailure {
     case .leaderChanged, .notLeader: "leader: only the present leader appends"
     case .leaderUnreachable: "leader: a read is confirmed by the leader"
     case .applyBehind: "linearizable reads: what was acknowledged before must be applied here"
+    case .corrupt: "digests: a member whose state is not that of the majority serves nothing"
     case .poisoned: "query of death: an entry that ends its member twice is not applied again"
     case .tooLarge: "limits: a request has a greatest size"
     case .membership: "membership: a change must fit the members as they are"

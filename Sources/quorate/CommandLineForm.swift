@@ -9,7 +9,8 @@ struct CommandLineForm {
   private static let switches: Set<String> = [
     "--hex", "--prefix", "--from-key", "--keys-only", "--count-only", "--print-value-only",
     "--prev-kv", "--ignore-value", "--ignore-lease", "--physical", "--cluster", "--interactive",
-    "--range", "--progress-notify", "--keys", "--once", "--listen",
+    "--range", "--progress-notify", "--keys", "--once", "--listen", "--skip-hash-check",
+    "--mark-compacted",
   ]
 
   let root: any ParsableCommand.Type

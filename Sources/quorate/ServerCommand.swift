@@ -48,8 +48,14 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "Without a majority: read-only, halt or wait.")
   var onQuorumLoss = "read-only"
 
-  @Option(help: "Accepted; the disk itself is the bound.")
+  @Option(help: "What the store may take of the disk; 0: 2 GiB, below 0: no bound.")
   var quotaBackendBytes: Int64 = 0
+
+  @Option(help: "What the leader compacts by itself: periodic or revision.")
+  var autoCompactionMode = "periodic"
+
+  @Option(help: "What it keeps: hours, a time (10m), or a number of revisions; 0: all.")
+  var autoCompactionRetention = "0"
 
   @Option(help: "The largest request that changes the store, in bytes.")
   var maxRequestBytes = 1_572_864
@@ -115,7 +121,8 @@ struct ServerCommand: AsyncParsableCommand {
     case name, dataDir, listenClientUrls, advertiseClientUrls, listenPeerUrls
     case initialAdvertisePeerUrls, initialCluster, initialClusterState, initialClusterToken
     case heartbeatInterval, electionTimeout, onQuorumLoss, quotaBackendBytes, maxRequestBytes
-    case maxTxnOps, snapshotCount, logFormat, logLevel, logOutputs, metrics, applyAgain
+    case autoCompactionMode, autoCompactionRetention, maxTxnOps, snapshotCount, logFormat, logLevel,
+      logOutputs, metrics, applyAgain
     case lab, labVolatileDisk, experimentalWatchProgressNotifyInterval
   }
 }
@@ -143,6 +150,9 @@ extension ServerCommand {
     flags.appliesAgain = applyAgain
     flags.isLab = lab
     flags.isDiskVolatile = labVolatileDisk
+    flags.quotaBytes = quotaBackendBytes
+    flags.autoCompactionMode = autoCompactionMode
+    flags.autoCompactionRetention = autoCompactionRetention
     flags.watchProgressInterval = experimentalWatchProgressNotifyInterval
     flags.ignored = ignored
     return flags

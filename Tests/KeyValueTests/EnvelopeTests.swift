@@ -113,8 +113,8 @@ import Testing
 
   @Test func `a newer version is told from damage`() {
     var bytes = envelope(1).encoded()
-    bytes[0] = 3
-    #expect(throws: EnvelopeError.unknownVersion(3)) { try CommandEnvelope(decoding: bytes) }
+    bytes[0] = 4
+    #expect(throws: EnvelopeError.unknownVersion(4)) { try CommandEnvelope(decoding: bytes) }
   }
 
   @Test func `a nest deeper than any valid one is refused`() throws {

@@ -80,6 +80,18 @@ struct Generator {
     }
   }
 
+  /// Alarms that keep everything out are taken back soon.
+  private mutating func upkeepCommand() -> UpkeepCommand {
+    let member = UInt64(dice.below(2))
+    switch dice.below(12) {
+    case 0: return .raise(Alarm(member: member, kind: .noSpace))
+    case 1..<4: return .raise(Alarm(member: member, kind: .corrupt))
+    case 4..<8: return .lower(Alarm(member: member, kind: .noSpace))
+    case 8..<10: return .lower(Alarm(member: member, kind: .corrupt))
+    default: return .mark
+    }
+  }
+
   mutating func deletion() -> DeleteRangeRequest {
     var request = DeleteRangeRequest(range: dice.once(in: 3) ? range() : KeyRange(key: key()))
     request.previousPairs = dice.once(in: 2)
@@ -123,7 +135,8 @@ struct Generator {
 
   /// Half of the transactions break etcd's duplicate rule: apply must stay total all the same.
   mutating func command(_ newest: Int64) -> Command {
-    switch dice.below(19) {
+    if dice.once(in: 12) { return .upkeep(upkeepCommand()) }
+    return switch dice.below(19) {
     case 0..<8: .put(put())
     case 8..<10: .deleteRange(deletion())
     case 10: .compaction(revision: revision(around: newest))

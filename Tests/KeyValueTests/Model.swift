@@ -8,6 +8,7 @@ struct Model {
   var compactRevision: Int64 = -1
   var leases: [Int64: Lease] = [:]
   var leaseTime: Int64 = 0
+  var alarms: [Alarm] = []
   /// The number of the entry applied last.
   var index: UInt64 = 0
 
@@ -104,6 +105,13 @@ struct Model {
   }
 
   private mutating func run(_ command: Command) throws(CommandError) -> CommandResult.Answer {
+    if alarms.contains(where: { $0.kind == .noSpace }) {
+      switch command {
+      case .put, .lease(.grant): throw .noSpace
+      case .txn(let request) where puts(request): throw .noSpace
+      case .txn, .deleteRange, .compaction, .lease, .upkeep: break
+      }
+    }
     switch command {
     case .put(let request):
       if request.lease != 0, leases[request.lease] == nil { throw .leaseNotFound }
@@ -126,7 +134,26 @@ struct Model {
       compactRevision = wanted
       return .compaction
     case .lease(let command): return try run(command)
+    case .upkeep(.raise(let alarm)):
+      alarms = (alarms.filter { $0 != alarm } + [alarm]).sorted()
+      return .alarms([alarm])
+    case .upkeep(.lower(let alarm)):
+      let there = alarms.contains(alarm)
+      alarms.removeAll { $0 == alarm }
+      return .alarms(there ? [alarm] : [])
+    case .upkeep(.mark): return .marked
     }
+  }
+
+  private func puts(_ request: TxnRequest) -> Bool {
+    for operation in request.success + request.failure {
+      switch operation {
+      case .put: return true
+      case .txn(let nested): if puts(nested) { return true }
+      case .range, .deleteRange: break
+      }
+    }
+    return false
   }
 
   private mutating func run(_ command: LeaseCommand) throws(CommandError) -> CommandResult.Answer {

@@ -97,6 +97,8 @@ import Testing
           try check(old.root, old.model, member.table, &generator)
         }
         #expect(member.store.state.index.violation() == nil, "seed \(seed)")
+        #expect(member.store.meta.alarms == model.alarms, "seed \(seed)")
+        checkBlock(of: member, seed)
       }
       let digests = members.map(\.store.meta.stateDigest)
       #expect(digests[0] == digests[1], "seed \(seed)")
@@ -107,6 +109,15 @@ import Testing
     }
     for slot in members.indices { try end(&members[slot], model) }
     #expect(try hash(members[0]) == hash(members[1]), "seed \(seed)")
+  }
+
+  /// What the store says of a block of the table is so, whenever it says something.
+  private func checkBlock(of member: Member, _ seed: UInt64) {
+    guard let expected = member.store.expectation(ofBlock: 0) else { return }
+    let rows = member.table.inOrder.filter { expected.rows.contains($0.number) }
+    #expect(rows.count == expected.count, "seed \(seed)")
+    #expect(
+      rows.reduce(StateDigest()) { $0 + StateDigest(of: $1) } == expected.digest, "seed \(seed)")
   }
 
   /// Without readers, everything superseded goes and exactly the rest stays.

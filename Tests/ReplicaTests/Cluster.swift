@@ -1,3 +1,4 @@
+import KeyValue
 import Raft
 import Replica
 
@@ -47,6 +48,10 @@ struct Cluster {
   var diskDelay: Range<Duration> = .microseconds(500)..<(.milliseconds(1))
   var isDoublingForwards = false
 
+  /// What members ask by themselves is carried out here.
+  var stores: [Store]
+  private(set) var upkeepCommands: [[Command]]
+
   init(_ count: Int, seed: UInt64 = 1, settings: ReplicaSettings = ReplicaSettings()) {
     dice = SplitMix64(seed: seed)
     answers = Array(repeating: [], count: count)
@@ -56,6 +61,8 @@ struct Cluster {
     isDrained = Array(repeating: false, count: count)
     wakeAt = Array(repeating: .zero, count: count)
     pausedUntil = Array(repeating: .zero, count: count)
+    stores = (0..<count).map { _ in Store(generation: 1) }
+    upkeepCommands = Array(repeating: [], count: count)
     let recovered = Cluster.fresh(voters: count)
     members = (0..<count).map { position in
       ReplicaCore(
@@ -214,7 +221,9 @@ struct Cluster {
 
   private mutating func apply(_ entries: [Entry], at position: Int) {
     var own: [RequestID] = []
-    for case .command(let command) in entries.map(\.content) {
+    for entry in entries { takeUpkeep(entry, at: position, &own) }
+    for case .command(let command) in entries.map(\.content)
+    where (try? CommandEnvelope(decoding: command)) == nil {
       applied[position].append(command)
       guard command[0] == UInt8(position) else { continue }
       own.append(RequestID((1...8).reduce(0) { $0 | UInt64(command[$1]) << (8 * ($1 - 1)) }))
@@ -226,7 +235,35 @@ struct Cluster {
     }
     completed[position] += own
     guard let last = entries.last else { return }
-    step(position, .applied(through: last.index, completed: own))
+    step(
+      position,
+      .applied(through: last.index, completed: own, upkeep: stores[position].facts))
+  }
+
+  /// What members ask by themselves is for a real store; the test's own commands mean nothing to
+  /// it.
+  private mutating func takeUpkeep(
+    _ entry: Entry, at position: Int, _ own: inout [RequestID]
+  ) {
+    let (index, term) = (entry.index.number, entry.term.number)
+    guard case .command(let bytes) = entry.content,
+      let envelope = try? CommandEnvelope(decoding: bytes)
+    else { return stores[position].skip(index: index, term: term) }
+    _ = try? stores[position].apply(index: index, term: term, envelope.command, reading: NoRows())
+    upkeepCommands[position].append(envelope.command)
+    if envelope.origin.member == id(position).number {
+      own.append(RequestID(envelope.origin.sequence))
+    }
+  }
+
+  /// Changes one member's state behind everybody's back.
+  mutating func corrupt(_ position: Int) {
+    var store = Store(generation: 1)
+    let (index, term) = (stores[position].meta.appliedIndex, stores[position].meta.appliedTerm)
+    for number in 1..<index { store.skip(index: number, term: term) }
+    let put = Command.put(PutRequest(key: [1], value: [2]))
+    _ = try? store.apply(index: index, term: term, put, reading: NoRows())
+    stores[position] = store
   }
 
   private mutating func send(_ envelopes: [PeerEnvelope], from position: Int) {
@@ -264,4 +301,11 @@ extension Cluster.Happening {
     case (.event, _), (.durable, _), (.apply, _): false
     }
   }
+}
+
+/// Nothing here reads rows that memory does not hold.
+private struct NoRows: RowReading {
+  struct Unexpected: Error {}
+
+  func rows(numbered numbers: [RowNumber]) throws -> [Row] { throw Unexpected() }
 }

@@ -60,7 +60,7 @@ extension Fate {
       let (flushes, marks) = (flushes, marks)
       let out = Applier.Outlets(
         board: board, door: door, waiters: waiters, metrics: metrics, fate: fate, log: { _ in },
-        flush: { flushes.append($0) }, snapshots: { _ in }, reads: { _ in },
+        flush: { flushes.append($0) }, snapshots: { _ in }, reads: { _ in }, patrol: { _ in },
         mark: { marks.append($0) }, back: { _ in })
       applier = Applier(me: me, boot: boot, start: start, out: out)
     }
@@ -88,10 +88,11 @@ extension Fate {
     func told() -> [String] {
       door.completions.drain().map { completion in
         switch completion {
-        case .applied(through: let index, let completed, leases: _):
+        case .applied(through: let index, let completed, leases: _, upkeep: _):
           "applied \(index.number): \(completed.count)"
         case .overlayFull(let isFull): isFull ? "full" : "not full"
-        case .stored, .fetched, .formed, .durableApplied, .spaceShort, .restored, .snapshot:
+        case .stored, .fetched, .formed, .durableApplied, .spaceShort, .storeSize, .damaged,
+          .restored, .snapshot:
           "something else"
         }
       }

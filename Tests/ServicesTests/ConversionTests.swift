@@ -72,7 +72,7 @@ import Testing
     expected.previousPair = true
     #expect(
       service.plan(.put, body: message.encodedBytes)
-        == .proposal(ProposalPlan(command: .put(expected), isGrowing: true)))
+        == .proposal(ProposalPlan(command: .put(expected))))
   }
 
   @Test func `a put may keep the value and the lease that are there`() {
@@ -86,7 +86,7 @@ import Testing
     expected.ignoreLease = true
     #expect(
       service.plan(.put, body: message.encodedBytes)
-        == .proposal(ProposalPlan(command: .put(expected), isGrowing: true)))
+        == .proposal(ProposalPlan(command: .put(expected))))
   }
 
   @Test func `deletes and compactions pass when space is short`() {
@@ -99,7 +99,7 @@ import Testing
     expected.previousPairs = true
     #expect(
       service.plan(.deleteRange, body: deletion.encodedBytes)
-        == .proposal(ProposalPlan(command: .deleteRange(expected), isGrowing: false)))
+        == .proposal(ProposalPlan(command: .deleteRange(expected))))
     let compaction = EtcdCompactionRequest.make {
       $0.revision = 7
       $0.physical = true
@@ -108,7 +108,7 @@ import Testing
       service.plan(.compact, body: compaction.encodedBytes)
         == .proposal(
           ProposalPlan(
-            command: .compaction(revision: 7), isGrowing: false, waitsForScrub: true)))
+            command: .compaction(revision: 7), waitsForScrub: true)))
   }
 
   @Test func `a transaction keeps its compares, branches and nesting`() {
@@ -148,7 +148,7 @@ import Testing
     expected.failure = [.txn(inner)]
     #expect(
       service.plan(.txn, body: message.encodedBytes)
-        == .proposal(ProposalPlan(command: .txn(expected), isGrowing: true)))
+        == .proposal(ProposalPlan(command: .txn(expected))))
   }
 
   /// etcd v3_server.go `isTxnReadonly`, `isTxnSerializable`.

@@ -97,7 +97,7 @@ import Testing
     var meta: [UInt8] = []
     batches.meta.encode(into: &meta)
     let put = try earlier.prepare("UPDATE meta SET body = ?1")
-    try put.bind(Record.seal(.meta, meta.dropLast(48)), at: 1)
+    try put.bind(Record.seal(.meta, meta.dropLast(52)), at: 1)
     try put.run()
     try earlier.execute("DROP TABLE lease")
     try earlier.execute("PRAGMA user_version = 1")
@@ -114,7 +114,7 @@ import Testing
       try state.flush(batches.lease([lease(7 + Int64(round))], time: 1, index: 4 + round))
       try state.close()
       try directory.close()
-      #expect(disk.bytes(of: file)?[63] == 2)
+      #expect(disk.bytes(of: file)?[63] == 3)
     }
   }
 }

@@ -1,3 +1,4 @@
+import KeyValue
 import Raft
 import Replica
 import Wire
@@ -108,7 +109,26 @@ struct Samples {
         outcome: flag() ? .appended(entryID()) : .refused(refusal()))
     }
     messages.append(.forwardReply(ForwardReply(boot: Boot(dice.next()), verdicts: verdicts)))
+    messages.append(.digest(digestReport()))
+    let first = Int64(bounded())
+    messages.append(
+      .diverged(
+        Divergence(
+          member: member(), index: index(), revisions: first...first + Int64(dice.next(below: 9)))))
     return messages
+  }
+
+  mutating func digestReport() -> DigestReport {
+    let ranges = (0..<dice.index(below: 5)).map { _ in
+      DigestMark.Range(
+        throughRow: Int64(bounded()), throughRevision: Int64(bounded()), digest: dice.next())
+    }
+    return DigestReport(
+      mark: DigestMark(
+        index: dice.next(), revision: Int64(bounded()),
+        digest: StateDigest(lanes: (dice.next(), dice.next(), dice.next(), dice.next())),
+        scrubbedRevision: Int64(bounded()) - 1, ranges: ranges),
+      isDamaged: flag())
   }
 
   mutating func hello() -> Hello {
