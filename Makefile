@@ -107,6 +107,7 @@ explore: build ## Every state of small clusters; then famous mistakes, planted
 compare: build ## The same generated requests and watches to etcd and to Quorate
 	Scripts/compare --watches 1000
 	Scripts/compare --leases --requests 3000
+	Scripts/compare --requests 1 --maintenance 4000
 
 clean:
 	rm -rf .build

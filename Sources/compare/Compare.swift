@@ -8,9 +8,11 @@ import RPC
 /// Sends the same generated requests to two servers, both empty at first, and compares the answers
 /// field by field. What differs between any two clusters is left out: ids and terms.
 ///
-///     compare ENDPOINT ENDPOINT [--requests N] [--leases] [--watches N] [--seed S]
+///     compare ENDPOINT ENDPOINT [--requests N] [--leases] [--watches N] [--maintenance N]
+///         [--seed S]
 ///
-/// With `--watches`, plays so many streams of watches as well (`WatchComparison`). Ends with 0 when
+/// With `--watches`, plays so many streams of watches as well (`WatchComparison`); with
+/// `--maintenance`, sends so many requests of that service. Ends with 0 when
 /// every answer was the same, 1 when not, 2 when it could not run.
 @main
 struct Compare {
@@ -25,10 +27,13 @@ struct Compare {
     words.removeAll { $0 == "--leases" }
     guard let requests = number(after: "--requests", in: &words, else: 20_000),
       let watches = number(after: "--watches", in: &words, else: 0),
+      let maintenance = number(after: "--maintenance", in: &words, else: 0),
       let seed = number(after: "--seed", in: &words, else: UInt64(1)), words.count == 2,
       let first = try? Endpoint(words[0]), let second = try? Endpoint(words[1])
     else {
-      stop("usage: compare ENDPOINT ENDPOINT [--requests N] [--leases] [--watches N] [--seed S]")
+      stop(
+        "usage: compare ENDPOINT ENDPOINT [--requests N] [--leases] [--watches N] "
+          + "[--maintenance N] [--seed S]")
     }
     print("comparing \(first) with \(second): \(requests) requests, seed \(seed)")
     let left = await connection(to: first)
@@ -49,6 +54,11 @@ struct Compare {
         if differences == differencesLimit { break }
       }
       generator.revision = max(generator.revision, a.revision)
+    }
+    if maintenance > 0 {
+      let found = await compareMaintenance(maintenance, left, right, seed: seed)
+      differences += found.differences
+      print("\(maintenance) requests of maintenance and writes, \(found.refusals) refused")
     }
     if watches > 0 { differences += await compareWatches(watches, left, right, seed: seed) }
     await left.close()
