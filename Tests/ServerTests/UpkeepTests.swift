@@ -324,4 +324,43 @@ import Testing
       }
     }
   }
+
+  // MARK: Recovery
+
+  @Test func `a store whose majority is lost goes on with what is left, and refuses the rest`()
+    async throws
+  {
+    try await TestCluster.run(3) { cluster in
+      let client = try cluster.client()
+      for number in 1...30 { try await cluster.put("key-\(number)", "1", with: client) }
+      await client.close()
+      for number in 1...3 { await cluster.shutDown(number) }
+      let directories = (1...3).map { cluster.directory + "/n\($0)" }
+      #expect(throws: StoreRecovery.Failure.self) {
+        try StoreRecovery(directories: Array(directories.prefix(2)))
+      }
+      #expect(throws: StoreRecovery.Failure.self) {
+        try StoreRecovery(directories: [cluster.directory])
+      }
+      // For good, but for the second's directory, which comes back later.
+      try FileManager.default.removeItem(atPath: directories[2])
+      let recovery = try StoreRecovery(directories: [directories[0]])
+      #expect(recovery.text.contains { $0.hasPrefix("may be lost: every entry after ") })
+      try recovery.carryOut()
+      recovery.close()
+      try await cluster.start(1)
+      let alone = try cluster.client(1)
+      try await cluster.put("after", "2", with: alone)
+      #expect(try await alone.get("key-30") == Data("1".utf8))
+      #expect(try await alone.memberList().message.members.map(\.name) == ["n1"])
+      // A lost member that comes back is refused, and changes nothing.
+      try await cluster.start(2)
+      try await Task.sleep(for: .seconds(1))
+      _ = try await alone.put("after", "3")
+      let other = try cluster.client(2)
+      await #expect(throws: ClientError.self) { try await other.put("x", "1") }
+      await other.close()
+      await alone.close()
+    }
+  }
 }

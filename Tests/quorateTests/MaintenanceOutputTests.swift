@@ -70,5 +70,8 @@ import Testing
     #expect(
       await failure({ try await SnapshotRestore.parse([]).run() })
         == CommandFailure(.badArguments, "snapshot restore requires exactly one argument"))
+    #expect(
+      await failure({ try RecoverCommand.parse([]).run() })
+        == CommandFailure(.badArguments, "recover needs the data directories that are left"))
   }
 }
