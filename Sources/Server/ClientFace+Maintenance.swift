@@ -29,10 +29,12 @@ extension ClientFace {
           let refusal = Refusal(.notFormed(missing: home.missing))
           return call.fail(FailedAnswer(refusal, members: board.view.members))
         }
-        let size = max(board.fileBytes, 0)
+        // Files are looked at once a second, pages after each flush.
+        let used = max(board.usedBytes, 0)
+        let size = max(board.fileBytes, used)
         let facts = MaintenanceService.StoreFacts(
           revision: board.meta.revision, sizeBytes: size,
-          usedBytes: board.usedBytes < 0 ? size : min(size, board.usedBytes))
+          usedBytes: used)
         let answer = MaintenanceService.status(
           status, facts, version: Version.etcd, board.header)
         call.answer(answer.encodedBytes)
