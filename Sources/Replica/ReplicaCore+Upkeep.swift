@@ -21,6 +21,9 @@ struct Upkeep: Sendable {
   var divergence: Divergence?
   var compactor: Compactor
   var digests = DigestBook()
+  /// Who the members are, and who was one in this boot and is no longer: their alarms are over.
+  var members: [MemberID] = []
+  var departed: [MemberID] = []
   /// A command of this member's own that has no answer yet.
   var asked: RequestID?
   var askedCount: UInt64 = 0
@@ -115,7 +118,21 @@ extension ReplicaCore {
 
   /// What this member has to say about itself, or, as the leader, about others.
   private var nextOwnCommand: UpkeepCommand? {
-    quotaCommand ?? damageCommand ?? verdictCommand
+    quotaCommand ?? damageCommand ?? verdictCommand ?? farewellCommand
+  }
+
+  /// Nobody else can take back what a member has raised that was removed.
+  private var farewellCommand: UpkeepCommand? {
+    guard core.isLeader, !upkeep.departed.isEmpty else { return nil }
+    let alarm = upkeep.facts.alarms.first { upkeep.departed.contains(MemberID($0.member)) }
+    return alarm.map { .lower($0) }
+  }
+
+  /// The configuration has changed.
+  mutating func followMembers() {
+    let members = core.configuration.members.map(\.id)
+    upkeep.departed = (upkeep.departed + upkeep.members).filter { !members.contains($0) }
+    upkeep.members = members
   }
 
   private var quotaCommand: UpkeepCommand? {

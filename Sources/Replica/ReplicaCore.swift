@@ -102,6 +102,7 @@ public struct ReplicaCore: Sendable {
     quorum = monitor.view(of: core.configuration, at: now)
     quorumCheckAt = now
     heartbeatAt = now
+    followMembers()
   }
 
   /// Moves by one event. An instant before the last one counts as the last one.
@@ -215,6 +216,7 @@ public struct ReplicaCore: Sendable {
     if core.configurationIndex != knownConfiguration {
       knownConfiguration = core.configurationIndex
       quorumCheckAt = now
+      followMembers()
     }
     followLeadership()
     if core.leader != knownLeader {

@@ -17,30 +17,28 @@ extension World {
     check(checks.quota.violation(envelope.command, applied, alarms: alarms))
   }
 
-  /// One member's memory now holds another state than the log has made; it goes on from there.
+  /// One member's memory now holds another digest than the log has made; it goes on from there.
   func changeState(of member: SimulatedMember) {
-    guard let meta = member.keyValue?.meta, let generation = member.state?.generation else {
-      preconditionFailure("\(member.name) has no state to change")
-    }
+    flush(member)
+    guard let state = member.state, state.meta.appliedIndex == member.keyValue?.meta.appliedIndex
+    else { preconditionFailure("\(member.name) has no state to change") }
     tell(member, "holds another state from now on")
     checks.fences.changed.insert(member.id.number)
     checks.stateAgreement.leaveOut(member.id)
-    var other = Store(generation: generation)
-    // The same entry, and a lease that nobody has granted: no read of its rows fails.
-    for index in 1..<meta.appliedIndex { other.skip(index: index, term: meta.appliedTerm) }
-    _ = try? other.apply(
-      index: meta.appliedIndex, term: meta.appliedTerm,
-      .lease(.grant(id: .max, ttl: 1 << 20)), reading: NoTable())
-    member.keyValue = other
+    var meta = state.meta
+    meta.digest = meta.digest + StateDigest(lanes: (1, 0, 0, 0))
+    do {
+      var loader = StoreLoader(meta: meta, generation: state.generation)
+      for lease in try state.leases() { loader.add(lease) }
+      try state.scan { head, key, _, digest throws(StoreDamage) in
+        try loader.add(head, key: key, digest: digest)
+      }
+      member.keyValue = try loader.finish()
+    } catch {
+      stateFails(member, error)
+    }
   }
 
   /// Whether the member serves nothing.
   func isFenced(_ member: SimulatedMember) -> Bool { member.core?.isFenced ?? false }
-}
-
-/// A state that was made up has no rows.
-private struct NoTable: RowReading {
-  struct Asked: Error {}
-
-  func rows(numbered numbers: [RowNumber]) throws -> [Row] { throw Asked() }
 }

@@ -70,6 +70,21 @@ import Testing
     #expect(cluster.stores[leader].meta.alarms == [alarm])
   }
 
+  /// Nobody else could take it back, and the store would be full for ever.
+  @Test func `the alarm of a member that is removed goes with it`() {
+    var cluster = Cluster(3, settings: settings { $0.quotaBytes = 800 })
+    let (leader, follower) = cluster.elect()
+    cluster.step(follower, .storeSize(900))
+    cluster.run(.seconds(1))
+    #expect(cluster.stores[leader].meta.alarms.map(\.member) == [cluster.id(follower).number])
+    cluster.step(
+      leader,
+      .change(
+        RequestID(5), .remove(cluster.id(follower)), deadline: cluster.now + .seconds(5)))
+    cluster.run(.seconds(3))
+    #expect(cluster.stores[leader].meta.alarms == [])
+  }
+
   @Test func `without a quota there is no alarm`() {
     var cluster = Cluster(1)
     cluster.run(.seconds(3))
