@@ -32,7 +32,9 @@ extension ClientFace {
   func grantLease(_ call: UnaryCall) {
     propose(call) { body throws(EtcdStatus) in
       // The command carries the id, so that every member gives the lease the same.
-      try leases.grant(body: body, freshID: Int64.random(in: 1...Int64.max))
+      try leases.grant(
+        body: body, freshID: Int64.random(in: 1...Int64.max),
+        isSpaceShort: board.meta.alarms.contains { $0.kind == .noSpace })
     }
   }
 

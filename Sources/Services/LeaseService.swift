@@ -32,10 +32,14 @@ public struct LeaseService: Hashable, Sendable {
 
   // MARK: Requests
 
-  /// `freshID`: for a client that leaves the choice to the server; never zero.
-  public func grant(body: [UInt8], freshID: Int64) throws(EtcdStatus) -> ProposalPlan {
+  /// `freshID`: for a client that leaves the choice to the server; never zero. `isSpaceShort`: an
+  /// alarm is raised that refuses all grants, and etcd says that before it looks at the time.
+  public func grant(
+    body: [UInt8], freshID: Int64, isSpaceShort: Bool = false
+  ) throws(EtcdStatus) -> ProposalPlan {
     precondition(freshID != 0, "no lease has the id zero")
     let message: EtcdLeaseGrantRequest = try decoded(body)
+    if isSpaceShort { throw .noSpace }
     guard message.ttl <= Self.longestTTL else { throw .leaseTTLTooLarge }
     let id = message.id == 0 ? freshID : message.id
     return ProposalPlan(

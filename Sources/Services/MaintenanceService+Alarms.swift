@@ -75,17 +75,18 @@ extension MaintenanceService {
     }
   }
 
-  /// `3.4` or `3.4.1` (etcd convertToClusterVersion).
+  /// `3.4`, `3.4.1` or `3.4.0-rc.1` (etcd convertToClusterVersion).
   private struct Version {
     let major: Int
     let minor: Int
 
     init?(_ text: String) {
-      let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-      guard (2...3).contains(parts.count) else { return nil }
+      // Behind a third number there may be words, and zeros before each.
+      let core = text.prefix { $0 != "-" && $0 != "+" }
+      let parts = core.split(separator: ".", omittingEmptySubsequences: false)
+      guard parts.count == 3 || parts.count == 2 && core.count == text.count else { return nil }
       let numbers = parts.map { part in
-        part.isEmpty || !part.allSatisfy(\.isASCIIDigit) || (part.count > 1 && part.first == "0")
-          ? nil : Int(part)
+        part.isEmpty || !part.allSatisfy(\.isASCIIDigit) ? nil : Int(part)
       }
       guard let major = numbers[0], let minor = numbers[1], numbers.allSatisfy({ $0 != nil })
       else { return nil }
