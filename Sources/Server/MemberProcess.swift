@@ -128,13 +128,7 @@ public final class MemberProcess: Sendable {
     let metrics = Metrics()
     let clientLoops = Array(loops.clients.makeIterator())
     let waiters = WaiterTable(shards: clientLoops.count, limit: 100_000)
-    let board = Board(
-      root: opened.adopted.store.value.root,
-      view: Board.View(
-        header: AnswerHeader(
-          cluster: identity.cluster, member: identity.member.number,
-          raftTerm: opened.recovered?.hardState.currentTerm.number ?? 0),
-        members: MemberDirectory([])))
+    let board = opened.board
     let late = LateLoop()
     let door = ReplicaDoor { replicaLoop.execute { late.drain() } }
     let threads = MemberThreads()
@@ -340,6 +334,17 @@ private final class LateLoop: @unchecked Sendable {
 }
 
 extension MemberThreads.Opened {
+  /// Shows the state as it was found.
+  fileprivate var board: Board {
+    Board(
+      root: adopted.store.value.root,
+      view: Board.View(
+        header: AnswerHeader(
+          cluster: identity.cluster, member: identity.member.number,
+          raftTerm: recovered?.hardState.currentTerm.number ?? 0),
+        members: MemberDirectory([])))
+  }
+
   /// What the replica follows of the store, as it is now.
   fileprivate var followed: (LeaseImage, UpkeepFacts) {
     (adopted.store.value.leaseImage, adopted.store.value.facts)

@@ -120,6 +120,11 @@ final class Metrics: Sendable {
     var pending = 0
     var overlayBytes = 0
     var leases = 0
+    var fileBytes: Int64 = 0
+    var usedBytes: Int64 = 0
+    var quotaBytes: UInt64 = 0
+    var alarms = 0
+    var isFenced = false
   }
 
   /// Prometheus's text form, version 0.0.4; etcd's names where they mean the same.
@@ -154,6 +159,11 @@ final class Metrics: Sendable {
     counter("etcd_debugging_mvcc_events_total", watchEvents)
     counter("quorate_watch_streams_stalled_total", stalledWatchStreams)
     gauge("quorate_contests", contests.now)
+    gauge("etcd_mvcc_db_total_size_in_bytes", now.fileBytes)
+    gauge("etcd_mvcc_db_total_size_in_use_in_bytes", now.usedBytes)
+    gauge("etcd_server_quota_backend_bytes", now.quotaBytes)
+    gauge("quorate_alarms", now.alarms)
+    gauge("quorate_fenced", now.isFenced ? 1 : 0)
     gauge("quorate_raft_term", now.term)
     text += "# TYPE quorate_raft_role gauge\nquorate_raft_role{role=\"\(now.role)\"} 1\n"
     gauge("quorate_quorum_heard", now.heard)

@@ -15,6 +15,11 @@ extension ReplicaLoop {
     gauges.revision = meta.revision
     gauges.pending = waiters.count
     gauges.overlayBytes = board.overlayBytes
+    gauges.usedBytes = max(board.usedBytes, 0)
+    gauges.fileBytes = max(board.fileBytes, gauges.usedBytes)
+    gauges.quotaBytes = settings.replica.quotaBytes
+    gauges.alarms = meta.alarms.count
+    gauges.isFenced = board.isFenced
     guard let status = replica?.status(at: MonotonicClock.now()) else { return gauges }
     gauges.role = "\(status.role)"
     gauges.isLeader = status.role == .leader

@@ -12,12 +12,12 @@ public final class Salvage {
 
   /// Locks the directory and proves all of it, as a start does.
   ///
-  /// *Throws* what a start throws, and `damaged` when there is no member.
+  /// *Throws* what a start throws, and `failed` when there is no member, or nothing to recover.
   public init(at path: String) throws(StorageError) {
     self.path = path
     let fileSystem = POSIXFileSystem()
     guard fileSystem.exists(path + "/raft.db") else {
-      throw .damaged(file: path, place: "it is no data directory of a member")
+      throw .failed(file: path, action: "recover", reason: "it is no data directory of a member")
     }
     identity = try DataDirectory.identity(of: path, on: fileSystem)
     let claim = Claim(cluster: identity.cluster, member: identity.member, name: identity.name)
@@ -28,7 +28,9 @@ public final class Salvage {
       _ = try state.load()
       try state.close()
       guard let recovered else {
-        throw .damaged(file: path, place: "its store has never formed, so nothing can be lost")
+        throw .failed(
+          file: path, action: "recover",
+          reason: "its store has never formed, so it holds nothing that can be lost")
       }
       log = RecoveredLog(
         hardState: recovered.hardState, base: recovered.base, entries: recovered.entries)
