@@ -15,7 +15,7 @@ RELEASE := .build/release/quorate
 MUTANTS := .build/mutants
 
 .PHONY: help setup build demo test every-byte chaos figures install verify fix bench micro swarm \
-  mutants explore compare sanitize clean
+  mutants explore compare docs sanitize clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,10 +104,22 @@ explore: build ## Every state of small clusters; then famous mistakes, planted
 	$(HUNT)
 	$(MUTANTS)/release/hunt explore
 
-compare: build ## The same generated requests and watches to etcd and to Quorate
+DOCUMENTATION := .build/documentation
+
+docs: setup ## The client library's pages, into .build/documentation (Swift's docc)
+	mkdir -p .build/graphs/all .build/graphs/client
+	swift build --target Client --scratch-path .build/symbols -Xswiftc -emit-symbol-graph \
+	  -Xswiftc -emit-symbol-graph-dir -Xswiftc $(abspath .build/graphs/all)
+	cp .build/graphs/all/Client.symbols.json .build/graphs/client
+	docc convert Sources/Client/Client.docc --output-path $(DOCUMENTATION) \
+	  --fallback-display-name QuorateClient --fallback-bundle-identifier quorate.client \
+	  --additional-symbol-graph-dir .build/graphs/client --warnings-as-errors
+
+compare: build ## The same generated requests, watches and locks to etcd and to Quorate
 	Scripts/compare --watches 1000
 	Scripts/compare --leases --requests 3000
-	Scripts/compare --requests 1 --maintenance 4000
+	Scripts/compare --requests 0 --maintenance 4000
+	Scripts/compare --requests 0 --contests 2000
 
 clean:
 	rm -rf .build

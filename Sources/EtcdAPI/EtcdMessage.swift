@@ -27,6 +27,9 @@ extension Message {
     }
   }
 
+  /// Every field. In a release build a message's description is no more than the name of its type.
+  public var fieldText: String { textFormatString() }
+
   /// A message with some fields set.
   public static func make(_ fill: (inout Self) -> Void) -> Self {
     var message = Self()

@@ -60,6 +60,6 @@ extension Compare {
     response.header.clusterID = 0
     response.header.memberID = 0
     response.header.raftTerm = 0
-    return ("\(response) \(outcome.status.code)", response.header.revision, false)
+    return ("\(response.fieldText) \(outcome.status.code)", response.header.revision, false)
   }
 }

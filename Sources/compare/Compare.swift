@@ -9,11 +9,12 @@ import RPC
 /// field by field. What differs between any two clusters is left out: ids and terms.
 ///
 ///     compare ENDPOINT ENDPOINT [--requests N] [--leases] [--watches N] [--maintenance N]
-///         [--seed S]
+///         [--contests N] [--seed S]
 ///
 /// With `--watches`, plays so many streams of watches as well (`WatchComparison`); with
-/// `--maintenance`, sends so many requests of that service. Ends with 0 when
-/// every answer was the same, 1 when not, 2 when it could not run.
+/// `--maintenance`, sends so many requests of that service; with `--contests`, makes so many calls
+/// about locks and elections (`ContestComparison`). Ends with 0 when every answer was the same, 1
+/// when not, 2 when it could not run.
 @main
 struct Compare {
   /// How an answer reads once what may differ is taken out.
@@ -28,12 +29,13 @@ struct Compare {
     guard let requests = number(after: "--requests", in: &words, else: 20_000),
       let watches = number(after: "--watches", in: &words, else: 0),
       let maintenance = number(after: "--maintenance", in: &words, else: 0),
+      let contests = number(after: "--contests", in: &words, else: 0),
       let seed = number(after: "--seed", in: &words, else: UInt64(1)), words.count == 2,
       let first = try? Endpoint(words[0]), let second = try? Endpoint(words[1])
     else {
       stop(
         "usage: compare ENDPOINT ENDPOINT [--requests N] [--leases] [--watches N] "
-          + "[--maintenance N] [--seed S]")
+          + "[--maintenance N] [--contests N] [--seed S]")
     }
     print("comparing \(first) with \(second): \(requests) requests, seed \(seed)")
     let left = await connection(to: first)
@@ -49,7 +51,7 @@ struct Compare {
       if a.isRefusal { refusals += 1 }
       if a.text != b.text {
         differences += 1
-        print("request \(count) is answered differently:\n\(call)")
+        print("request \(count) is answered differently:\n\(call.text)")
         print("\(first):\n\(a.text)\n\(second):\n\(b.text)\n")
         if differences == differencesLimit { break }
       }
@@ -61,6 +63,7 @@ struct Compare {
       print("\(maintenance) requests of maintenance and writes, \(found.refusals) refused")
     }
     if watches > 0 { differences += await compareWatches(watches, left, right, seed: seed) }
+    if contests > 0 { differences += await compareContests(contests, left, right, seed: seed) }
     await left.close()
     await right.close()
     print(
@@ -91,6 +94,31 @@ struct Compare {
     print(
       "\(comparison.scripts) scripts of watches, \(comparison.events) events: "
         + "\(comparison.differences.count) differ without a known reason")
+    return comparison.differences.count
+  }
+
+  /// How many calls are answered differently without a reason that we know of.
+  private static func compareContests(
+    _ count: Int, _ left: RPCConnection, _ right: RPCConnection, seed: UInt64
+  ) async -> Int {
+    var comparison = ContestComparison(left, right, seed: seed)
+    do {
+      try await comparison.begin()
+      while comparison.calls < count, comparison.differences.count < differencesLimit {
+        try await comparison.play()
+      }
+    } catch let fault as ContestComparison.Fault {
+      stop(fault.text)
+    } catch {
+      stop("\(error)")
+    }
+    for difference in comparison.differences { print("contests differ:\n\(difference)\n") }
+    for (reason, count) in comparison.known.sorted(by: { $0.key < $1.key }) {
+      print("\(count) calls differ for a known reason: \(reason)")
+    }
+    print(
+      "\(comparison.calls) calls about locks and elections, \(comparison.refusals) of them refused "
+        + "or given up: \(comparison.differences.count) differ without a known reason")
     return comparison.differences.count
   }
 
@@ -142,7 +170,7 @@ struct Compare {
     response[keyPath: header].memberID = 0
     response[keyPath: header].raftTerm = 0
     plain(&response)
-    return ("\(response)", response[keyPath: header].revision, false)
+    return (response.fieldText, response[keyPath: header].revision, false)
   }
 
   private static func number<Number: FixedWidthInteger>(

@@ -207,6 +207,24 @@ struct RequestGenerator {
   }
 }
 
+extension RequestGenerator.Call {
+  /// For people.
+  var text: String {
+    switch self {
+    case .range(let request): "Range \(request.fieldText)"
+    case .put(let request): "Put \(request.fieldText)"
+    case .deleteRange(let request): "DeleteRange \(request.fieldText)"
+    case .txn(let request): "Txn \(request.fieldText)"
+    case .compact(let request): "Compact \(request.fieldText)"
+    case .grant(let request): "LeaseGrant \(request.fieldText)"
+    case .revoke(let request): "LeaseRevoke \(request.fieldText)"
+    case .timeToLive(let request): "LeaseTimeToLive \(request.fieldText)"
+    case .keepAlive(let id): "LeaseKeepAlive \(id)"
+    case .leases: "LeaseLeases"
+    }
+  }
+}
+
 /// SplitMix64 (Steele, Lea & Flood 2014).
 struct Dice {
   var state: UInt64

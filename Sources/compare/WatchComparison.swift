@@ -72,7 +72,9 @@ struct WatchComparison {
     async let mine = Compare.answer(to: call, from: left)
     async let theirs = Compare.answer(to: call, from: right)
     let (a, b) = await (mine, theirs)
-    guard a.text == b.text else { throw Fault(text: "a write is answered differently:\n\(call)") }
+    guard a.text == b.text else {
+      throw Fault(text: "a write is answered differently:\n\(call.text)\n\(a.text)\n\(b.text)")
+    }
     generator.revision = max(generator.revision, a.revision)
   }
 

@@ -27,11 +27,11 @@ final class WatchedStream: Sendable {
     /// For people.
     var text: String {
       let lines =
-        created.map { "created \($0)" }
+        created.map { "created \($0.fieldText)" }
         + events.sorted { $0.key < $1.key }.map { id, events in
           "watch \(id) brings \(events.map { "\($0.type) \($0.kv.key)@\($0.kv.modRevision)" })"
         }
-        + ended.sorted { $0.key < $1.key }.map { "watch \($0) ends \($1)" }
+        + ended.sorted { $0.key < $1.key }.map { "watch \($0) ends \($1.fieldText)" }
       return (lines + ["progress \(progress)", fault ?? "no fault"]).joined(separator: "\n")
     }
   }
