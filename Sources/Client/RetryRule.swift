@@ -80,7 +80,8 @@ public enum RetryRule {
   /// What etcd answers before it proposes anything (etcd v3rpc/interceptor.go; v3_server.go
   /// `processInternalRaftRequestOnce`).
   private static func isBeforeAppend(_ status: EtcdStatus) -> Bool {
-    [.tooManyRequests, .notCapable, .notSupportedForLearner, .noLeader].contains(status)
+    [.tooManyRequests, .notCapable, .notSupportedForLearner, .noLeader, .notEnoughStarted]
+      .contains(status)
   }
 
   private static func isOver(_ status: EtcdStatus) -> Bool {

@@ -95,13 +95,20 @@ extension EtcdStatus {
   public static let memberExists = Self(
     .failedPrecondition, "etcdserver: member ID already exist")
   public static let memberNotFound = Self(.notFound, "etcdserver: member not found")
+  public static let peerURLExists = Self(
+    .failedPrecondition, "etcdserver: Peer URLs already exists")
+  public static let badMemberURLs = Self(
+    .invalidArgument, "etcdserver: given member URLs are invalid")
+  public static let tooManyLearners = Self(
+    .failedPrecondition, "etcdserver: too many learner members in cluster")
   public static let memberNotLearner = Self(
     .failedPrecondition, "etcdserver: can only promote a learner member")
   public static let learnerNotReady = Self(
     .failedPrecondition,
     "etcdserver: can only promote a learner member which is in sync with leader")
+  /// Of code `unknown`: etcd's table of errors lacks it.
   public static let notEnoughStarted = Self(
-    .failedPrecondition,
+    .unknown,
     "etcdserver: re-configuration failed due to not enough started members")
   public static let badLeaderTransferee = Self(
     .failedPrecondition, "etcdserver: bad leader transferee")

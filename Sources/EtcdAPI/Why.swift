@@ -69,6 +69,12 @@ public enum QuorateMetadata {
   public static let why = "quorate-why-bin"
   /// Request: the greatest age, in whole milliseconds, that a serializable read accepts.
   public static let maxStaleness = "quorate-max-staleness-ms"
+  /// Request to add a learner: `true`, it shall become a voter by itself.
+  public static let autoPromote = "quorate-auto-promote"
+  /// Request to add a learner: it is a hot spare, for voters that are silent for so long.
+  public static let spareDelay = "quorate-spare-delay-ms"
+  /// Request to add a member: it takes the place of this one, an id in hexadecimal digits.
+  public static let replaces = "quorate-replaces"
   /// Answer: the age of a serializable read in milliseconds, rounded up; never below the true age.
   public static let age = "quorate-age-ms"
   /// Answer: how many revisions at most a serializable read lacks of what the member knows to be

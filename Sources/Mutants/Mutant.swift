@@ -57,6 +57,8 @@ public enum Mutant: String, CaseIterable, Sendable {
 
   // Log, snapshot, transport.
   case cutsBeforeFlush = "L1"
+  case bindsAnyDirectory = "V8b"
+  case callsSparesBlindly = "M9"
   case truncatesWhatItHolds = "L2"
   case trustsStaleWrites = "L3"
   case acknowledgesStaleWrites = "L3b"

@@ -60,6 +60,23 @@ struct ConfigurationHistory: Hashable, Sendable {
     return members.sorted { $0.id < $1.id }
   }
 
+  /// Where the last configuration up to `commitIndex` stands.
+  func committedIndex(_ commitIndex: LogIndex) -> LogIndex {
+    items.last { $0.index <= commitIndex }?.index ?? items[0].index
+  }
+
+  /// Whether the member was one with this data directory, and is none any more, by what is
+  /// committed. A log that is replayed from before the directory was bound proves nothing.
+  func wasRemoved(
+    _ member: MemberID, _ incarnation: Incarnation, committed commitIndex: LogIndex
+  ) -> Bool {
+    let committed = items.filter { $0.index <= commitIndex }
+    guard let last = committed.last, last.configuration[member]?.incarnation != incarnation else {
+      return false
+    }
+    return committed.contains { $0.configuration[member]?.incarnation == incarnation }
+  }
+
   /// Notes the entry if it carries a configuration; says whether it does.
   @discardableResult
   mutating func append(_ entry: Entry) -> Bool {

@@ -57,17 +57,3 @@ public enum SnapshotOutcome: Hashable, Sendable {
   case delivered(LogBase)
   case failed
 }
-
-/// A wish for other members (Raft §6, Thesis §4).
-public enum ConfigurationChange: Hashable, Sendable {
-  /// One member more, as a learner.
-  case addLearner(Configuration.Member)
-  /// A learner becomes a voter. Goes through joint consensus only if others change as well.
-  case promote(MemberID)
-  /// A member leaves.
-  case remove(MemberID)
-  /// A member's peer URLs change.
-  case update(MemberID, peerURLs: [String])
-  /// The voters become exactly these, by joint consensus (Raft §6). All must be members.
-  case setVoters([MemberID])
-}

@@ -123,7 +123,10 @@ public enum ConfigurationRefusal: Error, Hashable, Sendable {
   case termNotCommitted
   case memberExists
   case memberNotFound
+  /// Another member is reached there.
+  case peerURLExists
   case notALearner
+  case notAVoter
   /// The learner's log is too far behind (Thesis §4.2.1).
   case learnerBehind
   /// It would leave no voter.

@@ -79,6 +79,22 @@ package struct Portrait {
       add(bytes: Array(member.name.utf8))
       add(member.peerURLs.count)
       for url in member.peerURLs { add(bytes: Array(url.utf8)) }
+      add(member.prospect)
+      add(member.clientURLs.count)
+      for url in member.clientURLs { add(bytes: Array(url.utf8)) }
+    }
+  }
+
+  private mutating func add(_ prospect: Configuration.Prospect) {
+    switch prospect {
+    case .none: add(0)
+    case .voter: add(1)
+    case .spare(after: let delay):
+      add(2)
+      add(UInt64(bitPattern: delay.nanoseconds))
+    case .successor(of: let member):
+      add(3)
+      add(member)
     }
   }
 

@@ -26,6 +26,16 @@ extension RaftCore {
     }
   }
 
+  /// Whether a change could be appended now.
+  public var canChangeMembers: Bool {
+    isLeader && !isHandingOver && hasNoChangeInProgress && !quorum.isJoint && knowsEarlierCommits
+  }
+
+  /// Whether the log has this very entry; `nil`: it was cut away.
+  public func holds(_ entry: EntryID) -> Bool? {
+    entry.index < log.base.index ? nil : log.holds(entry)
+  }
+
   /// One change at a time, and none before this leader knows what earlier terms have committed:
   /// otherwise two majorities of two configurations may not meet (Ongaro, raft-dev 2015-07-10).
   private func checkChangeMayBegin() throws(ConfigurationRefusal) {
@@ -53,13 +63,15 @@ extension RaftCore {
 
   /// Whether the member was heard lately and lacks few entries, so that commits need not wait for
   /// it (Thesis §4.2.1).
-  private func isCaughtUp(_ member: MemberID) -> Bool {
+  public func isCaughtUp(_ member: MemberID) -> Bool {
     if member == id { return true }
     #if Mutants
       if Mutant.promotesUnseen.isPlanted { return true }
     #endif
-    guard let position = leading.position(of: member) else { return false }
-    let follower = leading.followers[position]
+    guard case .leader(let leader) = role, let position = leader.position(of: member) else {
+      return false
+    }
+    let follower = leader.followers[position]
     return follower.match > .zero
       && lastEntry.index.number - follower.match.number <= settings.promotionLag
       && now < follower.heardAt + settings.electionTimeout
@@ -97,10 +109,11 @@ extension RaftCore {
 
   /// Keeps one `Progress` for each member in force or not yet surely gone.
   mutating func updateFollowers(next: LogIndex) {
-    var members = configuration.members.map(\.id)
-    members += configurations.configuration(at: commitIndex).members.map(\.id)
-    for member in members where member != id && leading.position(of: member) == nil {
-      leading.followers.append(Progress(member: member, next: next, heardAt: now))
+    let members = configuration.members + configurations.configuration(at: commitIndex).members
+    for member in members where member.id != id && leading.position(of: member.id) == nil {
+      // To a place that nobody has come to yet there is nothing to send.
+      guard member.incarnation != .unknown else { continue }
+      leading.followers.append(Progress(member: member.id, next: next, heardAt: now))
     }
     leading.followers.sort { $0.member < $1.member }
   }
@@ -112,68 +125,5 @@ extension RaftCore {
     }
     let staying = configuration
     leading.followers.removeAll { staying[$0.member] == nil }
-  }
-}
-
-extension Configuration {
-  /// The configuration that the change leads to, joint if more than one voter changes at once.
-  ///
-  /// `isCaughtUp` says whether a learner may vote. *Throws* why the change is refused.
-  func applying(
-    _ change: ConfigurationChange, isCaughtUp: (MemberID) -> Bool
-  ) throws(ConfigurationRefusal) -> Configuration {
-    switch change {
-    case .addLearner(var member):
-      guard self[member.id] == nil else { throw .memberExists }
-      member.role = .learner
-      return Configuration(members: members + [member])
-    case .promote(let id):
-      guard let member = self[id] else { throw .memberNotFound }
-      guard member.role == .learner else { throw .notALearner }
-      guard isCaughtUp(id) else { throw .learnerBehind }
-      return replacing(id) { $0.role = .voter }
-    case .remove(let id):
-      guard self[id] != nil else { throw .memberNotFound }
-      let rest = Configuration(members: members.filter { $0.id != id })
-      #if Mutants
-        if Mutant.removesLastVoter.isPlanted { return rest }
-      #endif
-      guard !Quorum(rest).voters.isEmpty else { throw .noVoters }
-      return rest
-    case .update(let id, peerURLs: let peerURLs):
-      guard self[id] != nil else { throw .memberNotFound }
-      return replacing(id) { $0.peerURLs = peerURLs }
-    case .setVoters(let voters):
-      return try joint(voters: voters, isCaughtUp: isCaughtUp)
-    }
-  }
-
-  private func replacing(_ id: MemberID, _ change: (inout Member) -> Void) -> Configuration {
-    Configuration(
-      members: members.map { member in
-        var member = member
-        if member.id == id { change(&member) }
-        return member
-      })
-  }
-
-  private func joint(
-    voters: [MemberID], isCaughtUp: (MemberID) -> Bool
-  ) throws(ConfigurationRefusal) -> Configuration {
-    guard !voters.isEmpty else { throw .noVoters }
-    for voter in voters where self[voter] == nil { throw .memberNotFound }
-    var next: [Member] = []
-    for var member in members {
-      switch (member.role, voters.contains(member.id)) {
-      case (.voter, true), (.learner, false): break
-      case (.voter, false): member.role = .demoting
-      case (.learner, true):
-        guard isCaughtUp(member.id) else { throw .learnerBehind }
-        member.role = .incoming
-      case (.incoming, _), (.outgoing, _), (.demoting, _): throw .changeInProgress
-      }
-      next.append(member)
-    }
-    return Configuration(members: next)
   }
 }

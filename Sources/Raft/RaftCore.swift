@@ -123,6 +123,23 @@ public struct RaftCore: Hashable, Sendable {
   /// The slot of the configuration in force; zero or the base's index: it came with the base.
   public var configurationIndex: LogIndex { configurations.currentIndex }
 
+  /// The last configuration that is known to be committed, and its slot.
+  public var committedConfiguration: (configuration: Configuration, index: LogIndex) {
+    let index = configurations.committedIndex(commitIndex)
+    return (configurations.configuration(at: index), index)
+  }
+
+  /// The slot of the last configuration that is known to be committed.
+  public var committedConfigurationIndex: LogIndex {
+    configurations.committedIndex(commitIndex)
+  }
+
+  /// Whether this member was one with this data directory, and is none any more, by what is
+  /// committed here.
+  public func wasRemoved(_ incarnation: Incarnation) -> Bool {
+    configurations.wasRemoved(id, incarnation, committed: commitIndex)
+  }
+
   public var quorum: Quorum {
     #if Mutants
       if Mutant.changesAtCommit.isPlanted { return Quorum(configuration) }

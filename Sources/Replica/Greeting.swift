@@ -35,11 +35,13 @@ public struct Greeting: Hashable, Sendable {
   public var known: [KnownMember]
   /// Where clients reach the sender, for member lists and advice.
   public var clientURLs: [String]
+  /// The slot of the last configuration that the sender knows to be committed; zero: not told.
+  public var configurationIndex: LogIndex
 
   public init(
     clusterID: ClusterID, from: MemberID, name: String, incarnation: Incarnation, boot: Boot,
     to: MemberID, receiverBoot: Boot? = nil, initialDigest: UInt64, isFormed: Bool,
-    known: [KnownMember], clientURLs: [String] = []
+    known: [KnownMember], clientURLs: [String] = [], configurationIndex: LogIndex = .zero
   ) {
     self.clusterID = clusterID
     self.from = from
@@ -52,6 +54,7 @@ public struct Greeting: Hashable, Sendable {
     self.isFormed = isFormed
     self.known = known
     self.clientURLs = clientURLs
+    self.configurationIndex = configurationIndex
   }
 }
 
@@ -73,6 +76,9 @@ public enum GreetingRefusal: Error, Hashable, Sendable {
   case iWasWiped(theirs: Incarnation, ours: Incarnation)
   /// This member waits for a cluster to form that has formed, and has it not among its members.
   case formedWithout(MemberID)
+  /// The sender's committed configuration is later than the one that this member is in, and lacks
+  /// it: it was removed.
+  case iWasRemoved
   /// The two sides know different data directories of a third member.
   case disputed(MemberID, theirs: Incarnation, ours: Incarnation)
 }
@@ -109,11 +115,12 @@ public struct GreetingRule: Hashable, Sendable {
   }
 
   /// Judges a greeting by what this member knows. `known` lists every member it may talk to; an
-  /// unknown incarnation in it admits any.
+  /// unknown incarnation in it admits any. `memberAt`: the slot of its last committed configuration
+  /// if that has this member in it.
   ///
   /// *Throws* the first rule that the greeting breaks.
   public func admit(
-    _ greeting: Greeting, isFormed: Bool, known: [KnownMember]
+    _ greeting: Greeting, isFormed: Bool, known: [KnownMember], memberAt: LogIndex? = nil
   ) throws(GreetingRefusal) {
     guard greeting.clusterID == clusterID else {
       throw .otherCluster(theirs: greeting.clusterID, ours: clusterID)
@@ -122,6 +129,13 @@ public struct GreetingRule: Hashable, Sendable {
     guard greeting.from != me else { throw .myself(me) }
     if let meant = greeting.receiverBoot, meant != boot {
       throw .staleBoot(meant: meant, ours: boot)
+    }
+    // What is committed stays, and an id is never given twice: a later configuration without this
+    // member is the end of it.
+    if isFormed, greeting.isFormed, let memberAt, greeting.configurationIndex > memberAt,
+      !greeting.known.contains(where: { $0.id == me })
+    {
+      throw .iWasRemoved
     }
     // Once both are formed the log says who the members are, and the flag no longer counts.
     let digests = (theirs: greeting.initialDigest, ours: initialDigest)
@@ -203,6 +217,8 @@ extension GreetingRefusal {
     case .formedWithout(let me):
       "the cluster has formed, and member \(hexadecimal(me.number)) with this data directory is "
         + "not in it: add it first"
+    case .iWasRemoved:
+      "this member was removed from the cluster"
     case .disputed(let id, _, _):
       "the peer knows another data directory of member \(hexadecimal(id.number)): that member was "
         + "wiped while the cluster formed; wipe all members and form again"

@@ -9,6 +9,8 @@ public enum PeerMessage: Hashable, Sendable {
   case pong(Instant)
   case forward(Forward)
   case forwardReply(ForwardReply)
+  case changeForward(ChangeForward)
+  case changeReply(ChangeReply)
   /// What the sender's state was at a mark of the log.
   case digest(DigestReport)
   /// The leader has found that the receiver's state is not that of the others.

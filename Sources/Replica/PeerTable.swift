@@ -50,15 +50,15 @@ struct PeerTable: Sendable {
   }
 
   /// Whether the forward is of the open session's boot and new; if so it is taken now.
-  mutating func take(_ forward: Forward, from member: MemberID) -> Bool {
+  mutating func take(_ number: UInt64, of boot: Boot, from member: MemberID) -> Bool {
     guard let position = peers.firstIndex(where: { $0.member == member }),
-      peers[position].isOpen, peers[position].boot == forward.boot
+      peers[position].isOpen, peers[position].boot == boot
     else { return false }
     #if Mutants
       if Mutant.takesForwardsTwice.isPlanted { return true }
     #endif
     guard let last = peers[position].taken.indices.last else { return false }
-    return peers[position].taken[last].take(forward.number)
+    return peers[position].taken[last].take(number)
   }
 }
 

@@ -30,6 +30,8 @@ public struct Refusal: Error, Hashable, Sendable {
     /// The first configuration waits for these members' handshakes.
     case notFormed(missing: [MemberID])
     case configuration(ConfigurationRefusal)
+    /// The members as they are do not bear the change.
+    case membership(MembershipRefusal)
     /// This member's state differs from the others', or its files from what was written: it serves
     /// nothing. `revisions`: where; `nil`: nobody has said.
     case corrupt(revisions: ClosedRange<Int64>?)
@@ -69,11 +71,20 @@ public struct Refusal: Error, Hashable, Sendable {
     case .requestTooLarge: .sendLess
     case .tooStale: .acceptOlder
     case .transferTarget: .correctRequest
-    case .configuration(let refusal):
-      switch refusal {
-      case .changeInProgress, .termNotCommitted, .learnerBehind: .retryLater
-      case .memberExists, .memberNotFound, .notALearner, .noVoters: .correctRequest
-      }
+    case .configuration(let refusal), .membership(.configuration(let refusal)):
+      Self.nextStep(refusal)
+    case .membership(.notEnoughStarted), .membership(.tooManyLearners),
+      .membership(.tooManyVoters):
+      .correctRequest
+    case .membership(.unreached): .reachMissingMembers
+    }
+  }
+
+  private static func nextStep(_ refusal: ConfigurationRefusal) -> NextStep {
+    switch refusal {
+    case .changeInProgress, .termNotCommitted, .learnerBehind: .retryLater
+    case .memberExists, .memberNotFound, .peerURLExists, .notALearner, .notAVoter, .noVoters:
+      .correctRequest
     }
   }
 

@@ -26,8 +26,8 @@ extension ReplicaCore {
       let silence = monitor.silence(of: leader, at: now),
       silence > settings.raft.electionTimeout * 2
     else { return }
-    for id in waiting { refuse(id, .leaderUnreachable(leader), &effects) }
-    waiting = []
+    for id in waiting + waitingChanges { refuse(id, .leaderUnreachable(leader), &effects) }
+    (waiting, waitingChanges) = ([], [])
   }
 
   mutating func forward(
@@ -67,7 +67,7 @@ extension ReplicaCore {
   mutating func receive(
     _ forward: Forward, from member: MemberID, _ effects: inout ReplicaEffects
   ) {
-    guard peers.take(forward, from: member) else {
+    guard peers.take(forward.number, of: forward.boot, from: member) else {
       return effects.notes.append(.forwardDropped(from: member, number: forward.number))
     }
     heldForwards.append(HeldForward(from: member, forward: forward))
@@ -167,7 +167,7 @@ extension ReplicaCore {
     }
   }
 
-  private func rule(of reason: ForwardRefusal, _ leader: MemberID) -> Refusal.Rule {
+  func rule(of reason: ForwardRefusal, _ leader: MemberID) -> Refusal.Rule {
     switch reason {
     case .notLeader(let leader): .notLeader(leader: leader)
     case .transferring, .shuttingDown: .leaderChanging

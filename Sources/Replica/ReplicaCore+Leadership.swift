@@ -17,7 +17,7 @@ extension ReplicaCore {
     guard let appended = output.appended.first else {
       fatalError("a change was neither appended nor refused")
     }
-    requests.insert(id, .change, deadline: deadline)
+    requests.insert(id, .change(sentIn: appended.entry.term), deadline: deadline)
     slots.insert(SlotTable.Slot(entry: appended.entry, id: id))
   }
 

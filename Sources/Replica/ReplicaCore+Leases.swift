@@ -20,9 +20,11 @@ extension ReplicaCore {
   /// Notes the instant of an election, and the end of a leadership.
   mutating func followLeadership() {
     guard core.isLeader else {
+      ledSince = nil
       if leases.isLeading { leases.stepDown() }
       return
     }
+    if ledSince == nil { ledSince = now }
     guard leaseTerm != core.currentTerm else { return }
     leaseTerm = core.currentTerm
     leases.elected(at: now)

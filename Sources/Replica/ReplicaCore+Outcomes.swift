@@ -46,9 +46,9 @@ extension ReplicaCore {
     guard index > appliedIndex else { return }
     appliedIndex = index
     freshness.applied(index)
+    finishChanges(&effects)
     loseEarlierTerms(&effects)
     feed(.applied(index), &effects)
-    finishChanges(&effects)
   }
 
   /// Answers the commands whose term the state machine has left behind.
@@ -57,8 +57,10 @@ extension ReplicaCore {
     guard count > 0 else { return }
     let term = termsApplying[count - 1].term
     termsApplying.removeFirst(count)
-    for id in requests.sent(before: term) where requests.remove(id) != nil {
-      effects.answers.append(.lost(id))
+    for id in requests.sent(before: term) {
+      // A change that was committed is answered when it is applied, as all before it.
+      guard !changesApplying.contains(where: { $0.id == id }) else { continue }
+      if requests.remove(id) != nil { effects.answers.append(.lost(id)) }
     }
   }
 
@@ -88,7 +90,7 @@ extension ReplicaCore {
     reads.awaitsApply || !changesApplying.isEmpty || shutdownAt != nil || core.awaitsApplied
   }
 
-  private mutating func finishChanges(_ effects: inout ReplicaEffects) {
+  mutating func finishChanges(_ effects: inout ReplicaEffects) {
     while let slot = changesApplying.first, slot.entry.index <= appliedIndex {
       changesApplying.removeFirst()
       if requests.remove(slot.id) != nil { effects.answers.append(.changed(slot.id)) }
@@ -105,7 +107,7 @@ extension ReplicaCore {
   /// What can be said about a request that is not waited for any longer.
   func lastAnswer(to id: RequestID, in state: RequestTable.State) -> Answer {
     switch state {
-    case .waiting: .refused(id, Refusal(waitingRule))
+    case .waiting, .waitingChange: .refused(id, Refusal(waitingRule))
     case .sent, .change: .outcomeUnknown(id)
     case .read(confirmedAt: let index?):
       .refused(id, Refusal(.applyBehind(applied: appliedIndex, needed: index)))

@@ -42,12 +42,20 @@ extension ReplicaCore {
     slots.retain { requests.contains($0) }
     waiting.removeAll { !requests.contains($0) }
     refuseUnreached(&effects)
+    ownRemovals.removeAll { !requests.contains($0) }
+    changesSent.removeAll { !requests.contains($0.id) }
+    waitingChanges.removeAll { !requests.contains($0) }
+    tendMembers(&effects)
     probeFreshness(&effects)
   }
 
-  /// Asks a voter whether it hears this member. The instant is taken before the ping leaves.
+  /// Asks a member whether it hears this one. The instant is taken before the ping leaves.
+  ///
+  /// Learners are asked as well: one that becomes a voter counts from that moment on, and must not
+  /// be missed until its first answer.
   private func ping(_ member: MemberID, _ effects: inout ReplicaEffects) {
-    guard member != id, core.configuration.isVoter(member) else { return }
+    guard member != id, let known = core.configuration[member], known.incarnation != .unknown
+    else { return }
     effects.sends.append(PeerEnvelope(to: member, message: .ping(now)))
   }
 
@@ -64,8 +72,8 @@ extension ReplicaCore {
   /// Nothing that waits can succeed now. What may be in a log keeps its deadline.
   private mutating func refuseUnsent(_ effects: inout ReplicaEffects) {
     let rule = Refusal.Rule.inquorate(quorum, policy: settings.quorumPolicy)
-    for id in waiting { refuse(id, rule, &effects) }
-    waiting = []
+    for id in waiting + waitingChanges { refuse(id, rule, &effects) }
+    (waiting, waitingChanges) = ([], [])
     let unserved = settings.quorumPolicy == .halt ? reads.takeAll() : reads.takeUnconfirmed()
     for id in unserved { refuse(id, rule, &effects) }
   }

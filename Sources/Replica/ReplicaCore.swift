@@ -5,7 +5,8 @@ public import Raft
 ///
 /// It wraps a `RaftCore` and has the same shape: one door, values in, values out. In reading order:
 /// `ReplicaInput` and `ReplicaEffects` are the door; `+Proposals` and `+Forwards` bring commands to
-/// the leader, in batches (`+Gathering`); `+Outcomes` says what became of them; `+Reads` serves
+/// the leader, in batches (`+Gathering`), `+Changes` changes of the members, and `+Members` is what
+/// the leader changes by itself; `+Outcomes` says what became of them; `+Reads` serves
 /// reads and knows the age of the state; `+Leases` ends leases whose time is over; `+Upkeep` looks
 /// after the store; `+Quorum` is the quorum rule; `+Leadership` hands over and shuts down;
 /// `+Status` tells it all. Before there is a configuration there is no replica, but a
@@ -68,6 +69,25 @@ public struct ReplicaCore: Sendable {
 
   /// Configuration changes that are committed but not applied here, ascending.
   var changesApplying: [SlotTable.Slot] = []
+  /// Changes of members that have not left this member, oldest first; some may be answered.
+  var waitingChanges: [RequestID] = []
+  /// Those that were sent to a leader which has not answered yet.
+  var changesSent: [(id: RequestID, change: ConfigurationChange)] = []
+  /// Those by which clients of this member ask to remove it.
+  var ownRemovals: [RequestID] = []
+  /// Those that wait at this member, as the leader, for their turn.
+  var heldChanges: [HeldChange] = []
+  /// What members have said of themselves in this boot, each its last word.
+  var introductions: [Introduction] = []
+  /// A spare that this leader has called.
+  var seating: Seating?
+  /// Since when this member leads; `nil`: it does not.
+  var ledSince: Instant?
+  /// The last configuration that is known to be committed.
+  var committedConfiguration: LogIndex
+  /// This member's data directory, once it has introduced itself.
+  var incarnation = Incarnation.unknown
+  public internal(set) var isRemoved = false
   /// Requests to hand leadership over, in the order of their arrival.
   var transfers: [RequestID] = []
   /// `nil`: not shutting down.
@@ -93,6 +113,7 @@ public struct ReplicaCore: Sendable {
     self.now = now
     core = RaftCore(id: id, settings: settings.raft, recovered: recovered, seed: seed, now: now)
     knownConfiguration = core.configurationIndex
+    committedConfiguration = core.committedConfigurationIndex
     coreWakeAt = now
     self.leases = LeaseClock(leases, at: now)
     self.upkeep = Upkeep(upkeep, settings, at: now)
@@ -148,6 +169,9 @@ public struct ReplicaCore: Sendable {
     case .read(let requests): read(requests, &effects)
     case .change(let id, let change, deadline: let deadline):
       self.change(id, change, deadline: deadline, &effects)
+    case .reconfigure(let request): reconfigure(request, &effects)
+    case .introduced(let introduction): introduced(introduction, &effects)
+    case .dismissed: dismissed(&effects)
     case .transferLeadership(let id, to: let member, deadline: let deadline):
       transfer(id, to: member, deadline: deadline, &effects)
     case .shutdown(deadline: let deadline): shutdown(deadline: deadline, &effects)
@@ -168,6 +192,8 @@ public struct ReplicaCore: Sendable {
     case .pong(let instant): heard(sender, pingedAt: instant)
     case .forward(let forward): receive(forward, from: sender, &effects)
     case .forwardReply(let reply): receive(reply, from: sender, &effects)
+    case .changeForward(let forward): receive(forward, from: sender, &effects)
+    case .changeReply(let reply): receive(reply, from: sender, &effects)
     case .digest(let report): receive(report, from: sender)
     case .diverged(let divergence): receive(divergence, from: sender)
     }
@@ -181,11 +207,14 @@ public struct ReplicaCore: Sendable {
     expireRequests(&effects)
     settleUpkeep(&effects)
     sendWaiting(&effects)
+    settleChanges(&effects)
+    settleSeating(&effects)
     settleLeases(&effects)
     askForReads(&effects)
     serveReads(&effects)
     settleLeadership(&effects)
     effects.isDrained = isDrained
+    effects.isRemoved = isRemoved
     effects.wakeAt = min(
       coreWakeAt, heartbeatAt, quorumCheckAt, requests.nextDeadline, gatheredAt, leasesWakeAt,
       upkeepWakeAt, isDrained ? .distantFuture : shutdownAt ?? .distantFuture)
@@ -217,6 +246,10 @@ public struct ReplicaCore: Sendable {
       knownConfiguration = core.configurationIndex
       quorumCheckAt = now
       followMembers()
+    }
+    if core.committedConfigurationIndex != committedConfiguration {
+      committedConfiguration = core.committedConfigurationIndex
+      lookForRemoval(&effects)
     }
     followLeadership()
     if core.leader != knownLeader {

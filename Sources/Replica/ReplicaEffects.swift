@@ -24,6 +24,8 @@ public struct ReplicaEffects: Equatable, Sendable {
   public var quorum: QuorumView?
   /// After `shutdown`: nothing is in flight any more, the files may be closed.
   public var isDrained = false
+  /// This member was removed: what it has in hand is answered, and it must end for good.
+  public var isRemoved = false
   /// What changed, for logs, metrics and traces. Never acted upon.
   public var notes: [ReplicaNote] = []
   /// When to send `ReplicaEvent.timer`, at the latest.
@@ -59,6 +61,14 @@ public enum ReplicaNote: Hashable, Sendable {
   case forwardDropped(from: MemberID, number: UInt64)
   /// Dropped: an InstallSnapshot that no verified stream stands behind.
   case snapshotDropped(from: MemberID)
+  /// The leader has changed the members by itself.
+  case changedMembers(ConfigurationChange)
+  /// A spare is to take the place of a voter that was silent for so long.
+  case calledSpare(MemberID, for: MemberID, silentFor: Duration)
+  /// It has, so long after it was called: a majority of the new voters has confirmed it.
+  case seatedSpare(MemberID, for: MemberID, took: Duration)
+  /// By what is committed, this member is none any more.
+  case removed
   case shuttingDown
   case drained
 }

@@ -46,7 +46,14 @@ public enum ReplicaEvent: Sendable {
 
   case propose([ProposalRequest])
   case read([ReadRequest])
+  /// A change of members, to be made here and now or not at all.
   case change(RequestID, ConfigurationChange, deadline: Instant)
+  /// A change of members that a client asks for: it goes to the leader, and is judged there.
+  case reconfigure(MemberRequest)
+  /// A member with which a session is open has said who it is; or this member, of itself.
+  case introduced(Introduction)
+  /// A member's greeting says that this one was removed (`GreetingRefusal.iWasRemoved`).
+  case dismissed
   /// `to` `nil`: the voter whose log is furthest.
   case transferLeadership(RequestID, to: MemberID?, deadline: Instant)
   /// Hand leadership over, refuse what is new, answer what is in flight, then be drained.

@@ -35,6 +35,10 @@ public struct ReplicaSettings: Hashable, Sendable {
   /// Leases that are ended because their time is over, in one heartbeat interval (etcd
   /// lease/lessor.go leaseRevokeRate: 1,000 a second).
   public var leaseExpiryLimit = 100
+  /// Changes of members that wait at one member.
+  public var changeLimit = 64
+  /// How long the leader keeps a change that cannot be made yet.
+  public var changePatience: Duration { .seconds(5) + raft.electionTimeout * 2 }
   /// A leader whose last answer to a ping is older gets no forward: two heartbeats, of which it
   /// answers every one.
   public var forwardPatience: Duration { raft.heartbeatInterval * 2 }

@@ -10,8 +10,10 @@ struct RequestTable: Sendable {
     case sent(commandBytes: Int, term: Term?)
     /// `confirmedAt`: the index to be applied first; `nil`: the leader was not confirmed yet.
     case read(confirmedAt: LogIndex?)
-    /// A configuration change that has a slot.
-    case change
+    /// A change of members that has not left this member.
+    case waitingChange(ConfigurationChange)
+    /// A change of members that may be in somebody's log; the term as of `sent`.
+    case change(sentIn: Term?)
     case transfer(to: MemberID?)
   }
 
@@ -72,7 +74,12 @@ struct RequestTable: Sendable {
   /// The commands that were sent in a term before this one, in the order of their ids.
   func sent(before term: Term) -> [RequestID] {
     states.keys.filter { id in
-      if case .sent(_, term: let sentIn?)? = states[id] { sentIn < term } else { false }
+      switch states[id] {
+      case .sent(_, term: let sentIn?)?, .change(sentIn: let sentIn?)?: sentIn < term
+      case .sent(_, term: nil)?, .change(sentIn: nil)?, .waiting?, .waitingChange?, .read?,
+        .transfer?, nil:
+        false
+      }
     }.sorted()
   }
 
@@ -81,6 +88,8 @@ struct RequestTable: Sendable {
     for (id, state) in states {
       if case .sent(let commandBytes, term: term) = state {
         states[id] = .sent(commandBytes: commandBytes, term: nil)
+      } else if case .change(sentIn: term) = state {
+        states[id] = .change(sentIn: nil)
       }
     }
   }
@@ -97,7 +106,7 @@ struct RequestTable: Sendable {
       proposalCount += step
       proposalBytes += step * commandBytes
     case .read: readCount += step
-    case .change, .transfer: break
+    case .waitingChange, .change, .transfer: break
     }
   }
 }

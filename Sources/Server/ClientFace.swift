@@ -70,7 +70,7 @@ final class ClientFace: Sendable {
     }
     table.stream(EtcdMethod.Watch.watch) { [self] call in watches[shard].open(call) }
     addLeases(to: &table)
-    table.unary(EtcdMethod.Cluster.memberList) { [self] call in memberList(call) }
+    addMembers(to: &table)
     table.unary(EtcdMethod.Maintenance.status) { [self] call in status(call) }
     table.unary(EtcdMethod.Maintenance.hash) { [self] call in hash(call) }
     table.unary(EtcdMethod.Maintenance.hashKV) { [self] call in hashKV(call) }
@@ -133,13 +133,13 @@ final class ClientFace: Sendable {
     }
   }
 
-  private func tooMany(_ call: UnaryCall) {
+  func tooMany(_ call: UnaryCall) {
     metrics.refused(.overloaded)
     call.fail(RPCStatus(.tooManyRequests))
   }
 
   /// When the client gives up, or when etcd would.
-  private func deadline(of call: UnaryCall, _ now: Instant) -> Instant {
+  func deadline(of call: UnaryCall, _ now: Instant) -> Instant {
     let latest = now + requestTimeout
     guard let deadline = call.context.deadline else { return latest }
     let rest = deadline - NIODeadline.now()
@@ -160,7 +160,7 @@ final class ClientFace: Sendable {
   func serve(_ ready: ReadReady) {
     guard let waiter = waiters.take(ready.id) else { return }
     switch waiter.kind {
-    case .command, .hashKV:
+    case .command, .hashKV, .change, .moveLeader:
       preconditionFailure("\(waiter.kind) \(ready.id.number) came back as a read")
     case .memberList: answerMemberList(waiter.call)
     case .timeToLive(let question): answer(question, waiter.call)

@@ -14,6 +14,8 @@ struct LogThread {
     case openState(@Sendable (Handover<any StateStore>) -> Void)
     case receiveSnapshot(@Sendable (Handover<any SnapshotSink>?) -> Void)
     case removeOldGenerations
+    /// This member was removed: no process starts on the directory again.
+    case retire(@Sendable () -> Void)
     /// Looks how much space is left, and how much the state takes.
     case lookAtSpace
   }
@@ -68,6 +70,9 @@ struct LogThread {
         door.complete(.formed(base))
       case .openState(let reply): reply(Handover(try store.openState()))
       case .receiveSnapshot(let reply): reply(Handover(try store.receiveSnapshot()))
+      case .retire(let done):
+        try files.retire()
+        done()
       case .removeOldGenerations: try store.removeOldGenerations()
       case .lookAtSpace: try lookAtSpace()
       }

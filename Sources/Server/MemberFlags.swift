@@ -26,6 +26,7 @@ public struct MemberFlags: Sendable {
   public var logFormat = "text"
   public var logLevel = "info"
   public var appliesAgain = false
+  public var rejoins = false
   public var isLab = false
   public var isDiskVolatile = false
   /// As etcd takes it: `10m`, `1.5s`, `100ms`.
@@ -50,8 +51,8 @@ public struct MemberFlags: Sendable {
     if let urls = advertiseClientURLs {
       settings.advertiseClientURLs = try MemberURL.list(urls, flag: "--advertise-client-urls")
     }
-    settings.mustExist = try Self.choice(
-      initialClusterState, "--initial-cluster-state", [("existing", true), ("new", false)])
+    settings.joins = try joins()
+    settings.rejoins = rejoins
     settings.replica.raft.heartbeatInterval = .milliseconds(heartbeatMilliseconds)
     settings.replica.raft.electionTimeout = .milliseconds(electionMilliseconds)
     settings.replica.raft.retainedEntries = retainedEntries
@@ -86,6 +87,11 @@ public struct MemberFlags: Sendable {
     return settings
   }
 
+  private func joins() throws(ServerExit) -> Bool {
+    try Self.choice(
+      initialClusterState, "--initial-cluster-state", [("existing", true), ("new", false)])
+  }
+
   /// etcd server/storage/quota.go DefaultQuotaBytes.
   private static let standardQuotaBytes: UInt64 = 2 << 30
 
@@ -111,7 +117,8 @@ public struct MemberFlags: Sendable {
     let peers = try MemberURL.list(
       initialAdvertisePeerURLs ?? listenPeerURLs, flag: "--initial-advertise-peer-urls")
     let list = initialCluster ?? peers.map { "\(name)=\($0)" }.joined(separator: ",")
-    let cluster = try InitialCluster.parse(list, token: initialClusterToken)
+    let cluster = try InitialCluster.parse(
+      list, token: initialClusterToken, joining: try joins())
     if initialAdvertisePeerURLs != nil, let own = cluster.member(named: name),
       own.peerURLs != peers.map(\.description).sorted()
     {

@@ -21,6 +21,8 @@ public final class MemberProcess: Sendable {
   /// Where peers and clients reach it; of interest when port zero was asked for.
   public let peerPorts: [Int]
   public let clientPorts: [Int]
+  /// It was started without the first configuration of a store: it has promised nothing.
+  let isNew: Bool
   private let identity: Identity
   private let fate: Fate
   private let door: ReplicaDoor
@@ -42,12 +44,13 @@ public final class MemberProcess: Sendable {
   }
 
   private init(
-    settings: MemberSettings, identity: Identity, fate: Fate, door: ReplicaDoor,
+    settings: MemberSettings, isNew: Bool, identity: Identity, fate: Fate, door: ReplicaDoor,
     threads: MemberThreads, servers: [RPCServer], listeners: [PeerListener],
     services: ClientServices,
     home: NIOLoopBound<ReplicaLoop>, loops: Loops, logger: Logger
   ) {
     self.settings = settings
+    self.isNew = isNew
     self.identity = identity
     self.fate = fate
     self.door = door
@@ -71,17 +74,21 @@ public final class MemberProcess: Sendable {
   ) async throws(ServerExit) -> MemberProcess {
     try settings.check()
     for remark in settings.remarks { logger.warning("\(remark)") }
-    if let warning = settings.initialCluster.sizeWarning { logger.warning("\(warning)") }
+    if !settings.joins, let warning = settings.initialCluster.sizeWarning {
+      logger.warning("\(warning)")
+    }
     logger.info(
       "quorate \(Version.quorate)",
       metadata: ["etcd-api": "\(Version.etcd)", "sqlite": "\(SQLiteVersion.inUse.text)"])
     logger.info("\(SQLiteVersion.inUse.notice)")
     let loops = Loops()
+    let startedAt = MonotonicClock.now()
     do throws(ServerExit) {
       if !settings.hasDirectory { try await tryAddresses(settings, on: loops.replica.next()) }
-      let opened = try await open(settings)
+      let place = try await place(for: settings, on: loops.replica.next(), logger)
+      let opened = try await open(settings, place)
       do throws(ServerExit) {
-        return try await start(settings, opened, loops, logger)
+        return try await start(settings, opened, startedAt, loops, logger)
       } catch {
         opened.close()
         throw error
@@ -113,7 +120,8 @@ public final class MemberProcess: Sendable {
   }
 
   private static func start(
-    _ settings: MemberSettings, _ opened: MemberThreads.Opened, _ loops: Loops, _ logger: Logger
+    _ settings: MemberSettings, _ opened: MemberThreads.Opened, _ startedAt: Instant,
+    _ loops: Loops, _ logger: Logger
   ) async throws(ServerExit) -> MemberProcess {
     let identity = opened.identity
     let boot = Boot(UInt64.random(in: 1...UInt64.max))
@@ -160,8 +168,8 @@ public final class MemberProcess: Sendable {
     let home = try? await replicaLoop.submit {
       let home = ReplicaLoop(
         settings: settings, identity: identity, boot: boot, recovered: opened.recovered,
-        leases: leases, upkeep: facts, poisoned: opened.poisoned, loop: replicaLoop, door: door,
-        board: board,
+        leases: leases, upkeep: facts, poisoned: opened.poisoned, startedAt: startedAt,
+        loop: replicaLoop, door: door, board: board,
         waiters: waiters,
         metrics: metrics,
         fate: fate, logger: logger, out: outlets)
@@ -176,14 +184,14 @@ public final class MemberProcess: Sendable {
     }.get()
     guard let home else { preconditionFailure("the loop of the replica has ended at start") }
     let process = MemberProcess(
-      settings: settings, identity: identity, fate: fate, door: door, threads: threads,
-      servers: servers, listeners: listeners, services: services, home: home,
-      loops: loops, logger: logger)
-    process.announce(isNew: opened.recovered == nil, opened)
+      settings: settings, isNew: opened.recovered == nil, identity: identity, fate: fate,
+      door: door, threads: threads, servers: servers, listeners: listeners, services: services,
+      home: home, loops: loops, logger: logger)
+    process.announce(opened)
     return process
   }
 
-  private func announce(isNew: Bool, _ opened: MemberThreads.Opened) {
+  private func announce(_ opened: MemberThreads.Opened) {
     logger.info(
       "member \(settings.name)",
       metadata: [
@@ -215,10 +223,10 @@ public final class MemberProcess: Sendable {
 
   /// Opens the data directory on a thread of its own: it reads every row.
   private static func open(
-    _ settings: MemberSettings
+    _ settings: MemberSettings, _ place: Place?
   ) async throws(ServerExit) -> MemberThreads.Opened {
     let result: Result<MemberThreads.Opened, ServerExit> = await withCheckedContinuation { done in
-      let thread = Thread { done.resume(returning: MemberThreads.Opened.open(settings)) }
+      let thread = Thread { done.resume(returning: MemberThreads.Opened.open(settings, place)) }
       thread.name = "open"
       thread.start()
     }
@@ -348,82 +356,6 @@ extension MemberThreads.Opened {
   /// What the replica follows of the store, as it is now.
   fileprivate var followed: (LeaseImage, UpkeepFacts) {
     (adopted.store.value.leaseImage, adopted.store.value.facts)
-  }
-
-  /// Opens or makes the data directory, checks it, and builds the store in memory.
-  static func open(_ settings: MemberSettings) -> Result<MemberThreads.Opened, ServerExit> {
-    guard let own = settings.initialCluster.member(named: settings.name) else {
-      return .failure(.wrongInitialCluster("it does not name this member, \(settings.name)"))
-    }
-    if settings.mustExist && !settings.hasDirectory {
-      return .failure(
-        .badFlags(
-          "--initial-cluster-state=existing, but \(settings.dataDirectory) holds no member"))
-    }
-    do throws(StorageError) {
-      let claim = Claim(
-        cluster: settings.initialCluster.clusterID.number, member: own.id, name: settings.name)
-      let powerLoss = try powerLoss(settings)
-      let disk = try disk(settings)
-      let directory = try DataDirectory(
-        at: settings.dataDirectory, as: claim, settings: settings.storage,
-        on: disk ?? POSIXFileSystem(), provesLater: true,
-        drawIncarnation: { Incarnation(UInt64.random(in: 1...UInt64.max)) })
-      let (state, adopted) = try load(directory)
-      let recovered = try directory.recover(with: state)
-      let mark = try ApplyMark(in: settings.dataDirectory)
-      let poisoned = mark.judge(
-        applied: recovered?.applied ?? .zero, triesAgain: settings.appliesAgain)
-      return .success(
-        MemberThreads.Opened(
-          store: Handover(directory), state: Handover(state),
-          adopted: adopted, identity: directory.identity, recovered: recovered,
-          mark: mark, poisoned: poisoned, disk: disk, powerLoss: powerLoss))
-    } catch {
-      return .failure(ServerExit(error))
-    }
-  }
-
-  /// A lab's disk, which does as it is told; `nil`: the machine's own.
-  private static func disk(_ settings: MemberSettings) throws(StorageError) -> FaultyDisk? {
-    guard settings.isLab else { return nil }
-    return settings.isDiskVolatile
-      ? try FaultyDisk(forgettingIn: settings.dataDirectory) : FaultyDisk()
-  }
-
-  private static func powerLoss(_ settings: MemberSettings) throws(StorageError) -> PowerLoss? {
-    guard settings.isDiskVolatile else { return nil }
-    var dice = SplitMix64(seed: UInt64.random(in: 0 ... .max))
-    return try PowerLoss.strike(in: settings.dataDirectory, dice: &dice)
-  }
-
-  /// Reads the state while the log is checked beside it: a start takes as long as the longer.
-  private static func load(
-    _ directory: DataDirectory
-  ) throws(StorageError) -> (any StateStore, Flusher.Adopted) {
-    let proof = Aside("prove") { [directory = Handover(directory)] () throws(StorageError) in
-      try directory.value.prove()
-    }
-    let loaded = Result { () throws(StorageError) in
-      let state = try directory.openState()
-      return (state, try Flusher.load(state))
-    }
-    do throws(StorageError) {
-      try proof.result()
-      return try loaded.get()
-    } catch {
-      // Either stops the other, which then has nothing to tell but that.
-      throw directory.failure.cause ?? error
-    }
-  }
-
-  /// Lets go of everything again, because the member does not start after all.
-  func close() {
-    adopted.applierReader.value.close()
-    adopted.reader.value.close()
-    adopted.patrolReader.value.close()
-    try? state.value.close()
-    try? (store.value as? DataDirectory)?.close()
   }
 }
 

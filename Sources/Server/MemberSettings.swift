@@ -17,8 +17,11 @@ public struct MemberSettings: Sendable {
   public var advertiseClientURLs: [MemberURL] = []
   public var listenPeerURLs = [MemberURL(host: "localhost", port: 2380)]
   public var initialCluster: InitialCluster
-  /// The data directory must be there: the member only goes on.
-  public var mustExist = false
+  /// The store is there already: without a data directory this member joins it, and with one the
+  /// list of members is only where to ask.
+  public var joins = false
+  /// A member that was wiped asks for a new place by itself.
+  public var rejoins = false
   /// Forget which entry ended this member, and try to apply it once more.
   public var appliesAgain = false
   public var replica = ReplicaSettings()
@@ -66,12 +69,16 @@ public struct MemberSettings: Sendable {
 extension InitialCluster {
   /// How many members a cluster may have.
   public static let sizes = 1...7
+  /// Voters, learners and spares.
+  private static let listLimit = 16
 
   /// Reads `--initial-cluster` (`n1=http://…,n2=http://…`); a name that stands twice has several
   /// URLs, as in etcd.
   ///
   /// *Throws* `ServerExit.badFlags`.
-  public static func parse(_ text: String, token: String) throws(ServerExit) -> InitialCluster {
+  public static func parse(
+    _ text: String, token: String, joining: Bool = false
+  ) throws(ServerExit) -> InitialCluster {
     let flag = "--initial-cluster"
     var named: [(name: String, peerURLs: [String])] = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -86,7 +93,7 @@ extension InitialCluster {
         named.append((name, [url.description]))
       }
     }
-    guard sizes.contains(named.count) else {
+    guard sizes.contains(named.count) || joining && named.count <= listLimit else {
       throw .badFlags("\(flag): a cluster has 1 to 7 members, not \(named.count)")
     }
     do throws(Failure) {

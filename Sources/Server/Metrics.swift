@@ -1,3 +1,4 @@
+import Raft
 import Synchronization
 
 /// A number that only grows.
@@ -82,6 +83,12 @@ final class Metrics: Sendable {
   let leasesRevoked = Counter()
   let leasesRenewed = Counter()
   let leasesExpired = Counter()
+  /// Spares that this member, as the leader, has put in a voter's place.
+  let sparesCalled = Counter()
+  private let lastSpareNanoseconds = Atomic<Int64>(0)
+  private let recoveryNanoseconds = Atomic<Int64>(0)
+  private let recoveryEntries = Atomic<UInt64>(0)
+  private let recoverySnapshotBytes = Atomic<Int>(0)
   let proposalsCommitted = Counter()
   let proposalsUnknown = Counter()
   let leaderChanges = Counter()
@@ -104,6 +111,18 @@ final class Metrics: Sendable {
 
   func refused(_ reason: Reason) {
     refusals[Reason.allCases.firstIndex(of: reason)!].add()
+  }
+
+  /// From the call of a spare until the new voters stood alone.
+  func spareSeated(in time: Duration) {
+    lastSpareNanoseconds.store(time.nanoseconds, ordering: .relaxed)
+  }
+
+  /// What the start of this process cost (`RecoveryReport`).
+  func recovered(in time: Duration, entries: UInt64, snapshotBytes: Int) {
+    recoveryNanoseconds.store(time.nanoseconds, ordering: .relaxed)
+    recoveryEntries.store(entries, ordering: .relaxed)
+    recoverySnapshotBytes.store(snapshotBytes, ordering: .relaxed)
   }
 
   /// What stands now rather than adds up.
@@ -152,6 +171,15 @@ final class Metrics: Sendable {
     counter("etcd_debugging_lease_renewed_total", leasesRenewed)
     counter("etcd_debugging_server_lease_expired_total", leasesExpired)
     gauge("quorate_leases", now.leases)
+    counter("quorate_spares_called_total", sparesCalled)
+    func seconds(_ name: String, _ nanoseconds: Int64) {
+      text += "# TYPE \(name) gauge\n\(name) \(Double(nanoseconds) / 1e9)\n"
+    }
+    seconds(
+      "quorate_spare_last_takeover_seconds", lastSpareNanoseconds.load(ordering: .relaxed))
+    seconds("quorate_recovery_seconds", recoveryNanoseconds.load(ordering: .relaxed))
+    gauge("quorate_recovery_entries", recoveryEntries.load(ordering: .relaxed))
+    gauge("quorate_recovery_snapshot_bytes", recoverySnapshotBytes.load(ordering: .relaxed))
     gauge("etcd_debugging_mvcc_current_revision", now.revision)
     gauge("etcd_debugging_mvcc_watch_stream_total", watchStreams.now)
     gauge("etcd_debugging_mvcc_watcher_total", watches.now)

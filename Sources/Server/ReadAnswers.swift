@@ -106,7 +106,7 @@ extension Metrics {
     case .requestTooLarge: refused(.tooLarge)
     case .tooStale: refused(.stale)
     case .shuttingDown, .notFormed, .poisoned, .corrupt: refused(.notServing)
-    case .configuration, .transferTarget, .transferFailed: refused(.invalid)
+    case .configuration, .membership, .transferTarget, .transferFailed: refused(.invalid)
     }
   }
 }

@@ -10,9 +10,15 @@ extension ReplicaLoop {
   /// What this member holds greetings against.
   var rule: GreetingRule {
     GreetingRule(
-      me: identity.member, name: settings.name, clusterID: settings.initialCluster.clusterID,
+      me: identity.member, name: settings.name, clusterID: ClusterID(identity.cluster),
       incarnation: identity.incarnation, boot: boot,
-      initialDigest: settings.initialCluster.digest(after: identity.origin))
+      initialDigest: isInitial ? settings.initialCluster.digest(after: identity.origin) : 0)
+  }
+
+  /// Whether the flags name the store as it was founded. For who has joined it, or has moved, they
+  /// are only where to ask.
+  private var isInitial: Bool {
+    settings.initialCluster.clusterID.number == identity.cluster
   }
 
   /// Initial members that have not shaken hands yet.
@@ -42,48 +48,8 @@ extension ReplicaLoop {
         applied: base.last.index),
       firstLeases)
     showMembers()
-    step(.timer)
-    for member in sessions.keys.sorted() { step(.sessionOpened(member, sessions[member]!)) }
+    step(.introduced(ownIntroduction))
+    for (member, boot) in sessions.sorted(by: { $0.key < $1.key }) { met(member, boot) }
     transport.greetAgain()
-  }
-
-  /// Who is to be talked to, and where.
-  var peerAddresses: [(id: MemberID, addresses: [PeerAddress])] {
-    let members: [(id: MemberID, urls: [String])] =
-      if let replica {
-        replica.configuration.members.map { ($0.id, $0.peerURLs) }
-      } else {
-        settings.initialCluster.members.map { ($0.id, $0.peerURLs) }
-      }
-    return members.map { member in
-      let addresses = member.urls.compactMap { text in
-        (try? MemberURL(parsing: text, flag: "")).map { PeerAddress(host: $0.host, port: $0.port) }
-      }
-      return (member.id, addresses)
-    }
-  }
-
-  /// Shows clients who the members are.
-  func showMembers() {
-    var clientURLs = self.clientURLs
-    clientURLs[identity.member] = settings.advertisedClientURLs
-    let directory: MemberDirectory
-    if let replica {
-      directory = MemberDirectory(replica.configuration, clientURLs: clientURLs)
-    } else {
-      directory = MemberDirectory(
-        settings.initialCluster.members.map { member in
-          MemberDirectory.Entry(
-            id: member.id, name: member.name, peerURLs: member.peerURLs,
-            clientURLs: clientURLs[member.id] ?? [], isLearner: false)
-        })
-    }
-    board.view = Board.View(header: header, members: directory)
-  }
-
-  private var header: AnswerHeader {
-    AnswerHeader(
-      cluster: settings.initialCluster.clusterID.number, member: identity.member.number,
-      raftTerm: replica?.currentTerm.number ?? 0)
   }
 }

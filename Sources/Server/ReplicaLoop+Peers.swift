@@ -17,6 +17,7 @@ extension ReplicaLoop: TransportOwner {
     case .serving, .quarantined:
       greeting = rule.greeting(
         to: peer, receiverBoot: receiverBoot, isFormed: true, known: replica?.knownMembers ?? [])
+      greeting.configurationIndex = replica?.membership.index ?? .zero
     }
     greeting.clientURLs = settings.advertisedClientURLs
     return greeting
@@ -33,15 +34,15 @@ extension ReplicaLoop: TransportOwner {
         formIfComplete()
       case .storing(var core): try core.admit(greeting)
       case .serving, .quarantined:
-        try rule.admit(greeting, isFormed: true, known: replica?.knownMembers ?? [])
+        let membership = replica?.membership
+        try rule.admit(
+          greeting, isFormed: true, known: replica?.knownMembers ?? [],
+          memberAt: membership?.isMember == true ? membership?.index : nil)
       }
     } catch {
       return error
     }
-    if clientURLs[greeting.from] != greeting.clientURLs {
-      clientURLs[greeting.from] = greeting.clientURLs
-      showMembers()
-    }
+    note(greeting)
     return nil
   }
 
@@ -52,7 +53,7 @@ extension ReplicaLoop: TransportOwner {
       sessions[peer] = boot
       refusals[peer] = nil
       logger.debug("a session was opened", metadata: ["peer": "\(name(of: peer))"])
-      step(.sessionOpened(peer, boot))
+      met(peer, boot)
     case .lost(let peer):
       sessions[peer] = nil
       logger.info("the session was lost", metadata: ["peer": "\(name(of: peer))"])
@@ -67,6 +68,13 @@ extension ReplicaLoop: TransportOwner {
   }
 
   func receivedAll() { drain() }
+
+  /// A session stands: the replica hears of it, and of who it is with.
+  func met(_ peer: MemberID, _ boot: Boot) {
+    step(.sessionOpened(peer, boot))
+    guard let known = introductions[peer], known.boot == boot else { return }
+    step(.introduced(known.introduction))
+  }
 
   /// Refusals that are remembered, so that each is logged once.
   private static let refusalsLimit = 64
@@ -89,6 +97,7 @@ extension ReplicaLoop: TransportOwner {
         .wiped(
           name: settings.name, member: String(identity.member.number, radix: 16),
           peerURL: settings.initialCluster.member(named: settings.name)?.peerURLs.first ?? ""))
+    case .iWasRemoved: step(.dismissed)
     case .otherInitialCluster, .otherCluster:
       // Only a member that has promised nothing yet may take the others' word against its flags.
       guard case .forming = phase else { return }
@@ -107,6 +116,23 @@ extension ReplicaLoop: TransportOwner {
         metadata: ["R": "\(view.current.heard)", "N": "\(view.current.voters)"])
     case .pressure(let pressure):
       logger.warning("the store's pressure has changed", metadata: ["pressure": "\(pressure)"])
+    case .changedMembers(let change): logger.notice("changes the members: \(words(for: change))")
+    case .calledSpare(let spare, for: let voter, silentFor: let silence):
+      metrics.sparesCalled.add()
+      logger.warning(
+        "a spare takes the place of a voter",
+        metadata: [
+          "spare": "\(name(of: spare))", "voter": "\(name(of: voter))",
+          "silent-ms": "\(silence.milliseconds)",
+        ])
+    case .seatedSpare(let spare, for: let voter, took: let time):
+      metrics.spareSeated(in: time)
+      logger.notice(
+        "the spare votes",
+        metadata: [
+          "spare": "\(name(of: spare))", "instead-of": "\(name(of: voter))",
+          "took-ms": "\(time.milliseconds)",
+        ])
     case .alarms(let alarms):
       logger.warning(
         alarms.isEmpty ? "no alarm is raised any more" : "alarms are raised",
@@ -117,8 +143,20 @@ extension ReplicaLoop: TransportOwner {
     case .digestsUndecided:
       logger.error(
         "members' states differ, and no state is that of a majority: nobody is fenced")
-    case .forwarded, .forwardDropped, .snapshotDropped, .shuttingDown, .drained:
+    case .forwarded, .forwardDropped, .snapshotDropped, .removed, .shuttingDown, .drained:
       logger.trace("\(note)")
+    }
+  }
+
+  private func words(for change: ConfigurationChange) -> String {
+    switch change {
+    case .introduce(let introductions):
+      "writes down who \(introductions.map(\.name).joined(separator: ", ")) are"
+    case .promote(let member): "\(name(of: member)) has caught up and votes"
+    case .exchange(voter: let voter, learner: let learner, stays: _):
+      "\(name(of: learner)) votes instead of \(name(of: voter))"
+    case .remove(let member): "\(name(of: member)) has been replaced"
+    case .addLearner, .update, .setVoters, .renew: "\(change)"
     }
   }
 
@@ -151,9 +189,7 @@ extension ReplicaLoop: TransportOwner {
       logger.info("asks for votes in advance", metadata: ["term": "\(term.number)"])
     case .becameCandidate(let term):
       logger.info("candidate", metadata: ["term": "\(term.number)"])
-    case .configurationChanged:
-      transport.setPeers(peerAddresses)
-      showMembers()
+    case .configurationChanged: talkToMembers()
     case .steppedDown(let reason): logger.notice("stepped down", metadata: ["why": "\(reason)"])
     case .logTruncated(let index):
       logger.notice("the log was truncated", metadata: ["after": "\(index.number)"])

@@ -108,6 +108,7 @@ extension ReplicaLoop {
       arriving.chunks += 1
       arriving.checksum.update(chunk.bytes)
       incoming = arriving
+      recovery.snapshotBytes += recovery.isTold ? 0 : chunk.bytes.count
       out.snapshots(.piece(stream, chunk.bytes))
     case .end(let end):
       guard let arriving = incoming, arriving.stream == stream else { return }

@@ -56,7 +56,7 @@ extension ReplicaLoop {
     if case .quarantined = phase, !isShuttingDown { isServingOld = true }
     var page = LabStatus(
       name: settings.name, member: LabStatus.hexadecimal(identity.member.number),
-      cluster: LabStatus.hexadecimal(settings.initialCluster.clusterID.number),
+      cluster: LabStatus.hexadecimal(identity.cluster),
       pid: ProcessInfo.processInfo.processIdentifier,
       phase: phaseName,
       applied: meta.appliedIndex, revision: meta.revision, hash: hash,

@@ -1,6 +1,8 @@
+import EtcdAPI
 import KeyValue
 import Logging
 import NIOCore
+import RPC
 import Raft
 import Replica
 import Services
@@ -12,8 +14,8 @@ import Wire
 /// timer. It takes an input, steps, starts the effects; what it waits for comes back as an input.
 ///
 /// In reading order: this file is the way in and out; `+Formation` is the time before the first
-/// configuration; `+Peers` what the transport brings; `+Snapshots` snapshots out and in;
-/// `+Status` what people are shown.
+/// configuration; `+Peers` what the transport brings; `+Members` changes of the members;
+/// `+Snapshots` snapshots out and in; `+Status` what people are shown.
 final class ReplicaLoop {
   /// The other threads, as the loop sees them.
   struct Outlets: Sendable {
@@ -76,6 +78,15 @@ final class ReplicaLoop {
   var outgoing: [SnapshotStreamID: OutgoingSnapshot] = [:]
   var incoming: IncomingSnapshot?
   var refusals: [MemberID: GreetingRefusal] = [:]
+  /// Who each peer said it was in its last greeting that was admitted.
+  var introductions: [MemberID: (boot: Boot, introduction: Introduction)] = [:]
+  /// The slot of the configuration that clients are shown.
+  var shownConfiguration: LogIndex?
+  /// Whom the transport talks to may be more than who the members are: a removal is not committed.
+  var hasDeparting = false
+  var recovery: RecoveryReport
+  /// When the next member that was wiped may be helped.
+  var nextReplacement = Instant.zero
   /// Of the state that the member started with.
   let firstLeases: LeaseImage
   let firstFacts: UpkeepFacts
@@ -96,6 +107,7 @@ final class ReplicaLoop {
   private var alarms = Alarms(nil)
   private var drained: [() -> Void] = []
   private(set) var isShuttingDown = false
+  private var isLeaving = false
   private(set) var hasDrained = false
   /// Nothing moves any more: without a replica nobody would say when to wake next.
   private var isStopped = false
@@ -103,7 +115,8 @@ final class ReplicaLoop {
   /// *Precondition*: called on `loop`.
   init(
     settings: MemberSettings, identity: Identity, boot: Boot, recovered: Recovered?,
-    leases: LeaseImage, upkeep: UpkeepFacts, poisoned: LogIndex?, loop: any EventLoop,
+    leases: LeaseImage, upkeep: UpkeepFacts, poisoned: LogIndex?, startedAt: Instant,
+    loop: any EventLoop,
     door: ReplicaDoor, board: Board,
     waiters: WaiterTable,
     metrics: Metrics,
@@ -121,6 +134,7 @@ final class ReplicaLoop {
     self.fate = fate
     self.logger = logger
     self.out = out
+    recovery = RecoveryReport(recovered, startedAt: startedAt)
     firstLeases = leases
     firstFacts = upkeep
     phase = .serving
@@ -139,12 +153,12 @@ final class ReplicaLoop {
   func start(_ transport: PeerTransport) {
     self.transport = transport
     showMembers()
-    if case .quarantined = phase {} else { transport.setPeers(peerAddresses) }
+    if case .quarantined = phase {} else { talkToMembers() }
     let log = out.log
     spaceWatch = loop.scheduleRepeatedTask(initialDelay: .zero, delay: .seconds(1)) { _ in
       log(.lookAtSpace)
     }
-    if replica != nil { step(.timer) } else { formIfComplete() }
+    if replica != nil { step(.introduced(ownIntroduction)) } else { formIfComplete() }
     endBatch()
   }
 
@@ -258,6 +272,8 @@ final class ReplicaLoop {
   }
 
   private func perform(_ effects: ReplicaEffects) {
+    // Before anybody is answered who might look.
+    showChanges()
     for envelope in effects.sends { transport.send(envelope.message, to: envelope.to) }
     for write in effects.writes {
       writes.append(write.write)
@@ -277,6 +293,7 @@ final class ReplicaLoop {
     for request in effects.snapshots { out.apply(.openSnapshot(request)) }
     for answer in effects.answers { deliver(answer) }
     for note in effects.notes { take(note) }
+    if effects.isRemoved { leave() }
     if effects.isDrained && !hasDrained {
       hasDrained = true
       for tell in drained { tell() }
@@ -293,7 +310,9 @@ final class ReplicaLoop {
     case .outcomeUnknown(let id):
       metrics.proposalsUnknown.add()
       waiters.take(id)?.call.fail(FailedAnswer.outcomeUnknown)
-    case .changed, .transferred: break  // Nobody asks for them yet.
+    case .changed(let id): changed(id)
+    case .transferred(let id, to: _):
+      waiters.take(id)?.call.answer(ClusterService.leaderMoved.encodedBytes)
     }
   }
 
@@ -313,6 +332,7 @@ final class ReplicaLoop {
     transport.flush()
     showPass()
     showFooting()
+    reportRecovery()
     setTimer()
     setAlarms()
   }
@@ -353,6 +373,14 @@ final class ReplicaLoop {
     }
   }
 
+  /// The first time that the age of the state is known, it is as of this start.
+  private func reportRecovery() {
+    guard !recovery.isTold, let replica, replica.freshAsOf != nil else { return }
+    let now = MonotonicClock.now()
+    recovery.tell(
+      appliedNow: replica.status(at: now).appliedIndex, at: now, metrics, logger)
+  }
+
   private func showPass() {
     let pass = replica?.serializablePass
     guard pass != shownPass else { return }
@@ -387,6 +415,17 @@ final class ReplicaLoop {
   }
 
   // MARK: The end
+
+  /// This member was removed: the directory is marked, so that no process starts on it again, and
+  /// then the process ends.
+  func leave() {
+    guard !isLeaving else { return }
+    isLeaving = true
+    logger.notice("removed from the cluster")
+    let (fate, directory) = (fate, settings.dataDirectory)
+    let name = settings.name
+    out.log(.retire { fate.seal(.removed(name: name, directory: directory)) })
+  }
 
   /// Hands leadership over, refuses what is new, and finishes what is under way.
   private func shutDown() {

@@ -22,6 +22,8 @@ public enum ServerExit: Error, Equatable, Sendable {
   case diskFailed(file: String, reason: String)
   /// A file, log entry or snapshot is of a format this version does not know.
   case unknownFormat(what: String)
+  /// The cluster has removed this member.
+  case removed(name: String, directory: String)
 
   /// The process's exit code: from 20, one a case.
   public var code: Int32 {
@@ -36,6 +38,8 @@ public enum ServerExit: Error, Equatable, Sendable {
     case .damagedFile: 27
     case .diskFailed: 28
     case .unknownFormat: 29
+    // 30 is `BrokenInvariant`'s.
+    case .removed: 31
     }
   }
 
@@ -57,7 +61,8 @@ public enum ServerExit: Error, Equatable, Sendable {
     case .wiped(let name, let member, let peerURL):
       "This data directory is new, but the cluster knows member \(name) (\(member), "
         + "\(peerURL)) by another one, and never lets it vote without that one's promises: bring "
-        + "back that very directory, or remove the member and add it again as a new one."
+        + "back that very directory, or give the member a new place (quorate member replace "
+        + "\(name)) and start it with --initial-cluster-state existing."
     case .addressInUse(let flag, let address):
       "\(flag): somebody already listens on \(address); stop it or choose another address."
     case .unwritableDirectory(let directory, let reason):
@@ -73,6 +78,9 @@ public enum ServerExit: Error, Equatable, Sendable {
         + "you start it again."
     case .unknownFormat(let what):
       "\(what) is of a format that this version does not know; use a newer quorate."
+    case .removed(let name, let directory):
+      "Member \(name) was removed from the cluster, and \(directory) never serves again: to bring "
+        + "it back, add it anew (quorate member add) and start it with an empty --data-dir."
     }
   }
 }

@@ -24,20 +24,18 @@ public struct ServerRun: Sendable {
     let level = settings.logLevel
     let logger = Logger(label: "quorate") { _ in RingLogHandler(sink: sink, level: level) }
     do throws(ServerExit) {
-      let process = try await MemberProcess.start(settings, logger: logger)
-      let signals = EndSignals()
-      let first = signals.first
-      let exit = await withTaskGroup(of: Void.self) { group in
-        group.addTask {
-          for await _ in first {}
-          if !Task.isCancelled { await process.shutDown() }
-        }
-        let exit = await process.ended()
-        group.cancelAll()
-        return exit
+      var (process, exit) = try await serve(settings, logger)
+      if case .wiped? = exit, settings.rejoins, process.isNew {
+        // The others came later, and know better. This directory has promised nothing yet.
+        await process.shutDown()
+        StateFiles(directory: settings.dataDirectory).discard()
+        var settings = settings
+        settings.joins = true
+        (process, exit) = try await serve(settings, logger)
       }
-      signals.cancel()
       guard let exit else { return 0 }
+      // Whoever asked for the removal at this very member is answered yet.
+      if case .removed = exit { await process.shutDown() }
       sink.close()
       Self.say(exit)
       return exit.code
@@ -46,6 +44,26 @@ public struct ServerRun: Sendable {
       Self.say(error)
       return error.code
     }
+  }
+
+  /// Runs a member until it ends.
+  private func serve(
+    _ settings: MemberSettings, _ logger: Logger
+  ) async throws(ServerExit) -> (MemberProcess, ServerExit?) {
+    let process = try await MemberProcess.start(settings, logger: logger)
+    let signals = EndSignals()
+    let first = signals.first
+    let exit = await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for await _ in first {}
+        if !Task.isCancelled { await process.shutDown() }
+      }
+      let exit = await process.ended()
+      group.cancelAll()
+      return exit
+    }
+    signals.cancel()
+    return (process, exit)
   }
 
   /// One sentence on the standard error output.

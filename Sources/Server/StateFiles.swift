@@ -1,7 +1,9 @@
 import Foundation
 import Glibc
+import Storage
 
-/// How much of the disk the state files of a data directory take.
+/// The files of a data directory, seen from beside: how much they take, and whether they are of a
+/// member that was removed.
 struct StateFiles: Sendable {
   let directory: String
 
@@ -14,4 +16,20 @@ struct StateFiles: Sendable {
       return sum + Int64(facts.st_size)
     }
   }
+
+  /// Throws away the directory of a member that never was one.
+  func discard() { try? FileManager.default.removeItem(atPath: directory) }
+
+  private var removalMark: String { directory + "/removed" }
+
+  /// Marks the directory for good: its member is none any more.
+  func retire() throws(StorageError) {
+    let system = POSIXFileSystem()
+    let file = try system.open(removalMark)
+    try file.write(Array("This member was removed from its cluster.\n".utf8), at: 0)
+    try file.sync()
+    try system.syncDirectory(directory)
+  }
+
+  var isRetired: Bool { FileManager.default.fileExists(atPath: removalMark) }
 }

@@ -14,6 +14,9 @@ struct Waiter: Sendable {
     case memberList
     case timeToLive(LeaseService.Question)
     case leases
+    /// A change of the members.
+    case change(ClusterService.Call)
+    case moveLeader
     case hashKV(revision: Int64)
     /// `nil`: of every kind.
     case alarms(AlarmKind?)
@@ -41,6 +44,12 @@ final class WaiterTable: Sendable {
   init(shards count: Int, limit: Int) {
     shards = (0..<count).map { _ in Shard() }
     self.limit = limit
+  }
+
+  /// A number for a request that no client waits for.
+  func reserve() -> RequestID {
+    let number = lastNumber.wrappingAdd(1, ordering: .relaxed).newValue
+    return RequestID(number * UInt64(shards.count))
   }
 
   /// `nil`: too many wait.

@@ -62,15 +62,26 @@ extension FailedAnswer {
     case .shuttingDown: .stopped
     case .notFormed: .unhealthy
     case .transferTarget: .badLeaderTransferee
-    case .configuration(let refusal):
-      switch refusal {
-      case .changeInProgress, .termNotCommitted: .unhealthy
-      case .memberExists: .memberExists
-      case .memberNotFound: .memberNotFound
-      case .notALearner: .memberNotLearner
-      case .learnerBehind: .learnerNotReady
-      case .noVoters: .notEnoughStarted
-      }
+    case .configuration(let refusal), .membership(.configuration(let refusal)): status(refusal)
+    case .membership(.notEnoughStarted): .notEnoughStarted
+    case .membership(.unreached): .unhealthy
+    case .membership(.tooManyLearners): .tooManyLearners
+    case .membership(.tooManyVoters):
+      EtcdStatus(.failedPrecondition, "quorate: too many voting members in cluster")
+    }
+  }
+
+  private static func status(_ refusal: ConfigurationRefusal) -> EtcdStatus {
+    switch refusal {
+    case .changeInProgress, .termNotCommitted: .unhealthy
+    case .memberExists: .memberExists
+    case .memberNotFound: .memberNotFound
+    case .peerURLExists: .peerURLExists
+    case .notALearner: .memberNotLearner
+    case .notAVoter:
+      EtcdStatus(.failedPrecondition, "quorate: only the place of a voting member can be taken")
+    case .learnerBehind: .learnerNotReady
+    case .noVoters: .notEnoughStarted
     }
   }
 
@@ -90,7 +101,7 @@ extension FailedAnswer {
     case .tooStale: .tooStale
     case .shuttingDown: .stopping
     case .notFormed: .forming
-    case .configuration, .transferTarget: .membership
+    case .configuration, .membership, .transferTarget: .membership
     }
   }
 }
@@ -162,8 +173,16 @@ private struct Account {
       ("the member is shutting down", "the other members")
     case .notFormed(let missing):
       ("the members have not all met: \(list(missing)) missing", "nothing yet")
-    case .configuration(let refusal):
+    case .configuration(let refusal), .membership(.configuration(let refusal)):
       (Self.sentence(refusal), "reads and writes")
+    case .membership(.notEnoughStarted):
+      ("most of the members that are to vote have never been started", "reads and writes")
+    case .membership(.unreached(let silent)):
+      ("not all voters answer: \(list(silent)) missing", "reads and writes")
+    case .membership(.tooManyLearners(let limit)):
+      ("there are \(limit) such learners already", "reads and writes")
+    case .membership(.tooManyVoters(let limit)):
+      ("\(limit) members vote or are to, and no more may", "reads and writes")
     case .transferTarget(let target):
       ("\(members.name(of: target)) cannot lead", "reads and writes")
     }
@@ -198,10 +217,11 @@ private struct Account {
     case .inquorate(let view, _), .noLeader(let view):
       view.missing.isEmpty ? "the other members" : list(view.missing)
     case .notFormed(let missing): list(missing)
+    case .membership(.unreached(let missing)): list(missing)
     case .leaderUnreachable, .leaderInquorate, .applyBehind, .poisoned, .corrupt, .notLeader,
       .leaderChanging,
       .tooManyRequests, .noSpace, .overlayFull, .requestTooLarge, .tooStale, .shuttingDown,
-      .configuration, .transferTarget, .transferFailed:
+      .configuration, .membership, .transferTarget, .transferFailed:
       "the other members"
     }
   }
@@ -230,6 +250,8 @@ private struct Account {
     case .termNotCommitted: "the new leader has not committed an entry yet"
     case .memberExists: "the member is there already"
     case .memberNotFound: "there is no such member"
+    case .peerURLExists: "another member has that peer URL"
+    case .notAVoter: "the member does not vote"
     case .notALearner: "the member is no learner"
     case .learnerBehind: "the learner's log is too far behind"
     case .noVoters: "no voter would be left"

@@ -1,4 +1,5 @@
 public import Raft
+import Replica
 
 /// The members as clients know them: names and addresses for answers and for advice.
 public struct MemberDirectory: Hashable, Sendable {
@@ -27,14 +28,19 @@ public struct MemberDirectory: Hashable, Sendable {
 
   public init(_ entries: [Entry]) { self.entries = entries.sorted { $0.id < $1.id } }
 
-  /// The members of a configuration, with the client URLs that are known of each.
+  /// The members of a configuration; `clientURLs`: those that were heard of since.
   public init(_ configuration: Configuration, clientURLs: [MemberID: [String]]) {
     self.init(
       configuration.members.map { member in
         Entry(
           id: member.id, name: member.name, peerURLs: member.peerURLs,
-          clientURLs: clientURLs[member.id] ?? [], isLearner: member.role == .learner)
+          clientURLs: clientURLs[member.id] ?? member.clientURLs,
+          isLearner: !member.isMeantToVote)
       })
+  }
+
+  public func without(_ id: MemberID) -> MemberDirectory {
+    MemberDirectory(entries.filter { $0.id != id })
   }
 
   /// A name for people: the member's own, or else its id.

@@ -10,6 +10,8 @@ func describe(_ message: PeerMessage) -> String {
   case .pong: "pong"
   case .forward(let forward): "forward \(forward.number): \(forward.proposals.count)"
   case .forwardReply(let reply): "forward reply: \(reply.verdicts.count)"
+  case .changeForward(let forward): "change \(forward.number)"
+  case .changeReply(let reply): "change reply: \(reply.outcome)"
   case .digest(let report): "digest at \(report.mark.index)"
   case .diverged(let divergence): "diverged at \(divergence.index.number)"
   }

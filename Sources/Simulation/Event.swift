@@ -62,6 +62,8 @@ enum Event {
   case compactTurn
   /// A member that was told to end has had its time.
   case terminated(Int, Boot)
+  /// A member that knows that it was removed ends.
+  case retired(Int, Boot)
   case healLinks
   case restart(Int)
   case resume(Int)

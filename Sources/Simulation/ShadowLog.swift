@@ -23,6 +23,11 @@ struct ShadowLog {
   /// The last configuration, committed or not.
   var configuration: Configuration { configurations.last?.configuration ?? base.configuration }
 
+  /// The last configuration before this slot.
+  func configuration(before index: LogIndex) -> Configuration {
+    configurations.last { $0.index < index }?.configuration ?? base.configuration
+  }
+
   /// `nil`: beyond the end, or before the base.
   func id(at index: LogIndex) -> EntryID? {
     guard index >= base.last.index, index <= lastIndex else { return nil }

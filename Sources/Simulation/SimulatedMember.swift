@@ -28,6 +28,8 @@ final class SimulatedMember {
   var backlog: [Event] = []
   /// Not to be started again: it was removed from the cluster for good.
   var isRetired = false
+  /// A client has asked for a place for it: it is asked for once.
+  var hasPlace = false
   /// SIGTERM was sent: it hands over, answers what it can and ends.
   var isTerminating = false
 

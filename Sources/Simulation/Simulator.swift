@@ -114,6 +114,7 @@ public struct Simulator: Hashable, Sendable {
     if kind == .powerLoss { weather.failPower(&dice) }
     if let members { weather.members = members }
     reduction.apply(to: &weather)
+    if weather.introducesMembers { return (weather, 4) }
     return (weather, weather.faultWeights[.addLearner, default: 0] > 0 ? 2 : 0)
   }
 
@@ -122,6 +123,12 @@ public struct Simulator: Hashable, Sendable {
     var dice = SplitMix64(seed: seed)
     let (weather, spare) = drawWeather(&dice)
     return weather.members + spare
+  }
+
+  /// Whether clients of the run change the members.
+  public var changesMembers: Bool {
+    var dice = SplitMix64(seed: seed)
+    return drawWeather(&dice).0.introducesMembers
   }
 
   /// The command that shows this run.

@@ -4,6 +4,7 @@ extension Story {
     .oldTerm, .lateTerm, .lateAnswer, .wiped, .readOfTheDead, .quorumLoss, .quietReturn,
     .figure8, .disjointMajorities, .parallelChanges, .lateForward, .lateSnapshot, .unknownPromotion,
     .lastVoter,
-    .absentLearner, .slowFollower, .heldForward, .changedState,
+    .absentLearner, .slowFollower, .heldForward, .changedState, .doublePlace, .blindSpare,
+    .seatedSpare, .successor,
   ]
 }

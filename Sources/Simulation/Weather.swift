@@ -59,6 +59,10 @@ public struct Weather: Hashable, Sendable {
   public var maxStaleness: Duration?
   /// Clients that hold leases.
   public var leaseKeepers = 0
+  /// Members say who they are, and are written down: clients change who they are.
+  public var introducesMembers = false
+  /// How long a voter is silent before a spare takes its place.
+  public var spareDelay = Duration.seconds(1)
   /// How often the store is compacted; `nil`: never.
   public var compaction: Span?
 
@@ -78,10 +82,11 @@ public struct Weather: Hashable, Sendable {
   public var cutsNewLeaders = false
   /// What the seed draws from: a seed that found something keeps its own edition. One: until the
   /// members had files; two: all faults; three: commands gather; four: some clients hold leases;
-  /// five: members compare digests, have quotas and compact by themselves.
+  /// five: members compare digests, have quotas and compact by themselves; six: clients change the
+  /// members.
   public var edition = Weather.newestEdition
 
-  public static let newestEdition = 5
+  public static let newestEdition = 6
 
   public init() {
     // Earlier editions, and stories, have their logs for themselves.
@@ -96,10 +101,15 @@ public enum Fault: UInt8, CaseIterable, Hashable, Sendable {
   // Since the second edition:
   case quorumLoss, constrainedElection, chained, flap
   case clockJump, stalledDisk, fullDisk, failingDisk, bitFlip, wipe, terminate, powerCut
+  // Since the sixth edition, asked for by clients:
+  case join, leave, succeed
 
   /// Those of the first edition come first and keep their order.
   static let first = allCases.prefix { $0 != .quorumLoss }
-  static let later = allCases.drop { $0 != .quorumLoss }
+  static let later = allCases.drop { $0 != .quorumLoss }.prefix { $0 != .join }
+  /// They take the place of what an operator does at the leader itself.
+  static let membership: [Fault] = [.join, .leave, .succeed]
+  static let directChanges: [Fault] = [.addLearner, .promote, .remove, .replaceVoters]
 
   /// It strikes files, so there must be some.
   var needsFiles: Bool {
@@ -107,7 +117,8 @@ public enum Fault: UInt8, CaseIterable, Hashable, Sendable {
     case .fullDisk, .failingDisk, .bitFlip, .powerCut: true
     case .crash, .powerLoss, .crashAll, .pause, .partition, .isolate, .oneWay, .bridge, .ring,
       .slowDisk, .heal, .transfer, .addLearner, .promote, .remove, .replaceVoters, .quorumLoss,
-      .constrainedElection, .chained, .flap, .clockJump, .stalledDisk, .wipe, .terminate:
+      .constrainedElection, .chained, .flap, .clockJump, .stalledDisk, .wipe, .terminate, .join,
+      .leave, .succeed:
       false
     }
   }
@@ -133,6 +144,7 @@ extension Weather {
       if edition > 2 { weather.drawGathering(seed: more.next()) }
       if edition > 3 { weather.drawKeepers(seed: more.next()) }
       if edition > 4 { weather.drawUpkeep(seed: more.next()) }
+      if edition > 5 { weather.drawMembers(seed: more.next()) }
     }
     return weather
   }
@@ -242,6 +254,17 @@ extension Weather {
   private mutating func drawKeepers(seed: UInt64) {
     var dice = SplitMix64(seed: seed)
     leaseKeepers = dice.chance(1, in: 3) ? 1 + dice.index(below: 4) : 0
+  }
+
+  /// What the sixth edition adds: in one seed of three, clients that change the members at any
+  /// member, places that are taken, successors and spares.
+  private mutating func drawMembers(seed: UInt64) {
+    var dice = SplitMix64(seed: seed)
+    guard dice.chance(1, in: 3) else { return }
+    introducesMembers = true
+    spareDelay = settings.raft.electionTimeout * [1, 2, 5][dice.index(below: 3)]
+    for fault in Fault.directChanges { faultWeights[fault] = nil }
+    for fault in Fault.membership { faultWeights[fault] = 1 + dice.next(below: 3) }
   }
 
   /// What the fifth edition adds: digests in all seeds, quotas and compaction in some.

@@ -33,7 +33,7 @@ extension World {
     case .powerCut: layPowerCut()
     case .crash, .powerLoss, .crashAll, .pause, .partition, .isolate, .oneWay, .bridge, .ring,
       .slowDisk, .heal, .transfer, .addLearner, .promote, .remove, .replaceVoters, .quorumLoss,
-      .constrainedElection, .chained:
+      .constrainedElection, .chained, .join, .leave, .succeed:
       preconditionFailure("\(fault) is struck elsewhere")
     }
   }

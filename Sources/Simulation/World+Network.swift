@@ -62,7 +62,8 @@ extension World {
         case .message(let message):
           guard member.sessions[packet.from] == packet.fromBoot else { return }
           step(member, .message(message, from: members[packet.from].id))
-        case .snapshot: fail("\(member.name) receives a snapshot among its messages")
+        case .snapshot, .inquiry, .inquiryAnswer:
+          fail("\(member.name) receives a \(frame) among its messages")
         }
       }
     } catch {
@@ -118,8 +119,10 @@ extension World {
     if case .forming(let formation) = member.phase {
       return formation.greeting(to: peer, receiverBoot: receiverBoot)
     }
-    return greetingRule(member).greeting(
+    var greeting = greetingRule(member).greeting(
       to: peer, receiverBoot: receiverBoot, isFormed: true, known: known(to: member))
+    greeting.configurationIndex = member.core?.membership.index ?? .zero
+    return greeting
   }
 
   /// The members that a formed member goes by.
@@ -148,11 +151,15 @@ extension World {
           // Who joins is told where the others are before it knows who they are.
           known.append(KnownMember(id: greeting.from, incarnation: .unknown))
         }
-        try greetingRule(member).admit(greeting, isFormed: true, known: known)
+        let membership = member.core?.membership
+        try greetingRule(member).admit(
+          greeting, isFormed: true, known: known,
+          memberAt: membership?.isMember == true ? membership?.index : nil)
         openSession(member, peer, greeting)
       }
     } catch {
       tellMessage("\(member.name) refuses \(members[peer].name): \(error.sentence)")
+      if error == .iWasRemoved { step(member, .dismissed) }
     }
   }
 
@@ -168,6 +175,7 @@ extension World {
     member.sessionSince[peer] = now
     tellMessage("\(member.name) has a session with \(members[peer].name)")
     step(member, .sessionOpened(greeting.from, greeting.boot))
+    introduce(members[peer], to: member)
   }
 
   /// A forming member has learnt of another: so should those it has met.

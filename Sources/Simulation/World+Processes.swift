@@ -98,8 +98,11 @@ extension World {
       "boot \(member.boot.number): term \(term), log "
         + "(\(recovered.base.last.index.number), \(last)], applied \(recovered.applied.number)")
     after(weather.flushInterval, .flushTurn(member.position, member.boot))
+    if weather.introducesMembers { step(member, .introduced(introduction(of: member))) }
     for (position, boot) in member.sessions.enumerated() {
-      if let boot { step(member, .sessionOpened(members[position].id, boot)) }
+      guard let boot else { continue }
+      step(member, .sessionOpened(members[position].id, boot))
+      introduce(members[position], to: member)
     }
     step(member, .timer)
   }

@@ -23,7 +23,7 @@ extension World {
   private func carryOut(_ effects: ReplicaEffects, _ member: SimulatedMember) {
     for write in effects.writes { queueWrite(write, member) }
     observe(effects.notes, member)
-    observeCommit(member)
+    observeCommit(member, effects.notes.firstChangeAfterCommit)
     for envelope in effects.sends { transmit(envelope, from: member) }
     if !effects.writes.isEmpty { startWrites(member) }
     if let base = effects.restore { restore(member, base) }
@@ -43,6 +43,7 @@ extension World {
     }
     member.wakeAt = member.clock.world(when: effects.wakeAt)
     scheduleWake(member)
+    if effects.isRemoved { leave(member) }
     if effects.isDrained && member.isTerminating {
       let left = member.waiting.count
       check(left == 0 ? nil : "\(member.name) is drained and owes \(left) answers")
@@ -102,7 +103,10 @@ extension World {
   }
 
   /// A commit index that is news to the world is on enough disks.
-  private func observeCommit(_ member: SimulatedMember) {
+  ///
+  /// `change`: where a configuration was appended that had waited for the commit. It was not in
+  /// force when the copies were counted.
+  private func observeCommit(_ member: SimulatedMember, _ change: LogIndex?) {
     let index = member.standing.commitIndex
     let isNews = index > checks.committed.lastIndex
     check(
@@ -110,8 +114,9 @@ extension World {
         member: member.id, commits: index, in: member.standing.term, log: member.log, at: now))
     guard isNews, violation == nil else { return }
     let entry = checks.committed.last
+    let inForce = change.map { member.log.configuration(before: $0) } ?? member.log.configuration
     check(
-      checks.majorityDurability.violation(committed: entry, in: member.log.configuration) { id in
+      checks.majorityDurability.violation(committed: entry, in: inForce) { id in
         guard let position = positionOf[id] else { return false }
         // A disk that was lost held it when it was acknowledged; only a minority is ever lost.
         return members[position].isBroken || members[position].durable.log.covers(entry)
@@ -146,5 +151,23 @@ extension World {
 
   func text(_ configuration: Configuration) -> String {
     configuration.members.map { "\(text($0.id)) \($0.role)" }.joined(separator: ", ")
+  }
+}
+
+extension [ReplicaNote] {
+  /// The slot of a configuration that was appended in the step in which something was committed,
+  /// and after that.
+  fileprivate var firstChangeAfterCommit: LogIndex? {
+    var hasCommitted = false
+    for case .raft(let note) in self {
+      switch note {
+      case .committed: hasCommitted = true
+      case .configurationChanged(_, at: let index) where hasCommitted: return index
+      case .becameFollower, .becamePreCandidate, .becameCandidate, .becameLeader,
+        .configurationChanged, .logTruncated, .transferStarted, .transferEnded, .steppedDown:
+        continue
+      }
+    }
+    return nil
   }
 }

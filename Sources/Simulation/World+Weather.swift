@@ -56,6 +56,7 @@ extension World {
       let leader = members.first { $0.isLeader && !$0.isPaused }
       if let leader { transfer(leader, to: weatherDice.chance(1, in: 2) ? member.id : nil) }
     case .addLearner, .promote, .remove, .replaceVoters: changeMembers(fault)
+    case .join, .leave, .succeed: askForMembers(fault)
     case .flap, .clockJump, .stalledDisk, .fullDisk, .failingDisk, .bitFlip, .wipe, .terminate,
       .powerCut:
       strike(fault, member, length)
@@ -90,7 +91,7 @@ extension World {
     case .chained: network.chain(from: weatherDice.index(below: count), at: now)
     case .crash, .powerLoss, .crashAll, .pause, .slowDisk, .heal, .transfer, .addLearner,
       .promote, .remove, .replaceVoters, .flap, .clockJump, .stalledDisk, .fullDisk, .failingDisk,
-      .bitFlip, .wipe, .terminate, .powerCut:
+      .bitFlip, .wipe, .terminate, .powerCut, .join, .leave, .succeed:
       preconditionFailure("\(fault) cuts no link")
     }
     tell(nil, "\(fault): \(cutText)")
@@ -180,7 +181,8 @@ extension World {
       if !voters.isEmpty { change(leader, .setVoters(voters)) }
     case .crash, .powerLoss, .crashAll, .pause, .partition, .isolate, .oneWay, .bridge, .ring,
       .slowDisk, .heal, .transfer, .quorumLoss, .constrainedElection, .chained, .flap, .clockJump,
-      .stalledDisk, .fullDisk, .failingDisk, .bitFlip, .wipe, .terminate, .powerCut:
+      .stalledDisk, .fullDisk, .failingDisk, .bitFlip, .wipe, .terminate, .powerCut, .join, .leave,
+      .succeed:
       preconditionFailure("\(fault) changes no members")
     }
   }

@@ -231,7 +231,8 @@ final class World {
       .fetched(let position, let boot, _), .applyTurn(let position, let boot),
       .restored(let position, let boot, _), .flushTurn(let position, let boot),
       .drain(let position, let boot), .sessionBroken(let position, let boot, _, _),
-      .streamEnded(let position, let boot, _, _), .terminated(let position, let boot):
+      .streamEnded(let position, let boot, _, _), .terminated(let position, let boot),
+      .retired(let position, let boot):
       let member = members[position]
       guard member.boot == boot, member.isUp else { return }
       if member.isPaused { return member.backlog.append(event) }
@@ -253,6 +254,7 @@ final class World {
     case .streamEnded(_, _, let request, let outcome):
       step(member, .snapshotSent(request, outcome))
     case .terminated: endInOrder(member)
+    case .retired: retire(member)
     case .packet(let packet): receive(packet, member)
     case .request(let request): admit(request, member)
     case .connectTurn, .streamTurn, .clientTurn, .answer, .clientTimeout, .weatherTurn,

@@ -9,11 +9,15 @@ public struct Claim: Hashable, Sendable {
   public var cluster: UInt64
   public var member: MemberID
   public var name: String
+  /// Of a directory that is there, only the name has to be right: its member has joined a store, or
+  /// moved, and what the flags say of the others was true once.
+  public var isHint: Bool
 
-  public init(cluster: UInt64, member: MemberID, name: String) {
+  public init(cluster: UInt64, member: MemberID, name: String, isHint: Bool = false) {
     self.cluster = cluster
     self.member = member
     self.name = name
+    self.isHint = isHint
   }
 }
 
@@ -43,12 +47,13 @@ public final class DataDirectory: MemberStore {
   /// Locks, makes or opens the directory, and checks all of `raft.db`, unless `provesLater`: then
   /// `prove` does it, and until it has, the state may be opened and nothing else.
   ///
-  /// `drawIncarnation` is asked only if the directory is made.
+  /// `drawIncarnation` is asked only if the directory is made, and `base` is what its log begins
+  /// with then: of a member that joins a store. `nil`: the members form it later.
   /// *Throws* `inUse`, `unwritable`, `otherCluster`, `otherMember`, `unknownFormat`, `damaged`.
   public init(
     at path: String, as claim: Claim, settings: StorageSettings = StorageSettings(),
     on fileSystem: any FileSystem = POSIXFileSystem(), provesLater: Bool = false,
-    drawIncarnation: () -> Incarnation
+    base: LogBase? = nil, drawIncarnation: () -> Incarnation
   ) throws(StorageError) {
     self.path = path
     self.settings = settings
@@ -63,7 +68,7 @@ public final class DataDirectory: MemberStore {
       let identity = Identity(
         cluster: claim.cluster, member: claim.member, name: claim.name,
         incarnation: drawIncarnation())
-      try DataDirectory.create(at: path, for: identity, on: fileSystem)
+      try DataDirectory.create(at: path, for: identity, base, on: fileSystem)
     } else {
       // Its makers may have been killed before this.
       try fileSystem.syncDirectory(path)
@@ -73,7 +78,19 @@ public final class DataDirectory: MemberStore {
       opening: path + "/raft.db",
       landmark: Landmark(opening: path + "/landmark", on: fileSystem), arrival: arrival,
       reserve: reserve, failure: failure, settings: settings, on: fileSystem)
+    try check(claim)
+    if !provesLater { try prove() }
+  }
+
+  private func check(_ claim: Claim) throws(StorageError) {
     let found = raftLog.identity
+    if claim.isHint && !isNew {
+      guard found.name == claim.name else {
+        throw .otherMember(
+          directory: path, found: found.member, name: found.name, expected: claim.member)
+      }
+      return
+    }
     guard found.cluster == claim.cluster else {
       throw .otherCluster(directory: path, found: found.cluster, expected: claim.cluster)
     }
@@ -81,7 +98,6 @@ public final class DataDirectory: MemberStore {
       throw .otherMember(
         directory: path, found: found.member, name: found.name, expected: claim.member)
     }
-    if !provesLater { try prove() }
   }
 
   /// Checks all of `raft.db`, and removes what it does not speak of. The state may be read
@@ -108,11 +124,11 @@ public final class DataDirectory: MemberStore {
     }
   }
 
-  /// `raft.db` comes last and in one step: until it is there, nothing was promised. `makeState`
-  /// makes the state's file; `nil`: an empty one.
+  /// `raft.db` comes last and in one step: until it is there, nothing was promised. `base`: what the
+  /// log of a member that joins begins with. `makeState` makes the state's file; `nil`: an empty one.
   static func create(
-    at path: String, for identity: Identity, on fileSystem: any FileSystem,
-    makeState: ((String) throws(StorageError) -> Void)? = nil
+    at path: String, for identity: Identity, _ base: LogBase? = nil,
+    on fileSystem: any FileSystem, makeState: ((String) throws(StorageError) -> Void)? = nil
   ) throws(StorageError) {
     precondition(identity.incarnation != .unknown, "an incarnation is never zero")
     let landmark = path + "/landmark"
@@ -132,7 +148,7 @@ public final class DataDirectory: MemberStore {
     }
     try Landmark.create(at: landmark, on: fileSystem)
     try fileSystem.syncDirectory(path)
-    try RaftLog.create(at: path + "/raft.db", for: identity, on: fileSystem)
+    try RaftLog.create(at: path + "/raft.db", for: identity, base: base, on: fileSystem)
     try fileSystem.syncDirectory(path)
   }
 

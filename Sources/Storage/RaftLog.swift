@@ -32,7 +32,8 @@ public final class RaftLog: LogStore {
   /// Makes a whole `raft.db` that is not formed, under its final name's neighbour, and moves it
   /// there: a file with the final name is never half made.
   static func create(
-    at path: String, for identity: Identity, on fileSystem: any FileSystem
+    at path: String, for identity: Identity, base: LogBase? = nil,
+    on fileSystem: any FileSystem
   ) throws(StorageError) {
     let draft = path + ".new"
     for leftover in [draft, draft + "-wal", draft + "-shm", draft + "-journal"] {
@@ -46,7 +47,7 @@ public final class RaftLog: LogStore {
       try records.write(.identity, identity.encoded())
       let state = HardState(currentTerm: identity.origin.last.term)
       try records.write(.hardState, state.encoded())
-      try records.write(.base, RaftLog.encode(generation: 1, base: nil))
+      try records.write(.base, RaftLog.encode(generation: 1, base: base))
     }
     guard try connection.checkpoint(.truncate) else { throw .full(file: draft) }
     connection.close()

@@ -1,5 +1,5 @@
 import NIOCore
-import Raft
+public import Raft
 import Replica
 import Wire
 
@@ -27,6 +27,13 @@ extension PeerTransport {
         return abandon(connection)
       }
       receivedSnapshot(frame, from: peer, on: connection)
+    case .inquiry(let inquiry):
+      guard case .stranger = connection.phase, let answer = owner?.answer(to: inquiry) else {
+        return abandon(connection)
+      }
+      // Whoever asked hangs up; the handshake's deadline ends it otherwise.
+      connection.send(.inquiryAnswer(answer))
+    case .inquiryAnswer: abandon(connection)
     }
   }
 
@@ -185,6 +192,13 @@ extension PeerTransport {
     }
     report(.lost(peer))
     scheduleDial(peer)
+  }
+
+  /// Ends the session and whatever else is under way with a peer that is not who it should be.
+  public func breakSession(with id: MemberID) {
+    loop.preconditionInEventLoop()
+    guard let session = peers.first(where: { $0.id == id })?.session else { return }
+    abandon(session)
   }
 
   func forget(_ id: MemberID) {

@@ -35,6 +35,8 @@ public protocol TransportOwner: AnyObject {
   func greeting(to peer: MemberID, receiverBoot: Boot?) -> Greeting
   /// Judges a peer's greeting; `nil`: admitted.
   func refusal(of greeting: Greeting) -> GreetingRefusal?
+  /// What to say to somebody who has no place in the store yet.
+  func answer(to inquiry: Inquiry) -> InquiryAnswer
   func receive(_ event: TransportEvent)
   /// Everything that had arrived was handed over: the time to act on it and to flush.
   func receivedAll()

@@ -12,6 +12,10 @@ extension Frame {
     case .message(let message):
       var pieces = MessagePieces(message, number: 0, limits: limits)
       while pieces.append(to: &bytes) {}
+    case .inquiry(let inquiry):
+      FrameHeader.append(.inquiry, inquiry.encoded()[...], to: &bytes, limits: limits)
+    case .inquiryAnswer(let answer):
+      FrameHeader.append(.inquiryAnswer, answer.encoded()[...], to: &bytes, limits: limits)
     case .snapshot(let frame):
       FrameHeader.append(frame.kind, frame.encoded()[...], to: &bytes, limits: limits)
     }

@@ -17,6 +17,9 @@ public enum Frame: Hashable, Sendable {
   case hello(Hello)
   case message(PeerMessage)
   case snapshot(SnapshotFrame)
+  /// The only frame of who has no place in the store yet.
+  case inquiry(Inquiry)
+  case inquiryAnswer(InquiryAnswer)
 }
 
 /// The handshake of one connection.
@@ -30,7 +33,7 @@ public struct Hello: Hashable, Sendable {
   }
 
   /// The newest protocol this build speaks; both sides go by the lower one.
-  public static let newestProtocol: UInt32 = 1
+  public static let newestProtocol: UInt32 = 2
 
   public var newestProtocol: UInt32
   public var purpose: Purpose

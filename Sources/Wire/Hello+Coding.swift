@@ -22,6 +22,8 @@ extension Hello {
     }
     writer.write(count: greeting.clientURLs.count)
     for url in greeting.clientURLs { writer.write(url) }
+    // Since protocol 2.
+    writer.write(greeting.configurationIndex)
     return writer.bytes
   }
 
@@ -33,9 +35,10 @@ extension Hello {
       guard let purpose = Purpose(rawValue: try reader.readUInt8()) else {
         throw .malformed(field: "hello.purpose")
       }
-      let greeting = try Greeting(from: &reader)
+      var greeting = try Greeting(from: &reader)
+      if newestProtocol > 1 { greeting.configurationIndex = try reader.readLogIndex() }
       // A later protocol may say more after this.
-      if newestProtocol == Hello.newestProtocol { try reader.finish() }
+      if newestProtocol <= Hello.newestProtocol { try reader.finish() }
       self.init(newestProtocol: newestProtocol, purpose: purpose, greeting: greeting)
     } catch {
       throw .malformed(error)

@@ -22,6 +22,8 @@ enum MessageKind: UInt8, CaseIterable {
   case forwardReply = 35
   case digest = 36
   case diverged = 37
+  case changeForward = 38
+  case changeReply = 39
 
   static let installSnapshot: UInt8 = 9
 }
@@ -43,6 +45,12 @@ extension PeerMessage {
       forward.encode(into: &writer)
     case .forwardReply(let reply):
       writer.write(MessageKind.forwardReply.rawValue)
+      reply.encode(into: &writer)
+    case .changeForward(let forward):
+      writer.write(MessageKind.changeForward.rawValue)
+      forward.encode(into: &writer)
+    case .changeReply(let reply):
+      writer.write(MessageKind.changeReply.rawValue)
       reply.encode(into: &writer)
     case .digest(let report):
       writer.write(MessageKind.digest.rawValue)
@@ -76,6 +84,8 @@ extension PeerMessage {
     case .pong: self = .pong(try reader.readInstant())
     case .forward: self = .forward(try Forward(from: &reader))
     case .forwardReply: self = .forwardReply(try ForwardReply(from: &reader))
+    case .changeForward: self = .changeForward(try ChangeForward(from: &reader))
+    case .changeReply: self = .changeReply(try ChangeReply(from: &reader))
     case .digest: self = .digest(try DigestReport(from: &reader))
     case .diverged: self = .diverged(try Divergence(from: &reader))
     case .preVote, .preVoteReply, .requestVote, .voteReply, .appendEntries, .appendReply,
@@ -98,6 +108,8 @@ extension PeerMessage {
     case .ping, .pong: 16
     case .forward(let forward): forward.proposals.reduce(64) { $0 + $1.command.count + 16 }
     case .forwardReply(let reply): 64 + 32 * reply.verdicts.count
+    case .changeForward(let forward): 64 + forward.change.byteEstimate
+    case .changeReply: 64
     case .digest(let report): 80 + 24 * report.mark.ranges.count
     case .diverged: 40
     }
@@ -109,7 +121,7 @@ extension PeerMessage {
     switch self {
     case .raft(let message):
       if case .appendEntries = message.body { false } else { true }
-    case .ping, .pong, .forwardReply: true
+    case .ping, .pong, .forwardReply, .changeForward, .changeReply: true
     case .forward, .digest, .diverged: false
     }
   }
@@ -179,7 +191,7 @@ extension ForwardReply {
 }
 
 extension ForwardRefusal {
-  fileprivate func encode(into writer: inout RaftCoding.Writer) {
+  func encode(into writer: inout RaftCoding.Writer) {
     switch self {
     case .notLeader(let leader):
       writer.write(1 as UInt8)
@@ -193,7 +205,7 @@ extension ForwardRefusal {
     }
   }
 
-  fileprivate init(
+  init(
     _ code: UInt8, from reader: inout RaftCoding.Reader
   ) throws(RaftCoding.Failure) {
     switch code {

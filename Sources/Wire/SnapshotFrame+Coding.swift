@@ -52,7 +52,8 @@ extension SnapshotFrame {
           throw .malformed(field: "snapshot.rejection")
         }
         self = .rejected(rejection)
-      case .hello, .message, .piece: preconditionFailure("\(kind) is no frame of a snapshot")
+      case .hello, .message, .piece, .inquiry, .inquiryAnswer:
+        preconditionFailure("\(kind) is no frame of a snapshot")
       }
       try reader.finish()
     } catch {

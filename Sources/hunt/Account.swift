@@ -43,7 +43,6 @@ struct Account: Hashable, Sendable {
       by: "ReplicaInput",
       because: "the only time that comes in is an `Instant` of a monotonic clock; TidyTests keep "
         + "every other clock out of the modules that decide"),
-    "M9": .owed(with: "the automatic removal of members"),
     "P2": .impossible(
       by: "RaftSettings",
       because: "pre-vote cannot be turned off, so no two members can disagree about it"),

@@ -44,6 +44,11 @@ extension Aim {
     .removesLastVoter: [
       "RaftTests.`Thesis §4`/`the last voter stays`()"
     ],
+    .bindsAnyDirectory: ["RaftTests.PlaceTests/`a data directory is bound once`()"],
+    .callsSparesBlindly: [
+      "ReplicaTests.MembershipRuleTests/`a spare is called only while a majority answers before "
+        + "and after`()"
+    ],
     .promotesUnseen: [
       "RaftTests.`Thesis §4`/`a learner catches up, counts for nothing, and votes once "
         + "promoted`()"

@@ -104,6 +104,12 @@ enum Catalogue {
     Trial(
       .promotesUnseen, "a learner that was never heard becomes a voter", .promotionWaits,
       .story("a learner that never came")),
+    Trial(
+      .bindsAnyDirectory, "a place is given to every directory that comes to it", .onePlace,
+      .story("a place that two came to")),
+    Trial(
+      .callsSparesBlindly, "a spare is called without counting who is heard", .spareCounts,
+      .story("a spare without a majority")),
   ]
 
   private static let elections = [

@@ -67,6 +67,8 @@ extension Killer {
   static let refusedForCertain = check("the story's demand", "is not told that it was refused")
   static let newVotersElect = check("the story's demand", "no leader after the promotion")
   static let twoElect = check("the story's demand", "no leader of the two")
+  static let onePlace = check("the story's demand", "was given to a second directory")
+  static let spareCounts = check("the story's demand", "has called the spare")
   static let promotionWaits = check("the story's demand", "has become a voter")
   static let partialConnectivity = check("the story's demand", "does not lead")
   static let returnsQuietly = check("the story's demand", "was deposed")

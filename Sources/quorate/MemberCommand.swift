@@ -4,8 +4,11 @@ import EtcdAPI
 
 struct MemberCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "member", abstract: "The members of the cluster.",
-    subcommands: [MemberListCommand.self])
+    commandName: "member", abstract: "The members of the cluster, and changes of them.",
+    subcommands: [
+      MemberAdd.self, MemberListCommand.self, MemberPromote.self, MemberRemove.self,
+      MemberReplace.self, MemberUpdate.self,
+    ])
 }
 
 struct MemberListCommand: AsyncParsableCommand {

@@ -10,7 +10,7 @@ struct Quorate: AsyncParsableCommand {
     subcommands: [
       GetCommand.self, PutCommand.self, DelCommand.self, TxnCommand.self, CompactionCommand.self,
       WatchCommand.self, LeaseCommand.self, LockCommand.self, ElectCommand.self,
-      EndpointCommand.self, MemberCommand.self,
+      EndpointCommand.self, MemberCommand.self, MoveLeaderCommand.self,
       SnapshotCommand.self, AlarmCommand.self, DefragCommand.self, RecoverCommand.self,
       ServerCommand.self, LabCommand.self, SimulateCommand.self, ExploreCommand.self,
       BenchCommand.self, BenchWatchCommand.self, VersionCommand.self, CompletionCommand.self,

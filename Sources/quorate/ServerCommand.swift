@@ -33,7 +33,7 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "The members that found the store: n1=http://host:port,n2=http://…")
   var initialCluster: String?
 
-  @Option(help: "new: form a store, or go on with the one in --data-dir; existing: only go on.")
+  @Option(help: "new: form a store, or go on with --data-dir; existing: join one, or go on.")
   var initialClusterState = "new"
 
   @Option(help: "Tells stores with the same URLs apart.")
@@ -84,6 +84,9 @@ struct ServerCommand: AsyncParsableCommand {
   @Flag(help: "Apply the entry that ended this member twice once more.")
   var applyAgain = false
 
+  @Flag(help: "Without its data directory, ask the others for a new place instead of ending.")
+  var autoRejoin = false
+
   @Flag(help: "Let the lab look in and cut links (never on a machine that others can reach).")
   var lab = false
 
@@ -122,7 +125,7 @@ struct ServerCommand: AsyncParsableCommand {
     case initialAdvertisePeerUrls, initialCluster, initialClusterState, initialClusterToken
     case heartbeatInterval, electionTimeout, onQuorumLoss, quotaBackendBytes, maxRequestBytes
     case autoCompactionMode, autoCompactionRetention, maxTxnOps, snapshotCount, logFormat, logLevel,
-      logOutputs, metrics, applyAgain
+      logOutputs, metrics, applyAgain, autoRejoin
     case lab, labVolatileDisk, experimentalWatchProgressNotifyInterval
   }
 }
@@ -148,6 +151,7 @@ extension ServerCommand {
     flags.logFormat = logFormat
     flags.logLevel = logLevel
     flags.appliesAgain = applyAgain
+    flags.rejoins = autoRejoin
     flags.isLab = lab
     flags.isDiskVolatile = labVolatileDisk
     flags.quotaBytes = quotaBackendBytes

@@ -14,7 +14,7 @@ import Testing
   private func asking(_ number: UInt64, seed: UInt64) -> RaftCore {
     let members = (1...3).map { id in
       Configuration.Member(
-        id: MemberID(id), incarnation: .unknown, role: .voter, name: "", peerURLs: [])
+        id: MemberID(id), incarnation: Incarnation(1), role: .voter, name: "", peerURLs: [])
     }
     let base = LogBase(last: .zero, configuration: Configuration(members: members))
     let recovered = Recovered(

@@ -231,6 +231,38 @@ import Testing
       ])
   }
 
+  @Test func `what the first version cannot say is written in the second`() throws {
+    let members = [
+      Configuration.Member(
+        id: MemberID(1), incarnation: Incarnation(2), role: .voter, name: "a", peerURLs: ["b"],
+        clientURLs: ["c"]),
+      Configuration.Member(
+        id: MemberID(2), incarnation: .unknown, role: .learner,
+        prospect: .spare(after: .seconds(3)),
+        name: "", peerURLs: ["d"]),
+      Configuration.Member(
+        id: MemberID(3), incarnation: .unknown, role: .learner,
+        prospect: .successor(of: MemberID(1)),
+        name: "", peerURLs: ["b"]),
+    ]
+    let configuration = Configuration(members: members)
+    let bytes = configuration.encoded()
+    #expect(bytes[0] == 2)
+    #expect(try Configuration(decoding: bytes) == configuration)
+    // Equal configurations are equal bytes: the second version is for what needs it.
+    var old = bytes
+    old[0] = 1
+    #expect(throws: RaftCoding.Failure.self) { try Configuration(decoding: old) }
+    let plain = Configuration(members: [
+      Configuration.Member(
+        id: MemberID(1), incarnation: Incarnation(2), role: .voter, name: "a", peerURLs: ["b"])
+    ])
+    let needless = [2] + plain.encoded().dropFirst() + [0, 0, 0, 0, 0]
+    #expect(throws: RaftCoding.Failure.malformed(field: "configuration.version")) {
+      try Configuration(decoding: Array(needless))
+    }
+  }
+
   @Test func `every shorter piece is refused, and so is a byte too many`() {
     for entry in entries {
       let bytes = entry.encoded()

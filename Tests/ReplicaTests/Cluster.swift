@@ -34,6 +34,8 @@ struct Cluster {
   /// Messages that left, by sender.
   private(set) var sent: [[PeerEnvelope]]
   private(set) var isDrained: [Bool]
+  private(set) var isRemoved: [Bool]
+  private(set) var notes: [[ReplicaNote]]
   private var wakeAt: [Instant]
   private var queue: [Item] = []
   private var order: UInt64 = 0
@@ -59,6 +61,8 @@ struct Cluster {
     applied = Array(repeating: [], count: count)
     sent = Array(repeating: [], count: count)
     isDrained = Array(repeating: false, count: count)
+    isRemoved = Array(repeating: false, count: count)
+    notes = Array(repeating: [], count: count)
     wakeAt = Array(repeating: .zero, count: count)
     pausedUntil = Array(repeating: .zero, count: count)
     stores = (0..<count).map { _ in Store(generation: 1) }
@@ -131,6 +135,50 @@ struct Cluster {
     step(position, .propose([request]))
   }
 
+  /// Asks for a change of the members at any of them.
+  mutating func reconfigure(
+    _ number: UInt64, _ change: ConfigurationChange, at position: Int,
+    within time: Duration = .seconds(10)
+  ) {
+    step(
+      position,
+      .reconfigure(
+        MemberRequest(id: RequestID(number), change: change, deadline: now + time)))
+  }
+
+  /// A member that is not in the first configuration comes, with a data directory: it begins with
+  /// what somebody told it, greets everybody, and is met by them.
+  mutating func join(
+    _ position: Int, _ incarnation: UInt64, settings: ReplicaSettings = ReplicaSettings()
+  ) {
+    precondition(position == members.count, "members join in order")
+    var present = members[0].configuration
+    if present[id(position)] == nil { present = members[leader ?? 0].configuration }
+    members.append(
+      ReplicaCore(
+        id: id(position), boot: Boot(UInt64(position) + 1), settings: settings,
+        recovered: Recovered(
+          hardState: HardState(), base: LogBase(last: .zero, configuration: present), entries: [],
+          applied: .zero), seed: UInt64(position), now: now))
+    answers.append([])
+    completed.append([])
+    applied.append([])
+    sent.append([])
+    isDrained.append(false)
+    isRemoved.append(false)
+    notes.append([])
+    wakeAt.append(now)
+    pausedUntil.append(.zero)
+    let introduction = Introduction(
+      id: id(position), incarnation: Incarnation(incarnation), name: "n\(position + 1)",
+      clientURLs: ["http://c\(position + 1)"])
+    for other in 0..<position {
+      step(position, .sessionOpened(id(other), Boot(UInt64(other) + 1)))
+      step(other, .sessionOpened(id(position), Boot(UInt64(position) + 1)))
+      step(other, .introduced(introduction))
+    }
+  }
+
   mutating func read(
     _ number: UInt64, at position: Int, _ consistency: ReadConsistency = .linearizable,
     within time: Duration = .seconds(5)
@@ -178,6 +226,8 @@ struct Cluster {
     }
     answers[position] += effects.answers
     isDrained[position] = effects.isDrained
+    isRemoved[position] = effects.isRemoved
+    notes[position] += effects.notes
     wakeAt[position] = effects.wakeAt
   }
 
@@ -270,7 +320,7 @@ struct Cluster {
     for envelope in envelopes {
       sent[position].append(envelope)
       let to = Int(envelope.to.number) - 1
-      guard !cut.contains(position * 100 + to) else { continue }
+      guard members.indices.contains(to), !cut.contains(position * 100 + to) else { continue }
       var copies = 1
       if case .forward = envelope.message, isDoublingForwards { copies = 2 }
       for _ in 0..<copies {

@@ -69,8 +69,9 @@ import Testing
       .wiped(name: "n", member: "1", peerURL: "http://n:1"), .addressInUse(flag: "-", address: "a"),
       .unwritableDirectory(directory: "d", reason: "r"), .damagedFile(file: "f", place: "p"),
       .diskFailed(file: "f", reason: "r"), .unknownFormat(what: "f"),
+      .removed(name: "n", directory: "d"),
     ]
-    #expect(exits.map(\.code) == Array(20...29))
+    #expect(exits.map(\.code) == Array(20...29) + [31])
     for exit in exits {
       #expect(exit.sentence.hasSuffix("."))
       #expect(!exit.sentence.dropLast().contains(". "))

@@ -95,6 +95,8 @@ final class TestCluster: Sendable {
     return process
   }
 
+  func process(_ number: Int) -> MemberProcess? { running.withLock { $0[number] } }
+
   /// How a start is refused; `nil`: it is not.
   func refusal(
     _ number: Int, _ change: (inout MemberFlags) -> Void = { _ in }

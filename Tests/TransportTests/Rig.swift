@@ -186,6 +186,11 @@ final class Member: TransportOwner {
       known: known.sorted { $0.id < $1.id })
   }
 
+  /// What it says to who has no place yet.
+  var inquiryAnswer = InquiryAnswer.notFormed
+
+  func answer(to inquiry: Inquiry) -> InquiryAnswer { inquiryAnswer }
+
   func refusal(of greeting: Greeting) -> GreetingRefusal? {
     do throws(GreetingRefusal) {
       try rule.admit(greeting, isFormed: isFormed, known: known)

@@ -43,7 +43,8 @@ struct Samples {
         Configuration.Member(
           id: MemberID(number * 1000 + dice.next(below: 1000)),
           incarnation: Incarnation(dice.next()), role: roles[dice.index(below: roles.count)],
-          name: text(), peerURLs: [text(), text()])
+          prospect: prospect(), name: text(), peerURLs: [text(), text()],
+          clientURLs: flag() ? [text()] : [])
       })
   }
 
@@ -115,7 +116,7 @@ struct Samples {
       .diverged(
         Divergence(
           member: member(), index: index(), revisions: first...first + Int64(dice.next(below: 9)))))
-    return messages
+    return messages + changes()
   }
 
   mutating func digestReport() -> DigestReport {
@@ -141,7 +142,7 @@ struct Samples {
         clusterID: ClusterID(dice.next()), from: member(), name: text(),
         incarnation: Incarnation(dice.next()), boot: Boot(dice.next()), to: member(),
         receiverBoot: optional { Boot($0.dice.next()) }, initialDigest: dice.next(),
-        isFormed: flag(), known: known))
+        isFormed: flag(), known: known, configurationIndex: index()))
   }
 
   mutating func snapshotFrames() -> [SnapshotFrame] {
@@ -156,6 +157,7 @@ struct Samples {
   /// One frame of each kind.
   mutating func frames() -> [Frame] {
     messages().map(Frame.message) + [.hello(hello())] + snapshotFrames().map(Frame.snapshot)
+      + inquiries()
   }
 }
 

@@ -64,6 +64,11 @@ extension Explorer {
     case .update(let member, peerURLs: _): "note new addresses of m\(member.number)"
     case .setVoters(let voters):
       "make the voters \(voters.map { "m\($0.number)" }.joined(separator: ", "))"
+    case .introduce(let introductions):
+      "write down what \(introductions.map { "m\($0.id.number)" }.joined(separator: ", ")) say"
+    case .exchange(voter: let voter, learner: let learner, stays: _):
+      "let m\(learner.number) vote instead of m\(voter.number)"
+    case .renew(let old, as: let new): "let m\(new.id.number) learn instead of m\(old.number)"
     }
   }
 

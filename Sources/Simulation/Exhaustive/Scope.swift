@@ -97,7 +97,7 @@ public struct Scope: Hashable, Sendable {
   var base: LogBase {
     let members = ids.map { id in
       Configuration.Member(
-        id: id, incarnation: .unknown, role: id.number <= UInt64(voters) ? .voter : .learner,
+        id: id, incarnation: Incarnation(1), role: id.number <= UInt64(voters) ? .voter : .learner,
         name: "", peerURLs: [])
     }
     return LogBase(last: .zero, configuration: Configuration(members: members))

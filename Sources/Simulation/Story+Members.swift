@@ -1,0 +1,116 @@
+import Linearizability
+import Raft
+import Replica
+
+/// Places, successors and spares.
+extension Story {
+  private static func withMembers(
+    _ members: Int, _ adjust: @escaping @Sendable (inout Weather) -> Void = { _ in }
+  ) -> @Sendable () -> Scenario {
+    {
+      Scenario(members: members, spareMembers: 1) {
+        $0.introducesMembers = true
+        adjust(&$0)
+      }
+    }
+  }
+
+  /// etcd #10254, once more: a directory is bound to its place for good. Another one that somebody
+  /// has met as well, before the first was written down, stays out.
+  static let doublePlace = Story(
+    "a place that two came to", withMembers(3)
+  ) { scenario in
+    scenario.elect(1)
+    let (world, joiner) = (scenario.world, scenario[4])
+    world.addPlace(for: joiner, .none, at: scenario[2])
+    guard scenario.settle() else { return "the members have not settled" }
+    let bound = joiner.incarnation
+    // m2 had heard of somebody else at that place, and leads now.
+    let other = Introduction(
+      id: joiner.id, incarnation: Incarnation(bound.number ^ 2), name: "other", clientURLs: [])
+    world.step(scenario[2], .introduced(other))
+    scenario.elect(2)
+    scenario.run(for: scenario.electionTimeout)
+    guard let member = scenario[2].core?.configuration[joiner.id] else { return "m4 is gone" }
+    return member.incarnation == bound ? nil : "m4's place was given to a second directory"
+  }
+
+  /// Consul #8118: whoever tidies up by itself must count first. Here nobody but the spare answers,
+  /// and two voters are silent for longer than it waits.
+  static let blindSpare = Story(
+    "a spare without a majority",
+    withMembers(3) {
+      $0.settings.quorumPolicy = .wait
+      $0.settings.raft.heartbeatInterval = .milliseconds(20)
+      $0.settings.raft.electionTimeout = .milliseconds(400)
+      $0.spareDelay = .milliseconds(200)
+    }
+  ) { scenario in
+    scenario.elect(1)
+    let (world, spare) = (scenario.world, scenario[4])
+    world.addPlace(for: spare, .spare(after: world.weather.spareDelay), at: scenario[1])
+    guard scenario.settle() else { return "the members have not settled" }
+    scenario.run(for: .milliseconds(100))
+    scenario.partition([[1, 4], [2, 3]])
+    var wasCalled = false
+    scenario.wait(timeouts: 4) {
+      wasCalled = wasCalled || scenario[1].core?.configuration.isJoint == true
+      return wasCalled || !scenario[1].isLeader
+    }
+    scenario.heal()
+    guard scenario.settle(timeouts: 60) else { return "the members have not settled" }
+    return wasCalled ? "m1 has called the spare, and hears nobody else" : nil
+  }
+
+  /// A voter dies, and the spare takes its place; it comes back as the spare.
+  static let seatedSpare = Story(
+    "a spare that is needed", withMembers(3) { $0.spareDelay = .seconds(3) }
+  ) { scenario in
+    scenario.elect(1)
+    let (world, spare) = (scenario.world, scenario[4])
+    world.addPlace(for: spare, .spare(after: .seconds(3)), at: scenario[2])
+    guard scenario.settle() else { return "the members have not settled" }
+    scenario.kill(3)
+    let id = spare.id
+    let isSeated = scenario.wait(timeouts: 8) {
+      scenario[1].core?.raft.committedConfiguration.configuration[id]?.role == .voter
+    }
+    guard isSeated else { return "the spare was not called" }
+    // Now the store bears another loss.
+    scenario.kill(2)
+    guard scenario.put("k", "v", at: 1) != .refused else { return "the store does not serve" }
+    scenario.start(2)
+    scenario.start(3)
+    guard scenario.settle(timeouts: 60) else { return "the members have not settled" }
+    let role = scenario[1].core?.configuration[scenario[3].id]?.role
+    return role == .learner ? nil : "m3 is \(role.map { "a \($0)" } ?? "gone")"
+  }
+
+  /// A wiped voter's successor, while the network is cut where it hurts.
+  static let successor = Story("a successor under partitions", withMembers(3)) { scenario in
+    scenario.elect(1)
+    scenario.put("k", "before", at: 1)
+    scenario.kill(3)
+    let (world, joiner) = (scenario.world, scenario[4])
+    world.addPlace(for: joiner, .successor(of: scenario[3].id), at: scenario[2])
+    scenario.run(for: .milliseconds(2))
+    scenario.partition([[1, 4], [2]])
+    scenario.run(for: scenario.electionTimeout * 3)
+    scenario.partition([[2, 4], [1]])
+    scenario.run(for: scenario.electionTimeout * 6)
+    scenario.heal()
+    let old = scenario[3].id
+    let isDone = scenario.wait(timeouts: 60) {
+      world.commonLeader?.core?.raft.committedConfiguration.configuration.members.map(\.role)
+        == [.voter, .voter, .voter]
+        && world.commonLeader?.core?.configuration[old] == nil
+    }
+    guard isDone else { return "m4 has not taken the place of m3" }
+    // It is told, and ends.
+    scenario.start(3)
+    guard scenario.wait(timeouts: 10, until: { scenario[3].isRetired }) else {
+      return "m3 does not know that it was removed"
+    }
+    return scenario.settle(timeouts: 60) ? nil : "the members have not settled"
+  }
+}
