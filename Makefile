@@ -118,6 +118,7 @@ docs: setup ## The client library's pages, into .build/documentation (Swift's do
 compare: build ## The same generated requests, watches and locks to etcd and to Quorate
 	Scripts/compare --watches 1000
 	Scripts/compare --leases --requests 3000
+	Scripts/compare --members 1500 --requests 10
 	Scripts/compare --requests 0 --maintenance 4000
 	Scripts/compare --requests 0 --contests 2000
 

@@ -9,12 +9,13 @@ import RPC
 /// field by field. What differs between any two clusters is left out: ids and terms.
 ///
 ///     compare ENDPOINT ENDPOINT [--requests N] [--leases] [--watches N] [--maintenance N]
-///         [--contests N] [--seed S]
+///         [--contests N] [--members N] [--seed S]
 ///
 /// With `--watches`, plays so many streams of watches as well (`WatchComparison`); with
 /// `--maintenance`, sends so many requests of that service; with `--contests`, makes so many calls
-/// about locks and elections (`ContestComparison`). Ends with 0 when every answer was the same, 1
-/// when not, 2 when it could not run.
+/// about locks and elections (`ContestComparison`); with `--members`, sends so many requests about
+/// the members (`MemberComparison`). Ends with 0 when every answer was the same, 1 when not, 2 when
+/// it could not run.
 @main
 struct Compare {
   /// How an answer reads once what may differ is taken out.
@@ -28,6 +29,7 @@ struct Compare {
     words.removeAll { $0 == "--leases" }
     guard let requests = number(after: "--requests", in: &words, else: 20_000),
       let watches = number(after: "--watches", in: &words, else: 0),
+      let members = number(after: "--members", in: &words, else: 0),
       let maintenance = number(after: "--maintenance", in: &words, else: 0),
       let contests = number(after: "--contests", in: &words, else: 0),
       let seed = number(after: "--seed", in: &words, else: UInt64(1)), words.count == 2,
@@ -35,7 +37,7 @@ struct Compare {
     else {
       stop(
         "usage: compare ENDPOINT ENDPOINT [--requests N] [--leases] [--watches N] "
-          + "[--maintenance N] [--contests N] [--seed S]")
+          + "[--maintenance N] [--contests N] [--members N] [--seed S]")
     }
     print("comparing \(first) with \(second): \(requests) requests, seed \(seed)")
     let left = await connection(to: first)
@@ -63,6 +65,7 @@ struct Compare {
       print("\(maintenance) requests of maintenance and writes, \(found.refusals) refused")
     }
     if watches > 0 { differences += await compareWatches(watches, left, right, seed: seed) }
+    if members > 0 { differences += await compareMembers(members, left, right, seed: seed) }
     if contests > 0 { differences += await compareContests(contests, left, right, seed: seed) }
     await left.close()
     await right.close()
@@ -71,6 +74,23 @@ struct Compare {
         ? "\(requests) answers are the same, \(refusals) of them refusals; seed \(seed)"
         : "\(differences) answers differ; seed \(seed)")
     exit(differences == 0 ? 0 : 1)
+  }
+
+  private static func compareMembers(
+    _ count: Int, _ left: RPCConnection, _ right: RPCConnection, seed: UInt64
+  ) async -> Int {
+    var comparison = await MemberComparison([left, right], seed: seed)
+    while comparison.calls < count, comparison.differences.count < differencesLimit {
+      await comparison.playCall()
+    }
+    for difference in comparison.differences { print("members differ:\n\(difference)\n") }
+    print(
+      "\(comparison.updatesOfLearners) updates differ for a known reason: etcd 3.5.1 takes a "
+        + "learner for a voter once its URLs have changed")
+    print(
+      "\(comparison.calls) requests about members, \(comparison.refusals) of them refused: "
+        + "\(comparison.differences.count) differ without a known reason")
+    return comparison.differences.count
   }
 
   /// How many scripts differ without a reason that we know of.
