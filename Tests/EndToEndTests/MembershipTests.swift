@@ -1,0 +1,137 @@
+import Client
+import Foundation
+import Linearizability
+import Synchronization
+import Testing
+
+/// Member processes that are started one by one, with directories and ports of their own.
+private final class Members: Sendable {
+  let directory: String
+  /// Client and peer port, by number from one.
+  let ports: [(client: Int, peer: Int)]
+  private let processes = Mutex<[Int: Process]>([:])
+
+  init(upTo count: Int) throws {
+    directory = NSTemporaryDirectory() + "quorate-members-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    // Below what the system gives to outgoing connections.
+    let first = Int.random(in: 2_100...2_900) * 10
+    ports = (0..<count).map { (first + 2 * $0, first + 2 * $0 + 1) }
+  }
+
+  deinit {
+    for process in processes.withLock({ $0.values.map { $0 } }) where process.isRunning {
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+    }
+    if ProcessInfo.processInfo.environment["QUORATE_KEEP_LABS"] == nil {
+      try? FileManager.default.removeItem(atPath: directory)
+    }
+  }
+
+  var endpoints: [Endpoint] {
+    get throws { try ports.map { try Endpoint("127.0.0.1:\($0.client)") } }
+  }
+
+  func peerURL(_ number: Int) -> String { "http://127.0.0.1:\(ports[number - 1].peer)" }
+
+  func start(_ number: Int, cluster: String, state: String) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: TestLab.executable)
+    process.arguments = [
+      "server", "--name", "n\(number)", "--data-dir", "\(directory)/n\(number)",
+      "--listen-client-urls", "http://127.0.0.1:\(ports[number - 1].client)",
+      "--listen-peer-urls", peerURL(number), "--initial-cluster", cluster,
+      "--initial-cluster-state", state, "--heartbeat-interval", "50", "--election-timeout", "500",
+    ]
+    let log = "\(directory)/n\(number).log"
+    _ = FileManager.default.createFile(atPath: log, contents: nil)
+    process.standardError = FileHandle(forWritingAtPath: log)
+    try process.run()
+    processes.withLock { $0[number] = process }
+  }
+
+  func lose(_ number: Int) throws {
+    guard let process = processes.withLock({ $0.removeValue(forKey: number) }) else { return }
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    try FileManager.default.removeItem(atPath: "\(directory)/n\(number)")
+  }
+
+  /// The exit code of a member that has ended by itself; `nil`: it runs.
+  func exitCode(_ number: Int) -> Int32? {
+    guard let process = processes.withLock({ $0[number] }), !process.isRunning else { return nil }
+    return process.terminationStatus
+  }
+
+  /// One command of `quorate` to whoever answers.
+  func quorate(_ words: String...) throws -> String {
+    let all = ports.map { "127.0.0.1:\($0.client)" }.joined(separator: ",")
+    return try Shell.run(
+      [TestLab.executable] + words + ["--endpoints", all, "--command-timeout", "10s"])
+  }
+
+  /// What `member add` and `member replace` say to start the new member with.
+  func variable(_ name: String, in text: String) -> String {
+    let line = text.split(separator: "\n").first { $0.hasPrefix("\(name)=") } ?? ""
+    return line.split(separator: "\"").last.map(String.init) ?? ""
+  }
+
+  /// `MEMBER, started, NAME, …` of `member list`.
+  func row(_ number: Int) throws -> [String]? {
+    try quorate("member", "list").split(separator: "\n")
+      .map { $0.components(separatedBy: ", ") }.first { $0.count > 2 && $0[2] == "n\(number)" }
+  }
+
+  /// Starts who was given a place, and waits until it is known and serves.
+  func join(_ number: Int, _ printed: String) async throws {
+    try start(
+      number, cluster: variable("ETCD_INITIAL_CLUSTER", in: printed),
+      state: variable("ETCD_INITIAL_CLUSTER_STATE", in: printed))
+    let port = ports[number - 1].client
+    try await eventuallyAsking("n\(number) serves", within: 20) {
+      let health = try? Shell.run(
+        [TestLab.executable, "endpoint", "health", "--endpoints", "127.0.0.1:\(port)"])
+      return try health != nil && row(number)?[1] == "started"
+    }
+  }
+}
+
+extension EndToEnd {
+  /// Changing who the members are, by the commands of the manual, while clients go on.
+  @Suite struct `Members that come and go` {
+    @Test func `from one to five, without its leader, with one on a new disk`() async throws {
+      let members = try Members(upTo: 5)
+      try members.start(1, cluster: "n1=\(members.peerURL(1))", state: "new")
+      try await eventuallyAsking("n1 serves", within: 20) {
+        (try? members.quorate("put", "first", "1")) != nil
+      }
+      let crowd = Crowd(endpoints: try members.endpoints)
+      try await crowd.run(clients: 3) {
+        for number in 2...5 {
+          let printed = try members.quorate(
+            "member", "add", "n\(number)", "--peer-urls", members.peerURL(number))
+          try await members.join(number, printed)
+        }
+        // The leader is the first member still.
+        let first = try #require(try members.row(1))
+        _ = try members.quorate("member", "remove", first[0])
+        try eventually("n1 ends", within: 20) { members.exitCode(1) != nil }
+        #expect(members.exitCode(1) == 31)
+        try members.lose(5)
+        try await members.join(5, try members.quorate("member", "replace", "n5"))
+        try await eventuallyAsking("the old n5 is gone", within: 20) {
+          try members.quorate("member", "list").split(separator: "\n").count == 4
+        }
+      }
+      #expect(crowd.writes > 20, "hardly a write: \(crowd.writes)")
+      #expect(crowd.verdict == .linearizable)
+      try eventually("all hold the same", within: 20) {
+        let hashes = try members.quorate("endpoint", "hashkv", "--cluster").split(separator: "\n")
+          .map { $0.split(separator: " ").last }
+        return hashes.count == 4 && Set(hashes).count == 1
+      }
+      print("members: \(crowd.writes) writes, longest gap \(crowd.longestGap)")
+    }
+  }
+}
