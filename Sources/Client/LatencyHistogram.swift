@@ -14,6 +14,7 @@ public struct LatencyHistogram: Sendable, Equatable {
   /// Exact. 0 when nothing was recorded.
   public private(set) var maximum: Int64 = 0
   private var sum: Double = 0
+  private var sumOfSquares: Double = 0
 
   public init() {}
 
@@ -27,6 +28,7 @@ public struct LatencyHistogram: Sendable, Equatable {
     counts[bucket] += 1
     count += 1
     sum += Double(nanoseconds)
+    sumOfSquares += Double(nanoseconds) * Double(nanoseconds)
     maximum = max(maximum, nanoseconds)
   }
 
@@ -37,11 +39,18 @@ public struct LatencyHistogram: Sendable, Equatable {
     for (bucket, more) in other.counts.enumerated() { counts[bucket] += more }
     count += other.count
     sum += other.sum
+    sumOfSquares += other.sumOfSquares
     maximum = max(maximum, other.maximum)
   }
 
   /// 0 when nothing was recorded.
   public var mean: Double { count > 0 ? sum / Double(count) : 0 }
+
+  /// Of all values, not of a sample. 0 when nothing was recorded.
+  public var standardDeviation: Double {
+    guard count > 0 else { return 0 }
+    return max(0, sumOfSquares / Double(count) - mean * mean).squareRoot()
+  }
 
   /// The lowest recorded value that `share` of all values do not exceed, to within a bucket; the
   /// maximum itself for 1, and 0 when nothing was recorded. *Precondition*: `share` in `0 ... 1`.

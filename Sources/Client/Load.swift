@@ -43,6 +43,8 @@ public struct Load: Sendable {
   /// Requests that are answered before measuring begins.
   public var warmUp = 1_000
   public var valueBytes = 256
+  /// What every key begins with.
+  public var prefix = "load/"
   public var keyBytes = 20
   /// How many different keys are used.
   public var keys = 10_000
@@ -82,7 +84,7 @@ public struct Load: Sendable {
   }
 
   /// The shortest key that tells all `keys` apart.
-  public var shortestKeyBytes: Int { LoadRequests.prefix.utf8.count + String(keys).utf8.count }
+  public var shortestKeyBytes: Int { prefix.utf8.count + String(keys).utf8.count }
 
   /// *Throws* in one sentence what is wrong with it.
   public func check() throws(Failure) {
@@ -96,6 +98,7 @@ public struct Load: Sendable {
     for (name, count) in [("warm-up", warmUp), ("value size", valueBytes)] where count < 0 {
       throw .malformed("\(name) must not be below 0, and is \(count)")
     }
+    guard !prefix.isEmpty else { throw .malformed("keys must begin with something") }
     guard keyBytes >= shortestKeyBytes else {
       throw .malformed(
         "\(keys) keys need a key size of at least \(shortestKeyBytes), not \(keyBytes)")

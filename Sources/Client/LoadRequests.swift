@@ -6,8 +6,6 @@ import Foundation
 /// A request is copied from a template and the digits of its keys are written over it: the client
 /// must not cost more than the server that it measures.
 struct LoadRequests: Sendable {
-  static let prefix = "load/"
-
   /// One encoded message, and where each of its keys begins.
   struct Template: Sendable {
     var bytes: [UInt8]
@@ -125,8 +123,8 @@ private struct Maker {
 
   func key(_ offset: Int) -> Data {
     let digits = String(offset)
-    let zeros = load.keyBytes - LoadRequests.prefix.utf8.count - digits.utf8.count
-    return Data((LoadRequests.prefix + String(repeating: "0", count: zeros) + digits).utf8)
+    let zeros = load.keyBytes - load.prefix.utf8.count - digits.utf8.count
+    return Data((load.prefix + String(repeating: "0", count: zeros) + digits).utf8)
   }
 
   func put(_ offset: Int) -> EtcdPutRequest {
@@ -190,17 +188,17 @@ private struct Maker {
 
   /// Finds the keys in an encoded message.
   func template(_ bytes: [UInt8]) -> LoadRequests.Template {
-    let prefix = Array(LoadRequests.prefix.utf8)
+    let prefix = Array(load.prefix.utf8)
     var template = LoadRequests.Template(bytes: bytes, keys: [])
     var place = 0
     while place + load.keyBytes <= bytes.count {
-      guard bytes[place..<place + prefix.count].elementsEqual(prefix) else {
+      let digits = bytes[(place + prefix.count)..<(place + load.keyBytes)]
+      // A value may look like the beginning of a key, but holds no digits.
+      guard bytes[place..<place + prefix.count].elementsEqual(prefix),
+        let offset = Int(String(decoding: digits, as: UTF8.self))
+      else {
         place += 1
         continue
-      }
-      let digits = bytes[(place + prefix.count)..<(place + load.keyBytes)]
-      guard let offset = Int(String(decoding: digits, as: UTF8.self)) else {
-        preconditionFailure("a key without digits")
       }
       template.keys.append((place, offset))
       for digit in digits.indices { template.bytes[digit] = UInt8(ascii: "0") }

@@ -1,5 +1,6 @@
 public import EtcdAPI
 import Foundation
+import Synchronization
 
 /// A watch of one key or a range, as a sequence of answers that goes on wherever a member serves
 /// it: when a stream ends it resumes on the next endpoint, with no event missed and none twice.
@@ -13,8 +14,25 @@ public struct Watch: AsyncSequence, Sendable {
 
   let client: EtcdClient
   let request: EtcdWatchCreateRequest
+  let control: WatchControl?
 
-  public func makeAsyncIterator() -> WatchIterator { WatchIterator(client, request) }
+  public func makeAsyncIterator() -> WatchIterator { WatchIterator(client, request, control) }
+}
+
+/// A way to a watch that another task reads.
+public final class WatchControl: Sendable {
+  fileprivate typealias Stream = CallStream<EtcdWatchRequest, EtcdWatchResponse>
+
+  fileprivate let stream = Mutex<Stream?>(nil)
+
+  public init() {}
+
+  /// Asks how far the watch has come. It answers by an element without events, once everything up
+  /// to that answer's revision has come; not at all while it has no stream.
+  public func askProgress() async {
+    let stream = stream.withLock { $0 }
+    _ = await stream?.send(.make { $0.progressRequest = EtcdWatchProgressRequest() })
+  }
 }
 
 /// Why a watch is over.
@@ -30,9 +48,9 @@ public enum WatchEnd: Error, Sendable {
 
 extension EtcdClient {
   /// Watches from the revision that the request names, or from now on. A member that is cut off
-  /// from the leader is left for another.
-  public func watch(_ request: EtcdWatchCreateRequest) -> Watch {
-    Watch(client: self, request: request)
+  /// from the leader is left for another. `control` is for one reader at a time.
+  public func watch(_ request: EtcdWatchCreateRequest, control: WatchControl? = nil) -> Watch {
+    Watch(client: self, request: request, control: control)
   }
 
   /// Watches one key from now on.
@@ -43,11 +61,14 @@ extension EtcdClient {
 
 /// Where a watch stands.
 public struct WatchIterator: AsyncIteratorProtocol {
-  private typealias Stream = CallStream<EtcdWatchRequest, EtcdWatchResponse>
+  private typealias Stream = WatchControl.Stream
 
   private let client: EtcdClient
   private let request: EtcdWatchCreateRequest
-  private var stream: Stream?
+  private let control: WatchControl?
+  private var stream: Stream? {
+    didSet { control?.stream.withLock { $0 = stream } }
+  }
   /// The first revision that has not come; zero: whatever comes after the creation.
   private var next: Int64
   /// Events of a revision of which more fragments come.
@@ -58,9 +79,10 @@ public struct WatchIterator: AsyncIteratorProtocol {
   private var failures = 0
   private var isOver = false
 
-  init(_ client: EtcdClient, _ request: EtcdWatchCreateRequest) {
+  init(_ client: EtcdClient, _ request: EtcdWatchCreateRequest, _ control: WatchControl? = nil) {
     self.client = client
     self.request = request
+    self.control = control
     next = request.startRevision
     place = client.preferredPlace
   }

@@ -10,7 +10,7 @@ struct CommandLineForm {
     "--hex", "--prefix", "--from-key", "--keys-only", "--count-only", "--print-value-only",
     "--prev-kv", "--ignore-value", "--ignore-lease", "--physical", "--cluster", "--interactive",
     "--range", "--progress-notify", "--keys", "--once", "--listen", "--skip-hash-check",
-    "--mark-compacted", "--learner", "--auto-promote", "--spare",
+    "--mark-compacted", "--learner", "--auto-promote", "--spare", "--auto-compact",
   ]
 
   let root: any ParsableCommand.Type

@@ -23,19 +23,16 @@ struct LockCommand: AsyncParsableCommand {
   @Argument(help: .hidden)
   var words: [String] = []
 
-  @Argument(parsing: .postTerminator, help: .hidden)
-  var rest: [String] = []
-
   @Option(name: .long, help: "For how many seconds the lock outlives a holder that has died.")
   var ttl: Int64 = 10
 
   func run() async throws {
-    guard let name = (words + rest).first else {
+    guard let name = words.first else {
       throw CommandFailure(
         .badArguments,
         "lock takes a lock name argument and an optional command to execute")
     }
-    let program = Array((words + rest).dropFirst())
+    let program = Array(words.dropFirst())
     let printer = try flags.printer()
     let (client, ttl) = (try flags.client(), ttl)
     let code = try await ContestFailure.named {

@@ -9,8 +9,8 @@ struct Quorate: AsyncParsableCommand {
     abstract: "A strongly consistent, replicated key-value store that can be taken apart.",
     subcommands: [
       GetCommand.self, PutCommand.self, DelCommand.self, TxnCommand.self, CompactionCommand.self,
-      WatchCommand.self, LeaseCommand.self, LockCommand.self, ElectCommand.self,
-      EndpointCommand.self, MemberCommand.self, MoveLeaderCommand.self,
+      DiffCommand.self, WatchCommand.self, LeaseCommand.self, LockCommand.self, ElectCommand.self,
+      EndpointCommand.self, CheckCommand.self, MemberCommand.self, MoveLeaderCommand.self,
       SnapshotCommand.self, AlarmCommand.self, DefragCommand.self, RecoverCommand.self,
       ServerCommand.self, LabCommand.self, SimulateCommand.self, ExploreCommand.self,
       BenchCommand.self, BenchWatchCommand.self, VersionCommand.self, CompletionCommand.self,

@@ -11,12 +11,36 @@ struct WatchCommand: AsyncParsableCommand {
       The command runs once for each event, with ETCD_WATCH_REVISION, ETCD_WATCH_EVENT_TYPE, \
       ETCD_WATCH_KEY and ETCD_WATCH_VALUE in its environment. When a member goes away the watch \
       resumes on the next endpoint, without a gap.
+
+      With -i, lines of the standard input say what to watch: watch [options] <key> [range_end] \
+      [-- command ...], as often as one likes; and progress, which asks every watch how far it has \
+      come.
       """)
 
   @OptionGroup var flags: ClientFlags
+  @OptionGroup var operation: WatchOperation
 
+  @Flag(name: [.customShort("i"), .long], help: "Take what to watch from the standard input.")
+  var interactive = false
+
+  func run() async throws {
+    let printer = try flags.printer()
+    if printer.format == .table { throw CommandFailure.unsupported(.table) }
+    var options = ClientOptions()
+    options.dialTimeout = flags.dialTimeout.duration
+    let client = EtcdClient(endpoints: try flags.chosenEndpoints(), options: options)
+    if interactive {
+      return try await InteractiveWatch(client: client, printer: printer).run()
+    }
+    let follower = WatchFollower(printer: printer, command: operation.command)
+    try await follower.follow(client.watch(try operation.request()))
+  }
+}
+
+/// What is watched; also a line of `watch -i`.
+struct WatchOperation: ParsableArguments {
   @Argument(help: "The key, or the first of a range.")
-  var key: String
+  var key: String?
 
   @Argument(help: "The first key behind the range.")
   var rangeEnd: String?
@@ -36,23 +60,10 @@ struct WatchCommand: AsyncParsableCommand {
   @Flag(name: .long, help: "Say now and then how far the watch has come.")
   var progressNotify = false
 
-  func run() async throws {
-    let request = try request()
-    let printer = try flags.printer()
-    if printer.format == .table { throw CommandFailure.unsupported(.table) }
-    var options = ClientOptions()
-    options.dialTimeout = flags.dialTimeout.duration
-    let client = EtcdClient(endpoints: try flags.chosenEndpoints(), options: options)
-    do {
-      for try await answer in client.watch(request) {
-        try show(answer, printer)
-      }
-    } catch let end as WatchEnd {
-      throw try failure(end, printer)
+  func request() throws(CommandFailure) -> EtcdWatchCreateRequest {
+    guard let key else {
+      throw CommandFailure(.badArguments, "bad number of arguments")
     }
-  }
-
-  private func request() throws(CommandFailure) -> EtcdWatchCreateRequest {
     var request = EtcdWatchCreateRequest()
     (request.key, request.rangeEnd) = try KeySpan.span(
       key: key, end: rangeEnd, prefix: prefix, fromKey: false)
@@ -62,37 +73,57 @@ struct WatchCommand: AsyncParsableCommand {
     request.fragment = true
     return request
   }
+}
 
-  private func show(_ answer: EtcdWatchResponse, _ printer: Printer) throws {
+/// Prints what a watch brings, and runs a command for each event.
+struct WatchFollower {
+  let printer: Printer
+  let command: [String]
+
+  /// *Throws* why the watch has ended.
+  func follow(_ watch: Watch) async throws {
+    var answers = watch.makeAsyncIterator()
+    while let answer = try await next(&answers) { try await show(answer) }
+  }
+
+  /// Never inlined: Swift 6.3 crashes while it splits the coroutine of an inlined copy.
+  @inline(never)
+  private func next(_ answers: inout WatchIterator) async throws -> EtcdWatchResponse? {
+    do throws(WatchEnd) {
+      return try await answers.next()
+    } catch {
+      throw try failure(error)
+    }
+  }
+
+  private func show(_ answer: EtcdWatchResponse) async throws {
     if answer.events.isEmpty {
       StandardStreams.write("progress notify: \(answer.header.revision)\n")
     }
     StandardStreams.write(try printer.watch(answer))
     guard !command.isEmpty else { return }
-    for event in answer.events { try runCommand(for: event, revision: answer.header.revision) }
-  }
-
-  /// *Throws* when the command cannot be run or fails, as etcdctl does.
-  private func runCommand(for event: EtcdEvent, revision: Int64) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = command
-    var environment = ProcessInfo.processInfo.environment
-    environment["ETCD_WATCH_REVISION"] = String(revision)
-    environment["ETCD_WATCH_EVENT_TYPE"] = GoText.quoted(event.name.utf8)
-    environment["ETCD_WATCH_KEY"] = GoText.quoted(event.kv.key)
-    environment["ETCD_WATCH_VALUE"] = GoText.quoted(event.kv.value)
-    process.environment = environment
-    try process.run()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw CommandFailure(
-        .failed, "command \(command) ended with code \(process.terminationStatus)")
+    for event in answer.events {
+      try await runCommand(for: event, revision: answer.header.revision)
     }
   }
 
-  private func failure(_ end: WatchEnd, _ printer: Printer) throws(CommandFailure) -> CommandFailure
-  {
+  /// *Throws* when the command cannot be run or fails, as etcdctl does.
+  private func runCommand(for event: EtcdEvent, revision: Int64) async throws {
+    let code = try await ChildProgram.run(
+      command,
+      environment: [
+        "ETCD_WATCH_REVISION": String(revision),
+        "ETCD_WATCH_EVENT_TYPE": GoText.quoted(event.name.utf8),
+        "ETCD_WATCH_KEY": GoText.quoted(event.kv.key),
+        "ETCD_WATCH_VALUE": GoText.quoted(event.kv.value),
+      ])
+    guard code == 0 else {
+      let words = command.map { GoText.quoted($0.utf8) }.joined(separator: " ")
+      throw CommandFailure(.failed, "command [\(words)] error (exit status \(code))")
+    }
+  }
+
+  private func failure(_ end: WatchEnd) throws(CommandFailure) -> CommandFailure {
     switch end {
     case .compacted(_, let answer):
       StandardStreams.writeError("watch was canceled (\(EtcdStatus.compacted.text))\n")

@@ -67,6 +67,13 @@ extension EndToEnd {
       assert [answer.TTL for answer in lease.refresh()] == [60]
       lease.revoke()
       assert client.get('p/l') == (None, None)
+
+      lock = client.lock('p', ttl=10)
+      assert lock.acquire(timeout=5) and lock.is_acquired()
+      other = etcd3.client(host=sys.argv[1], port=int(sys.argv[2]), timeout=5).lock('p', ttl=10)
+      assert not other.acquire(timeout=0.5)
+      assert lock.release() and not lock.is_acquired()
+      assert other.acquire(timeout=5) and other.release()
       print('done')
       """
   }

@@ -67,9 +67,10 @@ import Testing
     #expect(failure?.text == "127.0.0.1:1: refused" && failure?.exit == .badConnection)
   }
 
-  @Test func `a watch without a key is a sentence for people`() {
-    let error = #expect(throws: (any Error).self) { try WatchCommand.parse([]) }
-    #expect(WatchCommand.message(for: error!) == "Missing expected argument '<key>'")
+  @Test func `a watch without a key is told as etcdctl tells it`() throws {
+    let operation = try WatchOperation.parse([])
+    let failure = #expect(throws: CommandFailure.self) { try operation.request() }
+    #expect(failure?.text == "bad number of arguments" && failure?.exit == .badArguments)
   }
 
   @Test func `a process that is not there is a sentence`() async throws {
