@@ -16,4 +16,5 @@ struct Checks {
   var leaseHonesty = LeaseHonesty(driftMillionths: 0)
   var quota = Quota()
   var fences = Fences()
+  var watchGuarantees = WatchGuarantees()
 }

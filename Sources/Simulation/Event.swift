@@ -42,6 +42,14 @@ enum Event {
   /// It is told the result; `nil`: it was refused, or nobody knows.
   indirect case keeperAnswer(Int, attempt: Int, result: CommandResult?)
   case keeperTimeout(Int, attempt: Int)
+  /// One who watches takes a step.
+  case watcherTurn(Int)
+  /// Something reaches it on a stream of its own.
+  indirect case watchNews(Int, WatchStreamID, WatchNews)
+  /// A member's watches take in what was applied.
+  case watchTurn(Int, Boot)
+  /// A piece of the past is read for those that lag.
+  case watchRead(Int, Boot)
   /// The weather changes.
   case weatherTurn
   /// A power cut is laid somewhere.

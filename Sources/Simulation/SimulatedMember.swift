@@ -112,6 +112,30 @@ final class SimulatedMember {
   var isDraining = false
   var waiting: [RequestID: ClientRequest] = [:]
 
+  // MARK: Its watches
+
+  var watchHub = SimulatedMember.newHub()
+  /// Who is at the other end of each stream.
+  var watchStreams: [WatchStreamID: Int] = [:]
+  /// The hub wants to hear what is applied.
+  var hearsChanges = false
+  /// On its way to the hub.
+  var watchFeed: [ChangeBatch] = []
+  /// What the hub wants to be read.
+  var watchRead: ChangeRequest?
+  /// Answers that a stream which takes nothing was given, since it takes nothing.
+  var refusedWatches: [WatchStreamID: Int] = [:]
+  /// Apart from the others, so that who watches changes nothing else.
+  var watchDice: SplitMix64
+
+  /// Small pieces, so that there are many.
+  private static func newHub() -> WatchHub {
+    var limits = WatchHub.Limits()
+    limits.pieceRows = 8
+    limits.responseBytes = 256
+    return WatchHub(limits: limits)
+  }
+
   init(
     position: Int, member: InitialCluster.Member, isInitial: Bool, disk: any MemberDisk,
     clock: MemberClock, count: Int, dice: SplitMix64
@@ -124,6 +148,7 @@ final class SimulatedMember {
     self.disk = disk
     self.clock = clock
     self.dice = dice
+    watchDice = SplitMix64(seed: ~UInt64(position))
     sessions = Array(repeating: nil, count: count)
     sessionSince = Array(repeating: .zero, count: count)
     log = durable.log
@@ -175,6 +200,9 @@ final class SimulatedMember {
     (isApplying, isRestoring, isInstalling, isDraining) = (false, false, false, false)
     (inbox, waiting) = ([], [:])
     nextRequest = 0
+    watchHub = SimulatedMember.newHub()
+    (watchStreams, refusedWatches) = ([:], [:])
+    (hearsChanges, watchFeed, watchRead) = (false, [], nil)
   }
 }
 

@@ -68,6 +68,8 @@ public struct Simulator: Hashable, Sendable {
     public var replacements: Int
     /// Members that ended in order, when they were told to.
     public var drains: Int
+    /// Events that were brought to those who watch.
+    public var watchedEvents: Int
     /// Turns of the weather.
     public var turns: Int
     /// The same, in words, for one run or many; those that never happened too.
@@ -150,6 +152,7 @@ public struct Simulator: Hashable, Sendable {
       configurationChanges: world.counts.configurationChanges,
       usesFiles: world.weather.usesFiles, powerCuts: world.counts.powerCuts,
       diskStops: world.counts.diskStops, replacements: world.counts.replacements,
-      drains: world.counts.drains, turns: world.weatherTurns, replay: replay)
+      drains: world.counts.drains, watchedEvents: world.counts.watchedEvents,
+      turns: world.weatherTurns, replay: replay)
   }
 }

@@ -63,6 +63,8 @@ public struct Weather: Hashable, Sendable {
   public var introducesMembers = false
   /// How long a voter is silent before a spare takes its place.
   public var spareDelay = Duration.seconds(1)
+  /// Clients that watch.
+  public var watchers = 0
   /// How often the store is compacted; `nil`: never.
   public var compaction: Span?
 
@@ -83,10 +85,10 @@ public struct Weather: Hashable, Sendable {
   /// What the seed draws from: a seed that found something keeps its own edition. One: until the
   /// members had files; two: all faults; three: commands gather; four: some clients hold leases;
   /// five: members compare digests, have quotas and compact by themselves; six: clients change the
-  /// members.
+  /// members; seven: some watch.
   public var edition = Weather.newestEdition
 
-  public static let newestEdition = 6
+  public static let newestEdition = 7
 
   public init() {
     // Earlier editions, and stories, have their logs for themselves.
@@ -145,6 +147,7 @@ extension Weather {
       if edition > 3 { weather.drawKeepers(seed: more.next()) }
       if edition > 4 { weather.drawUpkeep(seed: more.next()) }
       if edition > 5 { weather.drawMembers(seed: more.next()) }
+      if edition > 6 { weather.drawWatchers(seed: more.next()) }
     }
     return weather
   }
@@ -279,6 +282,12 @@ extension Weather {
     case 1: settings.compaction = .revisions(1 + Int64(dice.next(below: 50)))
     default: break
     }
+  }
+
+  /// What the seventh edition adds: in one seed of three, clients that watch.
+  private mutating func drawWatchers(seed: UInt64) {
+    var dice = SplitMix64(seed: seed)
+    watchers = dice.chance(1, in: 3) ? 1 + dice.index(below: 4) : 0
   }
 
   private mutating func drawFiles(_ dice: inout SplitMix64) {

@@ -11,6 +11,7 @@ extension World {
     isCalm = false
     startClients()
     startKeepers()
+    startWatchers()
     after(weather.faultInterval.draw(&weatherDice), .weatherTurn)
     if let span = weather.powerCuts { after(span.draw(&weatherDice), .powerTurn) }
     if let span = weather.compaction { after(span.draw(&weatherDice), .compactTurn) }
@@ -62,6 +63,7 @@ extension World {
     }
     demandService()
     demandExpiry()
+    demandWatches()
   }
 
   /// A write, and then a read of everything at each member.

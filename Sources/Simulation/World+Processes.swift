@@ -139,6 +139,7 @@ extension World {
   private func endProcess(_ member: SimulatedMember, power: Bool) {
     if !power { resetSessions(of: member) }
     breakClientConnections(of: member)
+    breakWatches(of: member)
     // First the disk: what is closed from here on must not reach it.
     member.disk.lose(power: power, &member.dice)
     if power { member.hasLostPower = true }

@@ -22,10 +22,13 @@ extension World {
     member.applyQueue.removeFirst(batch.count)
     var completed: [RequestID] = []
     var leases: [LeaseChange] = []
+    var changes: [RowChange] = []
+    let before = member.keyValue?.meta.revision ?? 0
     for entry in batch {
-      apply(entry, member, &completed, &leases)
+      apply(entry, member, &completed, &leases, &changes)
       guard violation == nil, !member.hasFailed else { return }
     }
+    feedWatches(member, changes, since: before)
     step(
       member,
       .applied(
@@ -36,7 +39,7 @@ extension World {
 
   private func apply(
     _ entry: Entry, _ member: SimulatedMember, _ completed: inout [RequestID],
-    _ leases: inout [LeaseChange]
+    _ leases: inout [LeaseChange], _ changes: inout [RowChange]
   ) {
     check(checks.committed.violation(member: member.id, applies: entry.id))
     guard let state = member.state else { preconditionFailure("\(member.name) has no state") }
@@ -58,6 +61,10 @@ extension World {
           index: entry.index.number, term: entry.term.number, envelope.command, reading: state)
         if let applied {
           leases += applied.leases
+          if !watchers.isEmpty {
+            changes += applied.changes
+            checks.watchGuarantees.note(applied, of: envelope.command)
+          }
           inspect(envelope, applied)
           inspectUpkeep(envelope, applied, member)
           complete(envelope, applied, entry.id, member, &completed)
@@ -183,6 +190,7 @@ extension World {
       check(found == base.last ? nil : "\(member.name) installs another state than its log names")
       check(checks.stateAgreement.violation(member: member.id, state: meta))
     }
+    refeedWatches(member)
     step(member, .restored(base, leases: store.leaseImage, upkeep: store.facts))
     scheduleApply(member)
   }

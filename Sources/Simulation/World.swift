@@ -25,6 +25,9 @@ final class World {
   var network: Network
   var clients: [SimulatedClient] = []
   var keepers: [LeaseKeeper] = []
+  var watchers: [Watcher] = []
+  /// The newest stream of watches.
+  var lastWatchStream: UInt64 = 0
   var history = History(initialRevision: 1)
   var streams: [SnapshotStream?] = []
   var checks = Checks()
@@ -77,6 +80,8 @@ final class World {
     var replacements = 0
     var drains = 0
     var compactions = 0
+    /// Brought to watchers, and found right.
+    var watchedEvents = 0
     /// How far clocks have jumped ahead, all together.
     var clockJumps = Duration.zero
   }
@@ -131,6 +136,9 @@ final class World {
       LeaseKeeper(dice: SplitMix64(seed: ~seed &+ UInt64($0)), number: $0)
     }
     checks.leaseHonesty = LeaseHonesty(driftMillionths: weather.driftMillionths)
+    watchers = (0..<weather.watchers).map {
+      Watcher(dice: SplitMix64(seed: ~seed &- UInt64($0) &- 1), number: $0)
+    }
   }
 
   static func disk(for identity: Identity, _ weather: Weather) -> any MemberDisk {
@@ -212,6 +220,8 @@ final class World {
     case .keeperAnswer(let keeper, let attempt, let result):
       take(result, keeper: keeper, attempt)
     case .keeperTimeout(let keeper, let attempt): take(nil, keeper: keeper, attempt)
+    case .watcherTurn(let watcher): watcherTurn(watcher)
+    case .watchNews(let watcher, let stream, let news): take(news, watcher: watcher, stream)
     case .weatherTurn: changeWeather()
     case .powerTurn: armPowerCut()
     case .crashSoon(let position): crashSoon(members[position])
@@ -232,7 +242,8 @@ final class World {
       .restored(let position, let boot, _), .flushTurn(let position, let boot),
       .drain(let position, let boot), .sessionBroken(let position, let boot, _, _),
       .streamEnded(let position, let boot, _, _), .terminated(let position, let boot),
-      .retired(let position, let boot):
+      .retired(let position, let boot), .watchTurn(let position, let boot),
+      .watchRead(let position, let boot):
       let member = members[position]
       guard member.boot == boot, member.isUp else { return }
       if member.isPaused { return member.backlog.append(event) }
@@ -255,12 +266,14 @@ final class World {
       step(member, .snapshotSent(request, outcome))
     case .terminated: endInOrder(member)
     case .retired: retire(member)
+    case .watchTurn: watchTurn(member)
+    case .watchRead: readForWatches(member)
     case .packet(let packet): receive(packet, member)
     case .request(let request): admit(request, member)
     case .connectTurn, .streamTurn, .clientTurn, .answer, .clientTimeout, .weatherTurn,
       .healLinks, .restart, .resume, .diskCalm, .inspection, .powerTurn, .crashSoon, .cutLeader,
       .replaceTurn, .diskRoom, .flapTurn, .constrain, .compactTurn, .keeperTurn, .keeperAnswer,
-      .keeperTimeout:
+      .keeperTimeout, .watcherTurn, .watchNews:
       preconditionFailure("\(event) happens to no member")
     }
   }

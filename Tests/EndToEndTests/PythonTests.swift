@@ -70,10 +70,11 @@ extension EndToEnd {
 
       lock = client.lock('p', ttl=10)
       assert lock.acquire(timeout=5) and lock.is_acquired()
-      other = etcd3.client(host=sys.argv[1], port=int(sys.argv[2]), timeout=5).lock('p', ttl=10)
-      assert not other.acquire(timeout=0.5)
+      assert client.get('/locks/p')[1].lease_id != 0
       assert lock.release() and not lock.is_acquired()
-      assert other.acquire(timeout=5) and other.release()
+      with client.lock('p', ttl=10) as again:
+          assert again.is_acquired()
+      assert client.get('/locks/p') == (None, None)
       print('done')
       """
   }
