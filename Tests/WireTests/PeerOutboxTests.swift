@@ -90,7 +90,7 @@ struct PeerOutboxTests {
       #expect(frames.count == sent.count)
       func isBulk(_ frame: Frame) -> Bool {
         switch frame {
-        case .message(.forward): true
+        case .message(.forward), .message(.digest), .message(.diverged): true
         case .message(.raft(let message)):
           if case .appendEntries = message.body { true } else { false }
         case .message, .hello, .snapshot, .inquiry, .inquiryAnswer: false
