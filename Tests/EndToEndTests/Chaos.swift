@@ -60,8 +60,7 @@ struct Chaos: Sendable {
       let trouble = dice.duration(in: .milliseconds(100) ..< .milliseconds(2_000))
       let peace = dice.duration(in: .milliseconds(100) ..< .milliseconds(1_500))
       // A member that is paused or dead obeys no order: that is no failure of the lab.
-      _ = try? blow.begin()
-      toll.add(blow.name)
+      if (try? blow.begin()) != nil { toll.add(blow.name) }
       try? await Task.sleep(until: min(end, .now + trouble))
       _ = try? blow.end()
       try? await Task.sleep(until: min(end, .now + peace))
@@ -93,12 +92,13 @@ struct Chaos: Sendable {
   private func harm(_ dice: inout SplitMix64) -> Blow {
     let one = 1 + dice.index(below: members)
     let all = Array(1...members)
-    return switch dice.index(below: 9) {
+    return switch dice.index(below: 11) {
     case 0, 1: down("kill", [one])
     case 2, 3: down("kill leader", nil)
     case 4: down("kill all", all)
     case 5: down("kill most", Array(all.filter { $0 != one }.prefix(members / 2 + 1)))
     case 6: rolling(all)
+    case 7, 8: wipe(one)
     default: pause(one)
     }
   }
@@ -116,6 +116,27 @@ struct Chaos: Sendable {
   private func rolling(_ all: [MemberNumber]) -> Blow {
     Blow(name: "rolling restart") { [lab] in
       for member in all { _ = try lab.act(.restart, on: [member]) }
+    }
+  }
+
+  /// Takes a member's directory, and waits until it votes again: one that has lost its memory is
+  /// less than a majority, two of three are more than the store can bear.
+  private func wipe(_ member: MemberNumber) -> Blow {
+    Blow(name: "wipe") { [lab] in
+      guard isWhole else { throw TooLate(description: "somebody is still learning") }
+      _ = try lab.act(.wipe, on: [member])
+    } end: { [lab, members] in
+      _ = try lab.act(.start, on: Array(1...members))
+      try? eventually("the wiped member votes", within: 15) { isWhole }
+    }
+  }
+
+  /// Every member serves and votes, and nobody else does.
+  private var isWhole: Bool {
+    guard let seen = try? lab.look() else { return false }
+    return seen.allSatisfy { member in
+      member.page?.phase == "serving" && member.page?.role != "learner"
+        && member.page?.voters == members
     }
   }
 
@@ -154,13 +175,13 @@ struct Chaos: Sendable {
   private func calm() throws {
     _ = try lab.heal()
     _ = try lab.act(.resume, on: Array(1...members))
-    try eventually("every member serves, on a sound disk", within: 60) {
+    try eventually("every member votes, on a sound disk", within: 60) {
       _ = try lab.act(.start, on: Array(1...members))
       let seen = try lab.look()
       for member in seen where member.page != nil && member.page?.disk != "sound" {
         _ = try? lab.disk(DiskOrder(.sound), of: [member.process.number])
       }
-      return seen.allSatisfy { $0.page?.phase == "serving" && $0.page?.disk == "sound" }
+      return isWhole && seen.allSatisfy { $0.page?.disk == "sound" }
     }
   }
 }

@@ -20,7 +20,7 @@ extension EndToEnd {
       members: Int
     ) async throws {
       print("chaos: seed \(Self.seed), \(members) members; QUORATE_CHAOS_SEED repeats it")
-      let lab = try TestLab(members: members)
+      let lab = try TestLab(members: members, serverFlags: ["--auto-rejoin"])
       try await lab.keepingIfWrong { () async throws in
         let endpoints = try lab.endpoints()
         let crowd = Crowd(endpoints: endpoints)
