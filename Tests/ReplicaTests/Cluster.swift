@@ -169,6 +169,8 @@ struct Cluster {
     notes.append([])
     wakeAt.append(now)
     pausedUntil.append(.zero)
+    stores.append(Store(generation: 1))
+    upkeepCommands.append([])
     let introduction = Introduction(
       id: id(position), incarnation: Incarnation(incarnation), name: "n\(position + 1)",
       clientURLs: ["http://c\(position + 1)"])
