@@ -124,8 +124,9 @@ public final class DataDirectory: MemberStore {
     }
   }
 
-  /// `raft.db` comes last and in one step: until it is there, nothing was promised. `base`: what the
-  /// log of a member that joins begins with. `makeState` makes the state's file; `nil`: an empty one.
+  /// `raft.db` comes last and in one step: until it is there, nothing was promised. `base`: what
+  /// the log of a member that joins begins with. `makeState` makes the state's file; `nil`: an
+  /// empty one.
   static func create(
     at path: String, for identity: Identity, _ base: LogBase? = nil,
     on fileSystem: any FileSystem, makeState: ((String) throws(StorageError) -> Void)? = nil

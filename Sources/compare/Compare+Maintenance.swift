@@ -150,8 +150,8 @@ struct MaintenanceGenerator {
     }
   }
 
-  /// A put inside a transaction inside a transaction costs nothing in etcd's eyes, so that it passes
-  /// behind an alarm for space (etcd quota.go costTxnReq). Here it does not.
+  /// A put inside a transaction inside a transaction costs nothing in etcd's eyes, so that it
+  /// passes behind an alarm for space (etcd quota.go costTxnReq). Here it does not.
   private mutating func write() -> RequestGenerator.Call {
     while true {
       let call = writes.next()
