@@ -75,13 +75,13 @@ import Testing
 
   @Test func `flags of etcd without a meaning go, with their values, and are named`() {
     let flags = IgnoredFlags(separating: [
-      "--name", "a", "--pre-vote", "--auto-compaction-retention=1", "--wal-dir", "/w", "--lab",
+      "--name", "a", "--pre-vote", "--backend-batch-limit=1", "--wal-dir", "/w", "--lab",
       "--max-wals", "5",
     ])
     #expect(flags.remaining == ["--name", "a", "--lab"])
     #expect(
       flags.ignored == [
-        "--pre-vote", "--auto-compaction-retention", "--wal-dir", "--max-wals",
+        "--pre-vote", "--backend-batch-limit", "--wal-dir", "--max-wals",
       ])
   }
 

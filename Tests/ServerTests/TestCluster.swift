@@ -189,7 +189,7 @@ final class TestCluster: Sendable {
   /// What comes of a put that is to fail; `nil`: it went well.
   func failure(of client: EtcdClient) async -> ClientError? {
     do throws(ClientError) {
-      _ = try await client.put("k", "refused")
+      _ = try await client.put("refused", "")
       return nil
     } catch {
       return error
