@@ -91,6 +91,8 @@ extension World {
   private func demand(_ call: History.Call, _ client: Int, _ member: SimulatedMember) {
     let limit = now + weather.settings.raft.electionTimeout * Simulator.serviceLimit
     while violation == nil && now < limit {
+      // A successor that comes late may take its place even now.
+      if let leader = commonLeader, leader.log.configuration[member.id] == nil { return }
       ask(client, call, member)
       run(until: .distantFuture, limit: 1_000_000) { clients[client].pending == nil }
       switch history.operations.last?.outcome {
