@@ -20,7 +20,8 @@ extension MemberThreads.Opened {
     do throws(StorageError) {
       let claim = Claim(
         cluster: (place?.cluster ?? settings.initialCluster.clusterID).number,
-        member: place?.member ?? own.id, name: settings.name, isHint: settings.joins)
+        member: place?.member ?? own.id, name: settings.name,
+        isHint: settings.joins || settings.rejoins)
       let powerLoss = try powerLoss(settings)
       let disk = try disk(settings)
       let directory = try DataDirectory(
