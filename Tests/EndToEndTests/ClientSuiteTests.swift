@@ -54,10 +54,10 @@ private final class EtcdServer {
   private let directory: String
 
   init(_ program: String) throws {
-    let ports = try FreePorts.two()
-    port = ports.0
+    let ports = try FreePorts.find(2)
+    port = ports[0]
     directory = NSTemporaryDirectory() + "quorate-etcd-\(UUID().uuidString)"
-    let (client, peer) = ("http://127.0.0.1:\(ports.0)", "http://127.0.0.1:\(ports.1)")
+    let (client, peer) = ("http://127.0.0.1:\(ports[0])", "http://127.0.0.1:\(ports[1])")
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = [
       program, "--data-dir", directory, "--listen-client-urls", client,
@@ -73,33 +73,6 @@ private final class EtcdServer {
     kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
     try? FileManager.default.removeItem(atPath: directory)
-  }
-}
-
-/// Ports that nobody listens on now.
-private enum FreePorts {
-  struct None: Error {}
-
-  static func two() throws -> (Int, Int) {
-    var sockets: [Int32] = []
-    defer { for socket in sockets { close(socket) } }
-    let ports = try (0..<2).map { _ in
-      let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-      sockets.append(descriptor)
-      var address = sockaddr_in()
-      address.sin_family = sa_family_t(AF_INET)
-      address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-      let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-          bind(descriptor, pointer, length) == 0
-            && getsockname(descriptor, pointer, &length) == 0
-        }
-      }
-      guard isBound else { throw None() }
-      return Int(UInt16(bigEndian: address.sin_port))
-    }
-    return (ports[0], ports[1])
   }
 }
 

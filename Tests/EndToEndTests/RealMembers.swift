@@ -13,7 +13,7 @@ final class RealMembers {
     directory = NSTemporaryDirectory() + "quorate-members-\(UInt64.random(in: 0 ... .max))"
     try FileManager.default.createDirectory(
       atPath: directory, withIntermediateDirectories: true)
-    let free = try Self.freePorts(count * 2)
+    let free = try FreePorts.find(count * 2)
     ports = (0..<count).map { (free[2 * $0], free[2 * $0 + 1]) }
   }
 
@@ -93,27 +93,5 @@ final class RealMembers {
 
   func quorate(_ words: String...) throws -> String {
     try Shell.run([TestLab.executable] + words)
-  }
-
-  /// Ports that nobody listens on now.
-  private static func freePorts(_ count: Int) throws -> [Int] {
-    var sockets: [Int32] = []
-    defer { for socket in sockets { close(socket) } }
-    return try (0..<count).map { _ in
-      let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-      sockets.append(descriptor)
-      var address = sockaddr_in()
-      address.sin_family = sa_family_t(AF_INET)
-      address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-      let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-          bind(descriptor, pointer, length) == 0
-            && getsockname(descriptor, pointer, &length) == 0
-        }
-      }
-      guard isBound else { throw TooLate(description: "no free port") }
-      return Int(UInt16(bigEndian: address.sin_port))
-    }
   }
 }

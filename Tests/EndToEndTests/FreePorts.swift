@@ -1,0 +1,25 @@
+import Foundation
+
+/// Ports of loopback that nobody listens on now.
+enum FreePorts {
+  static func find(_ count: Int) throws -> [Int] {
+    var sockets: [Int32] = []
+    defer { for socket in sockets { close(socket) } }
+    return try (0..<count).map { _ in
+      let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      sockets.append(descriptor)
+      var address = sockaddr_in()
+      address.sin_family = sa_family_t(AF_INET)
+      address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+      let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+          bind(descriptor, pointer, length) == 0
+            && getsockname(descriptor, pointer, &length) == 0
+        }
+      }
+      guard isBound else { throw TooLate(description: "no free port") }
+      return Int(UInt16(bigEndian: address.sin_port))
+    }
+  }
+}
