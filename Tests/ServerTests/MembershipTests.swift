@@ -173,6 +173,10 @@ import Testing
       try FileManager.default.removeItem(atPath: cluster.flags(3).dataDirectory!)
       try await cluster.start(3) { $0.rejoins = true }
       try await waitForVote(of: 3, in: cluster)
+      // Its flags still name the place that it lost.
+      await cluster.shutDown(3)
+      try await cluster.start(3) { $0.rejoins = true }
+      try await waitForVote(of: 3, in: cluster)
       try await client.put("k", "w")
       #expect(try await client.memberList().message.members.count == 3)
       await client.close()
