@@ -106,7 +106,11 @@ extension EndToEnd {
       let programs = try (0..<8).map { number in
         try Companion(commands[number % commands.count] + ["lock", "count", "sh", script])
       }
-      for program in programs { #expect(try program.ended(within: 60) == 7) }
+      for (number, program) in programs.enumerated() {
+        let code = try program.ended(within: 60)
+        // etcdctl before 3.5 ends with 1 whatever the program's code is.
+        #expect(code == 7 || (number % commands.count == 1 && code == 1))
+      }
       let count = try String(contentsOfFile: file, encoding: .utf8)
       #expect(count == "8\n")
     }
