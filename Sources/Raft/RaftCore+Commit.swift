@@ -83,6 +83,9 @@ extension RaftCore {
     return now < heardAt + settings.electionTimeout
   }
 
+  /// Whether it was heard within an election timeout, or this leader is younger than that.
+  func isHeard(_ follower: Progress) -> Bool { now < follower.heardAt + settings.electionTimeout }
+
   /// Once a heartbeat: tries again what waited, and asks after what has stood still since the last
   /// one. If it was lost, the follower rejects the question, and is probed.
   private mutating func lookAfter(_ position: Int, _ output: inout Output) {

@@ -74,7 +74,7 @@ extension RaftCore {
     let follower = leader.followers[position]
     return follower.match > .zero
       && lastEntry.index.number - follower.match.number <= settings.promotionLag
-      && now < follower.heardAt + settings.electionTimeout
+      && isHeard(follower)
   }
 
   private mutating func append(

@@ -6,8 +6,13 @@
 extension RaftCore {
   // MARK: Leader
 
-  /// The entry before the follower's next one is gone.
+  /// The entry before the follower's next one is gone. Whoever is not heard is spared: it could not
+  /// take a snapshot, and one that is held open keeps the state machine from giving back space.
   mutating func requestSnapshot(for position: Int, _ output: inout Output) {
+    guard isHeard(leading.followers[position]) else {
+      leading.followers[position].waitsForHeartbeat = true
+      return
+    }
     let request = SnapshotRequest(
       to: leading.followers[position].member, atLeast: log.base.index)
     leading.followers[position].becomeSnapshotting(atLeast: request.atLeast)

@@ -84,6 +84,26 @@ import Testing
     #expect(cluster.snapshots.count >= 2)
   }
 
+  @Test func `no snapshot is opened for whoever is not heard`() {
+    var cluster = Cluster(voters: 1...3, seed: 1, settings: shortMemory())
+    cluster.elect(1)
+    cluster.crash(3)
+    for number in 1...30 { cluster.propose("\(number)", to: 1) }
+    cluster.settle()
+    cluster.advance(by: cluster.settings.electionTimeout)
+    let count = cluster.snapshots.count
+    // The session is told lost again and again, as when a connection is tried.
+    for _ in 1...20 {
+      cluster.step(0, .sessionLost(MemberID(3)))
+      cluster.advance(by: cluster.settings.heartbeatInterval)
+    }
+    #expect(cluster.snapshots.count == count)
+    cluster.start(3)
+    cluster.advance(by: .milliseconds(300))
+    #expect(cluster.snapshots.count == count + 1)
+    #expect(cluster[3].appliedIndex == LogIndex(31))
+  }
+
   @Test func `an installed snapshot keeps a log that agrees with it, and drops any other`() {
     for isSame in [true, false] {
       var core = RaftCore.follower(term: 2, voters: 1...3, entries: .terms([1, 1, 1, 1, 1]))
