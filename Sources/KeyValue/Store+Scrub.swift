@@ -11,26 +11,39 @@ extension Store {
   public mutating func scrub(limitRows: Int, reading: any RowReading) throws -> Bool {
     precondition(isWhole, "entry \(state.meta.appliedIndex + 1) is half applied")
     precondition(limitRows > 0, "a scrub of \(limitRows) rows")
-    let walk = scrubWalk ?? ScrubWalk(target: flushedEnd.meta.compactRevision, next: [])
-    let target = walk.target
-    guard target > state.meta.scrubbedRevision, !isRootInUse(before: target) else { return false }
+    var walk = scrubWalk ?? ScrubWalk(target: flushedEnd.meta.compactRevision)
+    guard walk.target > state.meta.scrubbedRevision, !isRootInUse(before: walk.target) else {
+      return false
+    }
+    if walk.gathers(upTo: limitRows * Self.rowsGathered) {
+      gather(&walk, limitRows: limitRows * Self.gatherPace)
+    } else {
+      try remove(walk.take(limitRows), reading)
+    }
+    scrubWalk = walk.isDone ? nil : walk
+    if walk.isDone { state.meta.scrubbedRevision = walk.target }
+    return scrubWalk != nil
+  }
 
-    let found = state.index.trimmable(from: walk.next, asOf: target, limit: limitRows)
-    var next = found.next
+  /// Of rows that a call may remove: how many are gathered before the first is.
+  private static let rowsGathered = 1_024
+  /// The same: how many are gathered in a call, which takes no reading.
+  private static let gatherPace = 4
+
+  /// Takes rows out of the index alone.
+  private mutating func gather(_ walk: inout ScrubWalk, limitRows: Int) {
+    let found = state.index.trimmable(from: walk.next ?? [], asOf: walk.target, limit: limitRows)
+    walk.next = found.next
     var removed: [RowNumber] = []
     for key in found.keys {
-      let budget = limitRows - removed.count
-      removed += state.index.trim(key, asOf: target, limit: budget)
+      removed += state.index.trim(key, asOf: walk.target, limit: limitRows - removed.count)
       if removed.count == limitRows {
         // The key may have more versions than the budget.
-        next = key
+        walk.next = key
         break
       }
     }
-    try remove(removed, reading)
-    scrubWalk = next.map { ScrubWalk(target: target, next: $0) }
-    if scrubWalk == nil { state.meta.scrubbedRevision = target }
-    return scrubWalk != nil
+    walk.add(removed)
   }
 
   /// There is more to scrub now, or there will be once older roots are gone and the compaction is
@@ -72,9 +85,44 @@ extension Store {
   }
 }
 
-/// A scrub under way: all keys before `next` are done for `target`.
+/// A scrub under way. It looks at the keys in their order, but rows leave the table in the order of
+/// their numbers, in which they lie there: twelve that share a page are one page to write.
 struct ScrubWalk: Sendable {
   /// A later compaction waits for the next walk.
-  var target: Int64
-  var next: [UInt8]
+  let target: Int64
+  /// All keys before it have been looked at; `nil`: all keys.
+  var next: [UInt8]? = []
+  /// Rows that no root shows, by the block that they lie in.
+  private var found: [Int64: [RowNumber]] = [:]
+  private var count = 0
+  /// The blocks that are yet to go, the first one last; none while rows are gathered.
+  private var order: [Int64] = []
+
+  init(target: Int64) { self.target = target }
+
+  var isDone: Bool { next == nil && count == 0 }
+
+  /// Whether to look for more rows before any is removed.
+  func gathers(upTo limit: Int) -> Bool { next != nil && order.isEmpty && count < limit }
+
+  mutating func add(_ numbers: [RowNumber]) {
+    for number in numbers { found[BlockDigests.number(of: number), default: []].append(number) }
+    count += numbers.count
+  }
+
+  /// The first rows of those that are left, ascending.
+  mutating func take(_ limit: Int) -> [RowNumber] {
+    if order.isEmpty { order = found.keys.sorted(by: >) }
+    var taken: [RowNumber] = []
+    while taken.count < limit, let block = order.popLast() {
+      let numbers = found.removeValue(forKey: block)?.sorted() ?? []
+      let fitting = min(numbers.count, limit - taken.count)
+      taken += numbers[..<fitting]
+      guard fitting < numbers.count else { continue }
+      found[block] = Array(numbers[fitting...])
+      order.append(block)
+    }
+    count -= taken.count
+    return taken
+  }
 }

@@ -37,6 +37,8 @@ struct Flusher {
   private var isTendDue = false
   private var durableApplied = LogIndex.zero
   private var lastFlush = Instant.zero
+  /// The last piece of house-keeping: when it ended, and how long it took.
+  private var tended: (at: Instant, took: Duration) = (.zero, .zero)
   /// When `durableApplied` went on last.
   private var lastDurable = Instant.zero
   private let board: Board
@@ -47,7 +49,7 @@ struct Flusher {
   /// say where the rows are, and the log holds the rows until then.
   static let interval: Duration = .milliseconds(50)
   /// A batch that removes rows, and what waits for it, is not held up for so long.
-  static let scrubInterval: Duration = .milliseconds(4)
+  static let scrubInterval: Duration = .milliseconds(10)
   /// What is flushed is durable after this time at the latest, while flushes go on: the log is cut
   /// only up to there, and few rows alone fill no WAL so far that it is checkpointed.
   static let syncInterval: Duration = .milliseconds(250)
@@ -75,6 +77,7 @@ struct Flusher {
         case .flush(let batch): try flush(batch)
         case .tend:
           isTendDue = false
+          rest()
           try tend()
         case .pause(let reply):
           usleep(UInt32(Self.scrubInterval.nanoseconds / 1000))
@@ -107,7 +110,9 @@ struct Flusher {
 
   /// A bounded piece of house-keeping; what it leaves comes after the flushes that wait.
   private mutating func tend() throws(StorageError) {
+    let begun = MonotonicClock.now()
     try state.tend()
+    tended = (MonotonicClock.now(), MonotonicClock.now() - begun)
     tellDurable()
     tellSize()
     if state.hasGivenBackAll, !defragmenting.isEmpty {
@@ -117,6 +122,14 @@ struct Flusher {
     guard state.wantsTending, !isTendDue else { return }
     isTendDue = true
     back(.tend)
+  }
+
+  /// House-keeping shares the disk with the log's syncs: it leaves it alone for three quarters of
+  /// the time.
+  private func rest() {
+    let pause = min(max(tended.took * 3, .milliseconds(1)), .milliseconds(25))
+    let rest = pause - (MonotonicClock.now() - tended.at)
+    if rest > .zero { usleep(UInt32(rest.nanoseconds / 1000)) }
   }
 
   /// Lets the next rows pile up: a transaction for each would cost more than it brings.

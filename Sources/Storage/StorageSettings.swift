@@ -8,7 +8,7 @@ public struct StorageSettings: Hashable, Sendable {
   /// Above this many pages new reads wait until the WAL could begin anew.
   public var walLimitPages = 4_000
   /// At most so many free pages are given back to the file system at a time.
-  public var vacuumPages = 256
+  public var vacuumPages = 64
   /// Kept aside for deletes, compaction and the log while the disk is full.
   public var reserveBytes = 16 << 20
   /// Commands that grow the store are refused when less than this is free, until an eighth more is.

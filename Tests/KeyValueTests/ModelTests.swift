@@ -124,7 +124,7 @@ import Testing
   private func end(_ member: inout Member, _ model: Model) throws {
     member.roots = []
     member.store.flush(to: member.table)
-    for _ in 0..<200 where member.store.needsScrub {
+    for _ in 0..<400 where member.store.needsScrub {
       _ = try member.store.scrub(limitRows: 3, reading: member.table)
       member.store.flush(to: member.table)
     }

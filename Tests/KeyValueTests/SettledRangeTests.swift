@@ -70,7 +70,7 @@ import Testing
     }
     _ = try store.run(.compaction(revision: store.meta.revision), table)
     store.flush(to: table)
-    _ = try store.scrub(limitRows: 1_000, reading: table)
+    while try store.scrub(limitRows: 1_000, reading: table) {}
     store.flush(to: table)
     var shown: [Row] = []
     try range.scan(reading: table) { shown.append(Row($0, key: $1, value: $2)) }

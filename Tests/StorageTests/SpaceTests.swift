@@ -149,7 +149,7 @@ private final class SmallMember {
     for number in 1...200 { try member.put(number) }
     try member.run(.deleteRange(DeleteRangeRequest(range: KeyRange(key: [0], end: [0]))))
     try member.run(.compaction(revision: member.store.meta.revision))
-    _ = try member.store.scrub(limitRows: 1_000, reading: member.state)
+    while try member.store.scrub(limitRows: 1_000, reading: member.state) {}
     let taken = member.store.takeFlushBatch(limitBytes: 1 << 20)
     let batch = try #require(taken)
     try member.state.flush(batch)
