@@ -139,6 +139,14 @@ class Cluster:
         with open(os.path.join(self.place, f"m{member}.log"), errors="replace") as log:
             return sum(words in line for line in log)
 
+    def command(self, *words):
+        """Runs a command of our client against every member."""
+        done = subprocess.run(
+            [self.quorate, *map(str, words), "--endpoints", self.urls, "--command-timeout", "120s"],
+            capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Failure(f"{self.store}: {words}: {done.stderr.strip()}")
+
     def load(self, keys):
         return self.bench("load", "--keys", keys, "--clients", 8, "--connections", 3)
 

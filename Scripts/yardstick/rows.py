@@ -254,6 +254,57 @@ class Pauses:
         return at_rest, cutting, p99(during)
 
 
+class Upkeep:
+    """p99 of puts on a timetable: at rest, while what 100,000 overwrites have superseded is
+    compacted, and while every member gives the space back. On members of their own."""
+
+    rate = 1_000
+    overwrites = 100_000
+
+    def measure(self, row, setting):
+        texts = ["puts at 1,000/s beside upkeep: p99 at rest", "– while 100,000 rows are compacted",
+                 "– while all members are defragmented"]
+        targets = ["", "", "≤ 20 ms"]
+        figures = [Figure(row, text, "ms", "less", target)
+                   for text, target in zip(texts, targets)]
+        fresh = []
+        try:
+            for cluster in setting.both:
+                fresh.append(setting.fresh(cluster.store, []))
+                fresh[-1].load(setting.keys)
+            for number in range(setting.rounds):
+                found = [self.tails(cluster, setting, number) for cluster in fresh]
+                for figure, pair in zip(figures, zip(*found)):
+                    figure.add(*pair)
+                setting.say(f"{row} {number + 1}/{setting.rounds}: " + " beside ".join(
+                    "/".join(f"{tail:.1f}" for tail in tails) + " ms" for tails in found))
+        finally:
+            for cluster in fresh:
+                cluster.stop()
+        return figures
+
+    def tails(self, cluster, setting, number):
+        cluster.bench("put", "--total", self.overwrites, "--keys", setting.keys,
+                      "--seed", 100 + number)
+        time.sleep(2)
+        at_rest = self.tail_beside(cluster, setting)
+        revision = max(status["header"]["revision"] for _, status in cluster.status())
+        compacting = self.tail_beside(cluster, setting, "compaction", "--physical", revision)
+        return at_rest, compacting, self.tail_beside(cluster, setting, "defrag")
+
+    def tail_beside(self, cluster, setting, *words):
+        writers = cluster.start_bench(
+            "put", "--rate", self.rate, "--clients", 100, "--seconds", setting.seconds + 2,
+            "--warm-up", 500, "--keys", setting.keys)
+        time.sleep(1)
+        if words:
+            cluster.command(*words)
+        run = cluster.finish(writers)
+        if run["errorCount"] > 0:
+            raise Failure(f"{cluster.store}: errors beside {words}: {run['errors']}")
+        return p99(run)
+
+
 class ManyKeys:
     """Puts with few keys and with many, on members of their own. Takes long: only when named."""
 
@@ -403,6 +454,7 @@ ROWS = {
     "killed": LeaderKilled(),
     "restart": Restart(),
     "pauses": Pauses(),
+    "upkeep": Upkeep(),
     "many": ManyKeys(),
 }
 
