@@ -20,6 +20,8 @@ public struct Swarm: Sendable {
     public var events = 0
     public var virtualTime = Duration.zero
     public var operations = 0
+    /// Events that watchers got.
+    public var watchedEvents = 0
   }
 
   /// Runs every seed. `announce` is told each seed before it runs, for a trap ends the process;
@@ -35,6 +37,7 @@ public struct Swarm: Sendable {
       summary.events += verdict.events
       summary.virtualTime += verdict.virtualTime
       summary.operations += verdict.operations
+      summary.watchedEvents += verdict.watchedEvents
       if verdict.failure != nil { summary.failures.append(verdict) }
       guard report(verdict) else { break }
     }

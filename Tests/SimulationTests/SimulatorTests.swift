@@ -50,6 +50,7 @@ import Testing
       })
     #expect(summary.runs == 25)
     #expect(summary.operations > 500, "clients hardly asked anything")
+    #expect(summary.watchedEvents > 20, "watchers hardly heard anything")
   }
 
   /// Seeds that found something once.
