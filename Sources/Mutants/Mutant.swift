@@ -92,6 +92,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case trustsBatches = "A4d"
   case reportsEarly = "A4e"
   case scrubsLastDeletion = "A4f"
+  case tellsPresentAsPast = "A4g"
+  case servesWhoeverBlocks = "A4h"
 
   // The product's own promises (Docs/Consistency.md): the quorum rule, ages, forwards, reads.
   case halfIsQuorate = "Q1"

@@ -248,6 +248,15 @@ extension Aim {
       "KeyValueTests.CompactionTests/`without them only what can still be read stays`()",
       "KeyValueTests.WatchHubTests/`a deletion at the compacted revision is not lost`()",
     ],
+    .tellsPresentAsPast: [
+      "KeyValueTests.WatchHubTests/`a pair that compaction has made unreadable is left out`()",
+      "KeyValueTests.WatchHubTests/`the pair before a change is read as of the revision before "
+        + "it`()",
+    ],
+    .servesWhoeverBlocks: [
+      "KeyValueTests.WatchHubTests/`a stream that takes nothing costs nothing and misses "
+        + "nothing`()"
+    ],
     .forgetsHeldForwards: [
       "ReplicaTests.GatheringTests/`a forward that gathers at a leader which is "
         + "deposed is refused`()"

@@ -222,6 +222,12 @@ enum Catalogue {
     Trial(
       .scrubsLastDeletion, "compaction removes deletions of its own revision", .faithfulWatches,
       .drill(.watches)),
+    Trial(
+      .tellsPresentAsPast, "the pair before a change is read as of now", .watchGuarantees,
+      .seeds(upTo: 500, edition: 7)),
+    Trial(
+      .servesWhoeverBlocks, "the store is read for a stream that takes nothing", .watchGuarantees,
+      .seeds(upTo: 500, edition: 7)),
   ]
 
   private static let promises = [

@@ -56,6 +56,8 @@ extension Killer {
   static let startFinds = check("restart", "and the log begins after")
   static let quota = check("Quota", "behind an alarm for space")
   static let fences = check("Fences", "and its state is sound")
+  static let watchGuarantees = check(
+    "WatchGuarantees", "as what was before", "makes answer after answer")
   static let calmElects = check("calm: a leader", "no leader within")
   static let calmSettles = check("calm: equal states", "have not settled")
 }
