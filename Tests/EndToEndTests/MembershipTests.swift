@@ -7,16 +7,17 @@ import Testing
 /// Member processes that are started one by one, with directories and ports of their own.
 private final class Members: Sendable {
   let directory: String
-  /// Client and peer port, by number from one.
-  let ports: [(client: Int, peer: Int)]
+  /// Client and peer port, and another one for peers, by number from one.
+  let ports: [(client: Int, peer: Int, otherPeer: Int)]
   private let processes = Mutex<[Int: Process]>([:])
+  private let moved = Mutex<Set<Int>>([])
 
   init(upTo count: Int) throws {
     directory = NSTemporaryDirectory() + "quorate-members-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     // Below what the system gives to outgoing connections.
-    let first = Int.random(in: 2_100...2_900) * 10
-    ports = (0..<count).map { (first + 2 * $0, first + 2 * $0 + 1) }
+    let first = Int.random(in: 1_050...1_450) * 20
+    ports = (0..<count).map { (first + 3 * $0, first + 3 * $0 + 1, first + 3 * $0 + 2) }
   }
 
   deinit {
@@ -33,7 +34,17 @@ private final class Members: Sendable {
     get throws { try ports.map { try Endpoint("127.0.0.1:\($0.client)") } }
   }
 
-  func peerURL(_ number: Int) -> String { "http://127.0.0.1:\(ports[number - 1].peer)" }
+  func peerURL(_ number: Int) -> String {
+    let (_, peer, other) = ports[number - 1]
+    return "http://127.0.0.1:\(moved.withLock { $0.contains(number) } ? other : peer)"
+  }
+
+  /// From its next start the member listens to the others at another port.
+  func move(_ number: Int) { moved.withLock { _ = $0.insert(number) } }
+
+  var initialCluster: String {
+    ports.indices.map { "n\($0 + 1)=\(peerURL($0 + 1))" }.joined(separator: ",")
+  }
 
   func start(_ number: Int, cluster: String, state: String) throws {
     let process = Process()
@@ -49,6 +60,14 @@ private final class Members: Sendable {
     process.standardError = FileHandle(forWritingAtPath: log)
     try process.run()
     processes.withLock { $0[number] = process }
+  }
+
+  /// Ends the member as an operator would.
+  func stop(_ number: Int) throws {
+    guard let process = processes.withLock({ $0.removeValue(forKey: number) }) else { return }
+    process.terminate()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
   }
 
   func lose(_ number: Int) throws {
@@ -88,6 +107,18 @@ private final class Members: Sendable {
     try start(
       number, cluster: variable("ETCD_INITIAL_CLUSTER", in: printed),
       state: variable("ETCD_INITIAL_CLUSTER_STATE", in: printed))
+    try await awaitService(number)
+  }
+
+  func awaitAgreement(of count: Int) throws {
+    try eventually("all hold the same", within: 20) {
+      let hashes = try quorate("endpoint", "hashkv", "--cluster").split(separator: "\n")
+        .map { $0.split(separator: " ").last }
+      return hashes.count == count && Set(hashes).count == 1
+    }
+  }
+
+  func awaitService(_ number: Int) async throws {
     let port = ports[number - 1].client
     try await eventuallyAsking("n\(number) serves", within: 20) {
       let health = try? Shell.run(
@@ -126,12 +157,32 @@ extension EndToEnd {
       }
       #expect(crowd.writes > 20, "hardly a write: \(crowd.writes)")
       #expect(crowd.verdict == .linearizable)
-      try eventually("all hold the same", within: 20) {
-        let hashes = try members.quorate("endpoint", "hashkv", "--cluster").split(separator: "\n")
-          .map { $0.split(separator: " ").last }
-        return hashes.count == 4 && Set(hashes).count == 1
-      }
+      try members.awaitAgreement(of: 4)
       print("members: \(crowd.writes) writes, longest gap \(crowd.longestGap)")
+    }
+
+    @Test func `each moves to another address in turn`() async throws {
+      let members = try Members(upTo: 3)
+      let cluster = members.initialCluster
+      for number in 1...3 { try members.start(number, cluster: cluster, state: "new") }
+      for number in 1...3 { try await members.awaitService(number) }
+      let crowd = Crowd(endpoints: try members.endpoints)
+      try await crowd.run(clients: 6) {
+        for number in 1...3 {
+          let row = try #require(try members.row(number))
+          members.move(number)
+          _ = try members.quorate(
+            "member", "update", row[0], "--peer-urls", members.peerURL(number))
+          try members.stop(number)
+          try members.start(number, cluster: members.initialCluster, state: "existing")
+          try await members.awaitService(number)
+          #expect(try members.row(number)?[3] == members.peerURL(number))
+        }
+      }
+      #expect(crowd.writes > 20, "hardly a write: \(crowd.writes)")
+      #expect(crowd.verdict == .linearizable)
+      try members.awaitAgreement(of: 3)
+      print("moved: \(crowd.writes) writes, longest gap \(crowd.longestGap)")
     }
   }
 }
