@@ -42,8 +42,8 @@ private final class Members: Sendable {
   /// From its next start the member listens to the others at another port.
   func move(_ number: Int) { moved.withLock { _ = $0.insert(number) } }
 
-  var initialCluster: String {
-    ports.indices.map { "n\($0 + 1)=\(peerURL($0 + 1))" }.joined(separator: ",")
+  func cluster(of numbers: ClosedRange<Int>) -> String {
+    numbers.map { "n\($0)=\(peerURL($0))" }.joined(separator: ",")
   }
 
   func start(_ number: Int, cluster: String, state: String) throws {
@@ -70,10 +70,14 @@ private final class Members: Sendable {
     #expect(process.terminationStatus == 0)
   }
 
-  func lose(_ number: Int) throws {
+  func crash(_ number: Int) {
     guard let process = processes.withLock({ $0.removeValue(forKey: number) }) else { return }
     kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
+  }
+
+  func lose(_ number: Int) throws {
+    crash(number)
     try FileManager.default.removeItem(atPath: "\(directory)/n\(number)")
   }
 
@@ -161,9 +165,38 @@ extension EndToEnd {
       print("members: \(crowd.writes) writes, longest gap \(crowd.longestGap)")
     }
 
+    @Test func `a spare takes the place of one that died`() async throws {
+      let members = try Members(upTo: 4)
+      let cluster = members.cluster(of: 1...3)
+      for number in 1...3 { try members.start(number, cluster: cluster, state: "new") }
+      for number in 1...3 { try await members.awaitService(number) }
+      let crowd = Crowd(endpoints: try members.endpoints)
+      try await crowd.run(clients: 3) {
+        let printed = try members.quorate(
+          "member", "add", "n4", "--peer-urls", members.peerURL(4), "--spare",
+          "--spare-delay", "2s")
+        try await members.join(4, printed)
+        members.crash(3)
+        let died = ContinuousClock.now
+        try await eventuallyAsking("n4 votes", within: 30) { try members.row(4)?[5] == "false" }
+        print("spare: it votes \(ContinuousClock.now - died) after the end of n3")
+        // With n3 still a voter this would be the majority gone.
+        members.crash(2)
+        try await eventuallyAsking("n1 and n4 serve", within: 20) {
+          (try? members.quorate("put", "spare", "serves")) != nil
+        }
+        for number in 2...3 { try members.start(number, cluster: cluster, state: "new") }
+        for number in 2...3 { try await members.awaitService(number) }
+        #expect(try members.row(3)?[5] == "true", "who was missed is the spare now")
+      }
+      #expect(crowd.verdict == .linearizable)
+      try members.awaitAgreement(of: 4)
+      print("spare: \(crowd.writes) writes, longest gap \(crowd.longestGap)")
+    }
+
     @Test func `each moves to another address in turn`() async throws {
       let members = try Members(upTo: 3)
-      let cluster = members.initialCluster
+      let cluster = members.cluster(of: 1...3)
       for number in 1...3 { try members.start(number, cluster: cluster, state: "new") }
       for number in 1...3 { try await members.awaitService(number) }
       let crowd = Crowd(endpoints: try members.endpoints)
@@ -174,7 +207,7 @@ extension EndToEnd {
           _ = try members.quorate(
             "member", "update", row[0], "--peer-urls", members.peerURL(number))
           try members.stop(number)
-          try members.start(number, cluster: members.initialCluster, state: "existing")
+          try members.start(number, cluster: members.cluster(of: 1...3), state: "existing")
           try await members.awaitService(number)
           #expect(try members.row(number)?[3] == members.peerURL(number))
         }
