@@ -44,7 +44,7 @@ extension WatchHub {
     guard !isReading else { return nil }
     lagging.removeAll { number in
       guard let watch = watches[number] else { return true }
-      if watch.isLagging && !Self.takesNothing(streams[watch.stream]!) { return false }
+      if watch.isLagging && !Self.mustWait(streams[watch.stream]!) { return false }
       watches[number]!.isQueued = false
       return true
     }
@@ -57,14 +57,6 @@ extension WatchHub {
     return ChangeRequest(
       from: from, interests: interests(of: served), limitRows: limits.pieceRows,
       limitBytes: limits.pieceBytes)
-  }
-
-  /// A stream that takes nothing costs nothing until it takes again.
-  private static func takesNothing(_ stream: Stream) -> Bool {
-    #if Mutants
-      if Mutant.servesWhoeverBlocks.isPlanted { return false }
-    #endif
-    return stream.isBlocked
   }
 
   /// Above so many, telling them apart costs more than reading everything.

@@ -1,3 +1,7 @@
+#if Mutants
+  import Mutants
+#endif
+
 /// Everything that moves a hub.
 public enum WatchInput: Hashable, Sendable {
   case open(WatchStreamID)
@@ -240,7 +244,15 @@ public struct WatchHub: Sendable {
     watches[number]!.next = revision
     let stream = watches[number]!.stream
     noteLagging(stream, 1)
-    if !streams[stream]!.isBlocked { enqueue(number) }
+    if !Self.mustWait(streams[stream]!) { enqueue(number) }
+  }
+
+  /// A stream that takes nothing costs nothing until it takes again.
+  static func mustWait(_ stream: Stream) -> Bool {
+    #if Mutants
+      if Mutant.servesWhoeverBlocks.isPlanted { return false }
+    #endif
+    return stream.isBlocked
   }
 
   mutating func enqueue(_ number: WatchNumber) {

@@ -25,11 +25,11 @@ extension Story {
     world.addPlace(for: joiner, .none, at: scenario[2])
     guard scenario.settle() else { return "the members have not settled" }
     let bound = joiner.incarnation
-    // m2 had heard of somebody else at that place, and leads now.
+    scenario.elect(2)
+    // m2 had heard of somebody else at that place before it came to lead.
     let other = Introduction(
       id: joiner.id, incarnation: Incarnation(bound.number ^ 2), name: "other", clientURLs: [])
     world.step(scenario[2], .introduced(other))
-    scenario.elect(2)
     scenario.run(for: scenario.electionTimeout)
     guard let member = scenario[2].core?.configuration[joiner.id] else { return "m4 is gone" }
     return member.incarnation == bound ? nil : "m4's place was given to a second directory"

@@ -150,7 +150,7 @@ enum Catalogue {
       .takesStaleSnapshots, "a snapshot of an earlier term passes the term gate",
       .trap("RaftCore+Messages", "both lead term"), .story("a snapshot of a leader that was")),
     Trial(
-      .sendsNoSnapshot, "a follower behind the log's base is not sent a snapshot", .calmSettles,
+      .sendsNoSnapshot, "a follower behind the log's base is not sent a snapshot", .calmJoins,
       .seeds(upTo: 500)),
     Trial(
       .takesNewestGeneration, "a snapshot that is not installed is taken for the state",

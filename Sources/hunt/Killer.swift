@@ -59,7 +59,8 @@ extension Killer {
   static let watchGuarantees = check(
     "WatchGuarantees", "as what was before", "makes answer after answer")
   static let calmElects = check("calm: a leader", "no leader within")
-  static let calmSettles = check("calm: equal states", "have not settled")
+  static let calmJoins = check(
+    "calm: all follow, in equal states", "no leader within", "have not settled")
 }
 
 /// What stories and drills demand.
