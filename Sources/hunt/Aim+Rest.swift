@@ -274,12 +274,12 @@ extension Aim {
         + "down last`()",
     ],
     .growsBeyondQuota: [
-      "KeyValueTests.`alarms`/`for space refuse what grows, and let the rest pass`()"
+      "KeyValueTests.alarms/`for space refuse what grows, and let the rest pass`()"
     ],
     .believesOneDigest: [
-      "ReplicaTests.`upkeep`/`of two members that differ nobody is fenced, for nobody "
+      "ReplicaTests.upkeep/`of two members that differ nobody is fenced, for nobody "
         + "knows who is right`()",
-      "ReplicaTests.`upkeep`/`reports prove nothing until more than half of the voters "
+      "ReplicaTests.upkeep/`reports prove nothing until more than half of the voters "
         + "have spoken`()",
     ],
     .leavesKeysOfLeases: [

@@ -44,7 +44,7 @@
 
     /// As the hunt finds them: by a seed, and a check that speaks.
     @Test(arguments: [
-      Mutant.agesFromTheAnswer, .takesForwardsTwice, .forgetsMembersAtStart,
+      Mutant.takesForwardsTwice, .startsWithoutRows, .cutsBeforeFlush,
     ])
     func `is made much smaller, and the printed command fails in the same way`(
       mutant: Mutant
