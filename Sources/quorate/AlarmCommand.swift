@@ -19,8 +19,10 @@ struct AlarmList: AsyncParsableCommand {
     let reply = try await flags.withClient { client throws(ClientError) in
       try await client.alarms()
     }
-    StandardStreams.write(
-      try printer.alarms(reply.message.alarms, header: reply.message.header))
+    let output = try printer.bytes(reply.message) { message throws(CommandFailure) in
+      try printer.alarms(message.alarms, header: message.header)
+    }
+    StandardStreams.write(output)
   }
 }
 
@@ -40,7 +42,11 @@ struct AlarmDisarm: AsyncParsableCommand {
       }
       return gone
     }
-    StandardStreams.write(try printer.alarms(alarms, header: nil))
+    let answer = EtcdAlarmResponse.make { $0.alarms = alarms }
+    let output = try printer.bytes(answer) { message throws(CommandFailure) in
+      try printer.alarms(message.alarms, header: nil)
+    }
+    StandardStreams.write(output)
   }
 }
 

@@ -39,7 +39,7 @@ struct DiffCommand: AsyncParsableCommand {
       : try KeySpan.span(
         key: keys[0], end: keys.dropFirst().first, prefix: prefix, fromKey: fromKey)
     let printer = try flags.printer()
-    if printer.format == .table || printer.format == .fields {
+    if ![.simple, .json].contains(printer.format) {
       throw CommandFailure.unsupported(printer.format)
     }
     let difference = try await compare(key, end)

@@ -54,7 +54,7 @@ struct EndpointStatus: AsyncParsableCommand {
           "Failed to get the status of endpoint \(endpoint) (\(error.text))\n")
       }
     }
-    StandardStreams.write(printer.status(answers))
+    StandardStreams.write(try printer.status(answers))
     if let failure { throw ExitCode(failure.exit.rawValue) }
   }
 }
@@ -85,7 +85,7 @@ struct EndpointHashKV: AsyncParsableCommand {
           "Failed to get the hash of endpoint \(endpoint) (\(error.text))\n")
       }
     }
-    StandardStreams.write(printer.hashKV(answers))
+    StandardStreams.write(try printer.hashKV(answers))
     if let failure { throw failure }
   }
 }
@@ -110,7 +110,7 @@ struct EndpointHealthCommand: AsyncParsableCommand {
       for await answer in group { answers.append(answer) }
       return answers.sorted { $0.0 < $1.0 }.map(\.1)
     }
-    let text = printer.health(answers)
+    let text = try printer.health(answers)
     StandardStreams.write(text.output)
     StandardStreams.writeError(text.errors)
     if answers.contains(where: { !$0.isHealthy }) {

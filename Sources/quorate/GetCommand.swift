@@ -11,16 +11,13 @@ struct GetCommand: AsyncParsableCommand {
   @OptionGroup var flags: ClientFlags
   @OptionGroup var operation: GetOperation
 
-  @Flag(name: .long, help: "Print values without their keys (simple only).")
-  var printValueOnly = false
-
   @Option(name: .long, help: "Of a serializable read: the oldest state it accepts, as 500ms.")
   var maxStaleness: GoDuration?
 
   func run() async throws {
     let request = try operation.request()
-    let printer = try flags.printer(valuesOnly: printValueOnly)
-    if printValueOnly && printer.format != .simple {
+    let printer = try flags.printer(valuesOnly: operation.printValueOnly)
+    if operation.printValueOnly && printer.format != .simple {
       throw CommandFailure(
         .badArguments, "print-value-only is only for `--write-out=simple`")
     }
@@ -71,6 +68,10 @@ struct GetOperation: ParsableArguments {
 
   @Flag(name: .long, help: "Only how many there are.")
   var countOnly = false
+
+  /// A transaction prints keys nonetheless, as etcdctl.
+  @Flag(name: .long, help: "Print values without their keys (simple only).")
+  var printValueOnly = false
 
   func request() throws(CommandFailure) -> EtcdRangeRequest {
     guard let key = keys.first else {

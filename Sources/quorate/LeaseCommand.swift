@@ -35,7 +35,7 @@ struct LeaseGrant: AsyncParsableCommand {
         try await client.grantLease(.make { $0.ttl = ttl })
       }
     }
-    StandardStreams.write(try printer.grant(reply.message))
+    StandardStreams.write(try printer.bytes(reply.message, printer.grant))
   }
 }
 
@@ -58,7 +58,10 @@ struct LeaseRevoke: AsyncParsableCommand {
         try await client.revokeLease(id)
       }
     }
-    StandardStreams.write(try printer.revoke(id, reply.message))
+    let output = try printer.bytes(reply.message) { message throws(CommandFailure) in
+      try printer.revoke(id, message)
+    }
+    StandardStreams.write(output)
   }
 }
 
@@ -82,7 +85,10 @@ struct LeaseTimeToLive: AsyncParsableCommand {
     let reply = try await flags.withClient { client throws(ClientError) in
       try await client.leaseTimeToLive(id, keys: keys)
     }
-    StandardStreams.write(try printer.timeToLive(reply.message, withKeys: keys))
+    let output = try printer.bytes(reply.message) { message throws(CommandFailure) in
+      try printer.timeToLive(message, withKeys: keys)
+    }
+    StandardStreams.write(output)
   }
 }
 
@@ -97,7 +103,7 @@ struct LeaseList: AsyncParsableCommand {
     let reply = try await flags.withClient { client throws(ClientError) in
       try await client.leases()
     }
-    StandardStreams.write(try printer.leases(reply.message))
+    StandardStreams.write(try printer.bytes(reply.message, printer.leases))
   }
 }
 
@@ -118,21 +124,30 @@ struct LeaseKeepAlive: AsyncParsableCommand {
     let id = try LeaseArgument.id(
       in: words, else: "lease keep-alive command needs lease ID as argument")
     let printer = try flags.printer()
-    let (once, output) = (once, flags.writeOut)
-    try await flags.withClient { client throws(ClientError) in
-      while !Task.isCancelled {
-        let reply = try await client.keepAlive(id)
-        guard reply.message.ttl > 0 else {
-          if once { throw .server(Self.notFound(reply)) }
-          if output == "simple" {
-            StandardStreams.write("lease \(GoText.lease(id)) expired or revoked.\n")
-          }
-          return
+    if printer.format == .table { throw CommandFailure.unsupported(.table) }
+    let client = try flags.client()
+    do {
+      try await keepAlive(id, client, printer)
+    } catch let error as ClientError {
+      await client.close()
+      throw CommandFailure(error)
+    }
+    await client.close()
+  }
+
+  private func keepAlive(_ id: Int64, _ client: EtcdClient, _ printer: Printer) async throws {
+    while !Task.isCancelled {
+      let reply = try await client.keepAlive(id)
+      guard reply.message.ttl > 0 else {
+        if once { throw ClientError.server(Self.notFound(reply)) }
+        if printer.format == .simple {
+          StandardStreams.write("lease \(GoText.lease(id)) expired or revoked.\n")
         }
-        StandardStreams.write(printer.keepAlive(reply.message))
-        if once { return }
-        try? await Task.sleep(for: .seconds(reply.message.ttl) / 3)
+        return
       }
+      StandardStreams.write(try printer.bytes(reply.message, printer.keepAlive))
+      if once { return }
+      try? await Task.sleep(for: .seconds(reply.message.ttl) / 3)
     }
   }
 

@@ -41,7 +41,10 @@ struct MemberAdd: AsyncParsableCommand {
     let reply = try await flags.withClient { [wish] client throws(ClientError) in
       try await client.addMember(peerURLs: urls, isLearner: isLearner, wish)
     }
-    StandardStreams.write(try printer.added(reply.message, name: name))
+    let output = try printer.bytes(reply.message) { message throws(CommandFailure) in
+      try printer.added(message, name: name)
+    }
+    StandardStreams.write(output)
   }
 }
 
@@ -82,7 +85,10 @@ struct MemberReplace: AsyncParsableCommand {
     let reply = try await flags.withClient { [wish] client throws(ClientError) in
       try await client.addMember(peerURLs: urls, wish)
     }
-    StandardStreams.write(try printer.replaced(old, reply.message))
+    let output = try printer.bytes(reply.message) { message throws(CommandFailure) in
+      try printer.replaced(old, message)
+    }
+    StandardStreams.write(output)
   }
 }
 
@@ -102,9 +108,10 @@ struct MemberRemove: AsyncParsableCommand {
     let reply = try await flags.withClient { client throws(ClientError) in
       try await client.removeMember(id)
     }
-    let message = reply.message
-    StandardStreams.write(
-      try printer.changed("removed from", id, message.header, GoJSON(message)))
+    let output = try printer.bytes(reply.message) { message throws(CommandFailure) in
+      try printer.changed("removed from", id, message.header, GoJSON(message))
+    }
+    StandardStreams.write(output)
   }
 }
 
@@ -128,8 +135,10 @@ struct MemberUpdate: AsyncParsableCommand {
     let reply = try await flags.withClient { client throws(ClientError) in
       try await client.updateMember(id, peerURLs: urls)
     }
-    let message = reply.message
-    StandardStreams.write(try printer.changed("updated in", id, message.header, GoJSON(message)))
+    let output = try printer.bytes(reply.message) { message throws(CommandFailure) in
+      try printer.changed("updated in", id, message.header, GoJSON(message))
+    }
+    StandardStreams.write(output)
   }
 }
 
@@ -149,8 +158,10 @@ struct MemberPromote: AsyncParsableCommand {
     let reply = try await flags.withClient { client throws(ClientError) in
       try await client.promoteMember(id)
     }
-    let message = reply.message
-    StandardStreams.write(try printer.changed("promoted in", id, message.header, GoJSON(message)))
+    let output = try printer.bytes(reply.message) { message throws(CommandFailure) in
+      try printer.changed("promoted in", id, message.header, GoJSON(message))
+    }
+    StandardStreams.write(output)
   }
 }
 

@@ -33,6 +33,6 @@ struct MemberListCommand: AsyncParsableCommand {
     let reply = try await flags.withClient { client throws(ClientError) in
       try await client.memberList(linearizable: isLinearizable)
     }
-    StandardStreams.write(printer.memberList(reply.message))
+    StandardStreams.write(try printer.bytes(reply.message, printer.memberList))
   }
 }

@@ -117,12 +117,13 @@ struct SnapshotStatus: AsyncParsableCommand {
       throw CommandFailure(.badArguments, "snapshot status requires exactly one argument")
     }
     let printer = try flags.printer()
+    let file: SnapshotFile
     do {
-      let file = try SnapshotFile(at: words[0], skipsHash: skipHashCheck)
-      StandardStreams.write(printer.snapshot(file))
+      file = try SnapshotFile(at: words[0], skipsHash: skipHashCheck)
     } catch {
       throw CommandFailure(.failed, error.sentence)
     }
+    StandardStreams.write(try printer.snapshot(file))
   }
 }
 

@@ -22,7 +22,7 @@ enum TransactionSyntax {
   private static func block(_ line: () -> String?) throws(CommandFailure) -> [String] {
     var texts: [String] = []
     while true {
-      guard let text = line(), text.hasSuffix("\n") else {
+      guard let text = line(), text.utf8.last == UInt8(ascii: "\n") else {
         throw CommandFailure(.invalidInput, "EOF")
       }
       let trimmed = text.trimmingCharacters(in: .whitespacesAndNewlines)

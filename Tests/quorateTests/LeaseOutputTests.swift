@@ -95,8 +95,11 @@ import Testing
       $0.ttl = 60
     }
     #expect(
-      Printer(format: .simple).keepAlive(kept)
+      try Printer(format: .simple).keepAlive(kept)
         == "lease 6712a218a145ca0d keepalived with TTL(60)\n")
+    #expect(throws: CommandFailure.unsupported(.table)) {
+      try Printer(format: .table).keepAlive(kept)
+    }
     let revoked = EtcdLeaseRevokeResponse.make { $0.header = Self.header }
     #expect(
       try Printer(format: .simple).revoke(0x6712_a218_a145_ca0d, revoked)

@@ -184,6 +184,7 @@ import Testing
         """)
   }
 
+  /// In json as etcdctl 3.5.1: 3.4 named the answers `ResponsePut`.
   @Test func `a transaction`() throws {
     let inner = EtcdResponseHeader.make { $0.revision = 11 }
     let txn = EtcdTxnResponse.make {
@@ -198,8 +199,8 @@ import Testing
     #expect(
       Self.text(try Printer(format: .json).txn(txn)) == """
         {"header":{"cluster_id":324952591200643719,"member_id":3319814642761637952,"revision":6,\
-        "raft_term":2},"succeeded":true,"responses":[{"Response":{"ResponsePut":{"header":\
-        {"revision":11}}}},{"Response":{"ResponseDeleteRange":{"header":{"revision":11}}}}]}
+        "raft_term":2},"succeeded":true,"responses":[{"Response":{"response_put":{"header":\
+        {"revision":11}}}},{"Response":{"response_delete_range":{"header":{"revision":11}}}}]}
 
         """)
     #expect(
@@ -222,7 +223,7 @@ import Testing
         """)
   }
 
-  @Test func `members`() {
+  @Test func `members`() throws {
     let list = EtcdMemberListResponse.make {
       $0.members = [
         .make {
@@ -234,11 +235,11 @@ import Testing
       ]
     }
     #expect(
-      Printer(format: .simple).memberList(list)
+      try Printer(format: .simple).memberList(list)
         == "2e1259d415f2a040, started, default, http://127.0.0.1:23800, "
         + "http://127.0.0.1:23790, false\n")
     #expect(
-      Printer(format: .table).memberList(list) == """
+      try Printer(format: .table).memberList(list) == """
         +------------------+---------+---------+------------------------+------------------------\
         +------------+
         |        ID        | STATUS  |  NAME   |       PEER ADDRS       |      CLIENT ADDRS      \
@@ -253,7 +254,40 @@ import Testing
         """)
   }
 
-  @Test func `the status of an endpoint`() {
+  /// These by etcdctl 3.5.1.
+  @Test func `members with ids in hexadecimal`() throws {
+    let list = EtcdMemberListResponse.make {
+      $0.header = Self.header
+      $0.members = [
+        .make {
+          $0.id = 0x97249a1712ec64a0
+          $0.name = "n1"
+          $0.peerUrls = ["http://127.0.0.1:34102"]
+          $0.clientUrls = ["http://127.0.0.1:34101"]
+        }
+      ]
+    }
+    #expect(
+      try Printer(format: .json, isHexadecimal: true).memberList(list) == """
+        {"header":{"cluster_id":"48276a8f75b6a87","member_id":"2e1259d415f2a040","raft_term":2},\
+        "members":[{"ID":"97249a1712ec64a0","name":"n1","peerURLs":["http://127.0.0.1:34102"],\
+        "clientURLS":["http://127.0.0.1:34101"]}]}
+
+        """)
+  }
+
+  @Test func `protobuf is the message itself, where there is one`() throws {
+    let printer = Printer(format: .protobuf)
+    #expect(try printer.range(Self.range) == Self.range.encodedBytes)
+    #expect(try printer.watch(Self.watch) == Self.watch.encodedBytes)
+    let list = EtcdMemberListResponse.make { $0.header = Self.header }
+    #expect(try printer.bytes(list, printer.memberList) == list.encodedBytes)
+    #expect(try printer.leaderMoved(from: 1, to: 2).isEmpty)
+    #expect(throws: CommandFailure.unsupported(.protobuf)) { try printer.status([]) }
+    #expect(throws: CommandFailure.unsupported(.protobuf)) { try printer.health([]) }
+  }
+
+  @Test func `the status of an endpoint`() throws {
     let status = EtcdStatusResponse.make {
       $0.header = Self.header
       $0.version = "3.4.23"
@@ -266,10 +300,10 @@ import Testing
     }
     let answers = [("127.0.0.1:23790", status)]
     #expect(
-      Printer(format: .simple).status(answers)
+      try Printer(format: .simple).status(answers)
         == "127.0.0.1:23790, 2e1259d415f2a040, 3.4.23, 33 kB, true, false, 2, 9, 9, \n")
     #expect(
-      Printer(format: .json).status(answers) == """
+      try Printer(format: .json).status(answers) == """
         [{"Endpoint":"127.0.0.1:23790","Status":{"header":{"cluster_id":324952591200643719,\
         "member_id":3319814642761637952,"revision":6,"raft_term":2},"version":"3.4.23",\
         "dbSize":32768,"leader":3319814642761637952,"raftIndex":9,"raftTerm":2,\
@@ -278,16 +312,16 @@ import Testing
         """)
   }
 
-  @Test func `the hash of an endpoint`() {
+  @Test func `the hash of an endpoint`() throws {
     let hash = EtcdHashKVResponse.make {
       $0.header = Self.header
       $0.hash = 1_569_876_678
       $0.compactRevision = -1
     }
     let answers = [("127.0.0.1:23790", hash)]
-    #expect(Printer(format: .simple).hashKV(answers) == "127.0.0.1:23790, 1569876678\n")
+    #expect(try Printer(format: .simple).hashKV(answers) == "127.0.0.1:23790, 1569876678\n")
     #expect(
-      Printer(format: .table).hashKV(answers) == """
+      try Printer(format: .table).hashKV(answers) == """
         +-----------------+------------+
         |    ENDPOINT     |    HASH    |
         +-----------------+------------+
@@ -295,18 +329,18 @@ import Testing
         +-----------------+------------+
 
         """)
-    #expect(Printer(format: .json).hashKV(answers).hasSuffix("\"compact_revision\":-1}}]\n"))
+    #expect(try Printer(format: .json).hashKV(answers).hasSuffix("\"compact_revision\":-1}}]\n"))
   }
 
-  @Test func `health goes to the output, illness to the errors`() {
+  @Test func `health goes to the output, illness to the errors`() throws {
     let well = EndpointHealth(endpoint: "a:1", isHealthy: true, took: "2.75101ms", error: "")
     let ill = EndpointHealth(endpoint: "b:1", isHealthy: false, took: "5s", error: "no leader")
-    let text = Printer(format: .simple).health([well, ill])
+    let text = try Printer(format: .simple).health([well, ill])
     #expect(
       text.output == "a:1 is healthy: successfully committed proposal: took = 2.75101ms\n")
     #expect(text.errors == "b:1 is unhealthy: failed to commit proposal: no leader\n")
     #expect(
-      Printer(format: .json).health([well]).output
+      try Printer(format: .json).health([well]).output
         == "[{\"endpoint\":\"a:1\",\"health\":true,\"took\":\"2.75101ms\"}]\n")
   }
 }

@@ -72,7 +72,7 @@ struct BenchCommand: AsyncParsableCommand {
     let report = try await measure(load)
     switch format {
     case .json: StandardStreams.write(try report.json + "\n")
-    case .simple, .fields, .table: StandardStreams.write(report.text)
+    case .simple, .fields, .table, .protobuf: StandardStreams.write(report.text)
     }
     for (text, count) in report.errors.sorted(by: { $0.key < $1.key }) {
       StandardStreams.writeError("\(count) × \(text)\n")

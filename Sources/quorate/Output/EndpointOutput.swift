@@ -12,7 +12,7 @@ struct EndpointHealth {
 
 /// The answers of several members, in each format.
 extension Printer {
-  func memberList(_ response: EtcdMemberListResponse) -> String {
+  func memberList(_ response: EtcdMemberListResponse) throws(CommandFailure) -> String {
     let rows = response.members.map { member in
       [
         String(member.id, radix: 16), member.name.isEmpty ? "unstarted" : "started", member.name,
@@ -22,15 +22,19 @@ extension Printer {
     }
     switch format {
     case .simple: return Self.lines(rows)
-    case .json: return GoJSON(response).text + "\n"
+    case .json:
+      return (isHexadecimal ? GoJSON.hexadecimal(response) : GoJSON(response)).text + "\n"
     case .fields: return Fields.memberList(response)
     case .table:
       let headings = ["ID", "Status", "Name", "Peer Addrs", "Client Addrs", "Is Learner"]
       return GoTable(headings: headings, rows: rows).text
+    case .protobuf: throw .unsupported(format)
     }
   }
 
-  func status(_ answers: [(endpoint: String, status: EtcdStatusResponse)]) -> String {
+  func status(
+    _ answers: [(endpoint: String, status: EtcdStatusResponse)]
+  ) throws(CommandFailure) -> String {
     let rows = answers.map { endpoint, status in
       [
         endpoint, String(status.header.memberID, radix: 16), status.version,
@@ -50,21 +54,27 @@ extension Printer {
         "raft index", "raft applied index", "errors",
       ]
       return GoTable(headings: headings, rows: rows).text
+    case .protobuf: throw .unsupported(format)
     }
   }
 
-  func hashKV(_ answers: [(endpoint: String, hash: EtcdHashKVResponse)]) -> String {
+  func hashKV(
+    _ answers: [(endpoint: String, hash: EtcdHashKVResponse)]
+  ) throws(CommandFailure) -> String {
     let rows = answers.map { endpoint, hash in [endpoint, String(hash.hash)] }
     switch format {
     case .simple: return Self.lines(rows)
     case .json: return Self.json(answers.map { ($0, "HashKV", GoJSON($1)) })
     case .fields: return answers.map { Fields.hashKV($1, endpoint: $0) }.joined()
     case .table: return GoTable(headings: ["endpoint", "hash"], rows: rows).text
+    case .protobuf: throw .unsupported(format)
     }
   }
 
   /// For the standard output, and in the format `simple` for the standard error too.
-  func health(_ answers: [EndpointHealth]) -> (output: String, errors: String) {
+  func health(
+    _ answers: [EndpointHealth]
+  ) throws(CommandFailure) -> (output: String, errors: String) {
     switch format {
     case .simple:
       let well = answers.filter(\.isHealthy).map { answer in
@@ -90,6 +100,7 @@ extension Printer {
       let rows = answers.map { [$0.endpoint, String($0.isHealthy), $0.took, $0.error] }
       let headings = ["endpoint", "health", "took", "error"]
       return (GoTable(headings: headings, rows: rows).text, "")
+    case .protobuf: throw .unsupported(format)
     }
   }
 

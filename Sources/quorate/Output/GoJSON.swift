@@ -84,11 +84,11 @@ extension GoJSON {
   init(_ step: EtcdResponseOp) {
     var inner = GoJSON()
     switch step.response {
-    case .responseRange(let range): inner.always("ResponseRange", GoJSON(range).text)
-    case .responsePut(let put): inner.always("ResponsePut", GoJSON(put).text)
+    case .responseRange(let range): inner.always("response_range", GoJSON(range).text)
+    case .responsePut(let put): inner.always("response_put", GoJSON(put).text)
     case .responseDeleteRange(let deletion):
-      inner.always("ResponseDeleteRange", GoJSON(deletion).text)
-    case .responseTxn(let txn): inner.always("ResponseTxn", GoJSON(txn).text)
+      inner.always("response_delete_range", GoJSON(deletion).text)
+    case .responseTxn(let txn): inner.always("response_txn", GoJSON(txn).text)
     case nil: break
     }
     always("Response", inner.text)
@@ -120,6 +120,29 @@ extension GoJSON {
   init(_ response: EtcdMemberListResponse) {
     if response.hasHeader { always("header", GoJSON(response.header).text) }
     add("members", list: response.members.map { GoJSON($0).text })
+  }
+
+  /// With ids in hexadecimal, as texts: etcdctl's own, down to the spelling of `clientURLS`
+  /// (etcd etcdctl/ctlv3/command/printer_json.go).
+  static func hexadecimal(_ response: EtcdMemberListResponse) -> GoJSON {
+    func id(_ number: UInt64) -> String { GoText.json(String(number, radix: 16)) }
+    var header = GoJSON()
+    header.always("cluster_id", id(response.header.clusterID))
+    header.always("member_id", id(response.header.memberID))
+    header.always("raft_term", String(response.header.raftTerm))
+    let members = response.members.map { member in
+      var object = GoJSON()
+      object.always("ID", id(member.id))
+      object.always("name", GoText.json(member.name))
+      object.always("peerURLs", list(member.peerUrls.map { GoText.json($0) }))
+      object.always("clientURLS", list(member.clientUrls.map { GoText.json($0) }))
+      object.add("isLearner", member.isLearner)
+      return object.text
+    }
+    var object = GoJSON()
+    object.always("header", header.text)
+    object.always("members", list(members))
+    return object
   }
 
   init(_ response: EtcdStatusResponse) {

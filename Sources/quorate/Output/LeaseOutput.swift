@@ -8,7 +8,7 @@ extension Printer {
     case .simple: "lease \(GoText.lease(response.id)) granted with TTL(\(response.ttl)s)\n"
     case .json: GoJSON(response).text + "\n"
     case .fields: Fields.lease(response.header, response.id, ttl: response.ttl)
-    case .table: throw .unsupported(format)
+    case .table, .protobuf: throw .unsupported(format)
     }
   }
 
@@ -17,16 +17,16 @@ extension Printer {
     case .simple: "lease \(GoText.lease(id)) revoked\n"
     case .json: GoJSON(response).text + "\n"
     case .fields: Fields.header(response.header)
-    case .table: throw .unsupported(format)
+    case .table, .protobuf: throw .unsupported(format)
     }
   }
 
-  func keepAlive(_ response: EtcdLeaseKeepAliveResponse) -> String {
+  func keepAlive(_ response: EtcdLeaseKeepAliveResponse) throws(CommandFailure) -> String {
     switch format {
-    case .simple, .table:
-      "lease \(GoText.lease(response.id)) keepalived with TTL(\(response.ttl))\n"
+    case .simple: "lease \(GoText.lease(response.id)) keepalived with TTL(\(response.ttl))\n"
     case .json: GoJSON(response).text + "\n"
     case .fields: Fields.lease(response.header, response.id, ttl: response.ttl)
+    case .table, .protobuf: throw .unsupported(format)
     }
   }
 
@@ -37,7 +37,7 @@ extension Printer {
     case .simple: simple(response, withKeys: withKeys)
     case .json: GoJSON(response).text + "\n"
     case .fields: Fields.timeToLive(response)
-    case .table: throw .unsupported(format)
+    case .table, .protobuf: throw .unsupported(format)
     }
   }
 
@@ -48,7 +48,7 @@ extension Printer {
         + response.leases.map { GoText.lease($0.id) + "\n" }.joined()
     case .json: GoJSON(response).text + "\n"
     case .fields: Fields.leases(response)
-    case .table: throw .unsupported(format)
+    case .table, .protobuf: throw .unsupported(format)
     }
   }
 

@@ -3,7 +3,7 @@ import Server
 
 /// Answers of the maintenance commands (etcdctl printer_simple.go, printer_fields.go).
 extension Printer {
-  func snapshot(_ file: SnapshotFile) -> String {
+  func snapshot(_ file: SnapshotFile) throws(CommandFailure) -> String {
     let hash = String(file.hash, radix: 16)
     let row = [
       hash, String(file.revision), String(file.rowCount),
@@ -24,6 +24,7 @@ extension Printer {
     case .table:
       let headings = ["hash", "revision", "total keys", "total size"]
       return GoTable(headings: headings, rows: [row]).text
+    case .protobuf: throw .unsupported(format)
     }
   }
 
@@ -43,7 +44,7 @@ extension Printer {
         + alarms.map { alarm in
           Fields.line("MemberID", alarm.memberID) + Fields.line("AlarmType", alarm.kind) + "\n"
         }.joined()
-    case .table: throw .unsupported(format)
+    case .table, .protobuf: throw .unsupported(format)
     }
   }
 }

@@ -10,7 +10,7 @@ extension Printer {
       Self.line("added to", response.member.id, response.header)
         + Self.environment(response, name: name)
     case .json: GoJSON(response).text + "\n"
-    case .fields, .table: throw .unsupported(format)
+    case .fields, .table, .protobuf: throw .unsupported(format)
     }
   }
 
@@ -23,7 +23,7 @@ extension Printer {
         + GoText.member(response.header.clusterID) + "\n"
         + Self.environment(response, name: old.name, without: old.id)
     case .json: GoJSON(response).text + "\n"
-    case .fields, .table: throw .unsupported(format)
+    case .fields, .table, .protobuf: throw .unsupported(format)
     }
   }
 
@@ -34,7 +34,7 @@ extension Printer {
     switch format {
     case .simple: Self.line(deed, id, header)
     case .json: json.text + "\n"
-    case .fields, .table: throw .unsupported(format)
+    case .fields, .table, .protobuf: throw .unsupported(format)
     }
   }
 
@@ -43,6 +43,8 @@ extension Printer {
     case .simple:
       "Leadership transferred from \(GoText.member(old)) to \(GoText.member(new))\n"
     case .json: "{}\n"
+    // An empty message.
+    case .protobuf: ""
     case .fields, .table: throw .unsupported(format)
     }
   }

@@ -8,6 +8,7 @@ enum OutputFormat: String, CaseIterable {
   case json
   case fields
   case table
+  case protobuf
 }
 
 /// Writes answers byte for byte as etcdctl does.
@@ -24,6 +25,7 @@ struct Printer {
     case .json: Array((GoJSON(response).text + "\n").utf8)
     case .fields: Array(Fields.range(response).utf8)
     case .table: throw .unsupported(format)
+    case .protobuf: response.encodedBytes
     }
   }
 
@@ -33,6 +35,7 @@ struct Printer {
     case .json: Array((GoJSON(response).text + "\n").utf8)
     case .fields: Array(Fields.put(response).utf8)
     case .table: throw .unsupported(format)
+    case .protobuf: response.encodedBytes
     }
   }
 
@@ -42,6 +45,7 @@ struct Printer {
     case .json: Array((GoJSON(response).text + "\n").utf8)
     case .fields: Array(Fields.deleteRange(response).utf8)
     case .table: throw .unsupported(format)
+    case .protobuf: response.encodedBytes
     }
   }
 
@@ -51,6 +55,7 @@ struct Printer {
     case .json: Array((GoJSON(response).text + "\n").utf8)
     case .fields: Array(Fields.txn(response).utf8)
     case .table: throw .unsupported(format)
+    case .protobuf: response.encodedBytes
     }
   }
 
@@ -60,7 +65,16 @@ struct Printer {
     case .json: Array((GoJSON(response).text + "\n").utf8)
     case .fields: Array(Fields.watch(response).utf8)
     case .table: throw .unsupported(format)
+    case .protobuf: response.encodedBytes
     }
+  }
+
+  /// The message itself where the format is `protobuf`, else what `text` makes of it.
+  func bytes<Message: EtcdMessage>(
+    _ message: Message, _ text: (Message) throws(CommandFailure) -> String
+  ) throws(CommandFailure) -> [UInt8] {
+    if format == .protobuf { return message.encodedBytes }
+    return Array(try text(message).utf8)
   }
 
   private func simple(_ response: EtcdWatchResponse) -> [UInt8] {
