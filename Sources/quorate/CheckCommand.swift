@@ -6,7 +6,7 @@ import Foundation
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check", abstract: "Check what a running store is capable of.",
-    subcommands: [CheckPerf.self])
+    subcommands: [CheckPerf.self, CheckDatascale.self])
 }
 
 struct CheckPerf: AsyncParsableCommand {
@@ -29,6 +29,9 @@ struct CheckPerf: AsyncParsableCommand {
 
   @Flag(name: .long, help: "Compact the store at the end.")
   var autoCompact = false
+
+  @Flag(name: .long, help: "Give the free pages of each endpoint's files back at the end.")
+  var autoDefrag = false
 
   /// etcd etcdctl/ctlv3/command/check.go, `checkPerfCfgMap`.
   struct Model: Equatable {
@@ -104,16 +107,27 @@ struct CheckPerf: AsyncParsableCommand {
   }
 
   private func tidyUp(_ span: (key: Data, end: Data)) async throws {
-    let compacts = autoCompact
-    try await flags.withClient { client throws(ClientError) in
+    let endpoints = try flags.chosenEndpoints()
+    let (compacts, defragments) = (autoCompact, autoDefrag)
+    try await flags.withClient(at: endpoints) { client throws(ClientError) in
       let deleted = try await client.deleteRange(.make { ($0.key, $0.rangeEnd) = span })
-      guard compacts else { return }
-      let revision = deleted.message.header.revision
-      _ = try await client.compact(
-        .make {
-          $0.revision = revision
-          $0.physical = true
-        })
+      if compacts {
+        let revision = deleted.message.header.revision
+        StandardStreams.write("Compacting with revision \(revision)\n")
+        _ = try await client.compact(
+          .make {
+            $0.revision = revision
+            $0.physical = true
+          })
+        StandardStreams.write("Compacted with revision \(revision)\n")
+      }
+      guard defragments else { return }
+      for endpoint in endpoints {
+        let name = GoText.quoted(endpoint.description.utf8)
+        StandardStreams.write("Defragmenting \(name)\n")
+        _ = try await client.defragment(endpoint)
+        StandardStreams.write("Defragmented \(name)\n")
+      }
     }
   }
 }

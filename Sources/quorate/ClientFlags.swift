@@ -13,41 +13,63 @@ struct ClientFlags: ParsableArguments {
       """)
   var endpoints: [String] = []
 
-  @Option(name: .long, help: "How long one connection may take.")
-  var dialTimeout = GoDuration(.seconds(2))
+  @Option(name: .long, help: "How long one connection may take (default: 2s).")
+  var dialTimeout: GoDuration?
 
-  @Option(name: .long, help: "How long the command may take.")
-  var commandTimeout = GoDuration(.seconds(5))
+  @Option(name: .long, help: "How long the command may take (default: 5s).")
+  var commandTimeout: GoDuration?
 
-  @Option(name: [.customShort("w"), .long], help: "simple, json, fields or table.")
-  var writeOut = "simple"
+  @Option(
+    name: [.customShort("w"), .long],
+    help: "simple, json, fields, table or protobuf (default: simple).")
+  var writeOut: String?
 
   @Flag(name: .long, help: "Print keys and values in hexadecimal (simple only).")
   var hex = false
 
+  @OptionGroup(visibility: .hidden) var foreign: ForeignFlags
+
   func chosenEndpoints() throws(CommandFailure) -> [Endpoint] {
+    try foreign.refuse(Self.environment)
     do {
       return try EndpointDiscovery.endpoints(
-        given: endpoints, environment: ProcessInfo.processInfo.environment,
+        given: endpoints, environment: Self.environment.values,
         directory: FileManager.default.currentDirectoryPath)
     } catch {
       throw CommandFailure(.badArguments, error.description)
     }
   }
 
-  func printer(valuesOnly: Bool = false) throws(CommandFailure) -> Printer {
-    guard let format = OutputFormat(rawValue: writeOut) else {
+  func printer(
+    valuesOnly: Bool = false, _ environment: FlagEnvironment = environment
+  ) throws(CommandFailure) -> Printer {
+    let name = writeOut ?? environment["WRITE_OUT"]?.value ?? OutputFormat.simple.rawValue
+    guard let format = OutputFormat(rawValue: name) else {
       throw CommandFailure(.badFeature, "unsupported output format")
     }
-    return Printer(format: format, isHexadecimal: hex, valuesOnly: valuesOnly)
+    let isHexadecimal = try environment.isSet("HEX")
+    return Printer(format: format, isHexadecimal: hex || isHexadecimal, valuesOnly: valuesOnly)
+  }
+
+  func options(
+    _ environment: FlagEnvironment = environment
+  ) throws(CommandFailure) -> ClientOptions {
+    let (dial, command) = (
+      try environment.duration("DIAL_TIMEOUT"), try environment.duration("COMMAND_TIMEOUT")
+    )
+    var options = ClientOptions()
+    if let time = dialTimeout ?? dial { options.dialTimeout = time.duration }
+    if let time = commandTimeout ?? command { options.callTimeout = time.duration }
+    return options
   }
 
   /// A client for as long as a command wants.
   func client() throws(CommandFailure) -> EtcdClient {
-    var options = ClientOptions()
-    options.dialTimeout = dialTimeout.duration
-    options.callTimeout = commandTimeout.duration
-    return EtcdClient(endpoints: try chosenEndpoints(), options: options)
+    EtcdClient(endpoints: try chosenEndpoints(), options: try options())
+  }
+
+  static var environment: FlagEnvironment {
+    FlagEnvironment(values: ProcessInfo.processInfo.environment)
   }
 
   /// Runs one exchange with the members, and closes the connections after it.
@@ -58,9 +80,7 @@ struct ClientFlags: ParsableArguments {
     at endpoints: [Endpoint]? = nil,
     _ body: (EtcdClient) async throws(ClientError) -> Answer
   ) async throws(CommandFailure) -> Answer {
-    var options = ClientOptions()
-    options.dialTimeout = dialTimeout.duration
-    options.callTimeout = commandTimeout.duration
+    let options = try options()
     let chosen = if let endpoints { endpoints } else { try chosenEndpoints() }
     let client = EtcdClient(endpoints: chosen, options: options)
     do throws(ClientError) {
@@ -94,6 +114,11 @@ struct GoDuration: ExpressibleByArgument, Equatable {
       ("ns", .nanoseconds(1)), ("us", .microseconds(1)), ("µs", .microseconds(1)),
       ("ms", .milliseconds(1)), ("s", .seconds(1)), ("m", .seconds(60)), ("h", .seconds(3600)),
     ]
+    // Go's zero needs no unit.
+    if argument == "0" {
+      duration = .zero
+      return
+    }
     var rest = argument[...]
     var total = Duration.zero
     guard !rest.isEmpty else { return nil }

@@ -5,7 +5,7 @@ import EtcdAPI
 struct CompactionCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compaction", abstract: "Forget what was superseded up to a revision.",
-    usage: "quorate compaction [options] <revision>")
+    usage: "quorate compaction [options] <revision>", aliases: ["compact"])
 
   @OptionGroup var flags: ClientFlags
 
@@ -23,6 +23,8 @@ struct CompactionCommand: AsyncParsableCommand {
       throw CommandFailure(
         .failed, "a revision is a number, not \(GoText.quoted(words[0].utf8))")
     }
+    // It prints the same in every format.
+    _ = try flags.printer()
     let request = EtcdCompactionRequest.make {
       $0.revision = revision
       $0.physical = physical

@@ -8,6 +8,7 @@ import Foundation
 struct InteractiveWatch {
   let client: EtcdClient
   let printer: Printer
+  let environment: FlagEnvironment
 
   /// What a line asks for.
   enum Order: Equatable {
@@ -17,17 +18,19 @@ struct InteractiveWatch {
     case none(String)
 
     /// *Throws* what ends the whole command: a line that begins well and goes on wrongly.
-    init(_ line: String) throws(CommandFailure) {
+    init(
+      _ line: String, _ environment: FlagEnvironment = FlagEnvironment(values: [:])
+    ) throws(CommandFailure) {
       let words = try TransactionSyntax.words(line)
       switch words.first {
       case nil:
         self = .none("Invalid command: \(line) (watch and progress supported)")
-      case "watch" where words.count < 2:
+      case "watch" where words.count < 2 && environment["WATCH_KEY"] == nil:
         self = .none("Invalid command \(line) (command type or key is not provided)")
       case "watch":
         do {
           let operation = try WatchOperation.parse(Array(words.dropFirst()))
-          self = .watch(try operation.request(), command: operation.command)
+          self = .watch(try operation.request(environment), command: operation.command)
         } catch let failure as CommandFailure {
           throw failure
         } catch {
@@ -54,7 +57,7 @@ struct InteractiveWatch {
       for await input in inputs {
         switch input {
         case .line(let line):
-          switch try Order(line) {
+          switch try Order(line, environment) {
           case .watch(let request, let command):
             let control = WatchControl()
             controls.append(control)

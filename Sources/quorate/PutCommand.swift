@@ -63,7 +63,7 @@ struct PutOperation: ParsableArguments {
     }
     guard let lease = Int64(lease, radix: 16) else {
       throw CommandFailure(
-        .badArguments, "bad lease ID \(GoText.quoted(lease.utf8)), expecting ID in Hex")
+        .badArguments, "bad lease ID (\(LeaseArgument.malformed(lease))), expecting ID in Hex")
     }
     request.lease = lease
     request.prevKv = prevKv

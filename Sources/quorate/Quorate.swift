@@ -14,6 +14,7 @@ struct Quorate: AsyncParsableCommand {
       SnapshotCommand.self, AlarmCommand.self, DefragCommand.self, RecoverCommand.self,
       ServerCommand.self, LabCommand.self, SimulateCommand.self, ExploreCommand.self,
       BenchCommand.self, BenchWatchCommand.self, VersionCommand.self, CompletionCommand.self,
+      AuthCommand.self, MakeMirrorCommand.self,
     ])
 
   static func main() async {
@@ -22,6 +23,7 @@ struct Quorate: AsyncParsableCommand {
     if arguments.first == "server" { await ServerCommand.start(Array(arguments.dropFirst())) }
     do {
       let form = CommandLineForm(root: Self.self)
+      if let failure = form.unknownCommand(arguments) { throw failure }
       var command = try parseAsRoot(form.normalized(arguments))
       if var waiting = command as? any AsyncParsableCommand {
         try await waiting.run()

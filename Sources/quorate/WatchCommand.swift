@@ -6,7 +6,7 @@ import Foundation
 struct WatchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "watch", abstract: "Print what happens to a key or a range of keys.",
-    usage: "quorate watch [options] <key> [range_end] [-- command [argument ...]]",
+    usage: "quorate watch [options] [key] [range_end] [-- command [argument ...]]",
     discussion: """
       The command runs once for each event, with ETCD_WATCH_REVISION, ETCD_WATCH_EVENT_TYPE, \
       ETCD_WATCH_KEY and ETCD_WATCH_VALUE in its environment. When a member goes away the watch \
@@ -15,6 +15,8 @@ struct WatchCommand: AsyncParsableCommand {
       With -i, lines of the standard input say what to watch: watch [options] <key> [range_end] \
       [-- command ...], as often as one likes; and progress, which asks every watch how far it has \
       come.
+
+      Without a key, ETCDCTL_WATCH_KEY and ETCDCTL_WATCH_RANGE_END say what to watch.
       """)
 
   @OptionGroup var flags: ClientFlags
@@ -26,14 +28,14 @@ struct WatchCommand: AsyncParsableCommand {
   func run() async throws {
     let printer = try flags.printer()
     if printer.format == .table { throw CommandFailure.unsupported(.table) }
-    var options = ClientOptions()
-    options.dialTimeout = flags.dialTimeout.duration
-    let client = EtcdClient(endpoints: try flags.chosenEndpoints(), options: options)
+    let client = try flags.client()
+    let environment = ClientFlags.environment
     if interactive {
-      return try await InteractiveWatch(client: client, printer: printer).run()
+      let watch = InteractiveWatch(client: client, printer: printer, environment: environment)
+      return try await watch.run()
     }
     let follower = WatchFollower(printer: printer, command: operation.command)
-    try await follower.follow(client.watch(try operation.request()))
+    try await follower.follow(client.watch(try operation.request(environment)))
   }
 }
 
@@ -60,13 +62,25 @@ struct WatchOperation: ParsableArguments {
   @Flag(name: .long, help: "Say now and then how far the watch has come.")
   var progressNotify = false
 
-  func request() throws(CommandFailure) -> EtcdWatchCreateRequest {
-    guard let key else {
+  func request(
+    _ environment: FlagEnvironment
+  ) throws(CommandFailure) -> EtcdWatchCreateRequest {
+    let named = environment["WATCH_KEY"]
+    if named == nil, let lone = environment["WATCH_RANGE_END"] {
+      throw CommandFailure(
+        .badArguments, "\(lone.name) is set, and no key with it in ETCDCTL_WATCH_KEY")
+    }
+    if key != nil, let named {
+      throw CommandFailure(
+        .badArguments, "bad number of arguments (\(named.name) names a key as well)")
+    }
+    guard let key = key ?? named?.value else {
       throw CommandFailure(.badArguments, "bad number of arguments")
     }
+    let end = named == nil ? rangeEnd : environment["WATCH_RANGE_END"]?.value
     var request = EtcdWatchCreateRequest()
     (request.key, request.rangeEnd) = try KeySpan.span(
-      key: key, end: rangeEnd, prefix: prefix, fromKey: false)
+      key: key, end: end, prefix: prefix, fromKey: false)
     request.startRevision = max(0, rev)
     request.prevKv = prevKv
     request.progressNotify = progressNotify

@@ -134,4 +134,23 @@ import Testing
     #expect(try Order("") == .none("Invalid command:  (watch and progress supported)"))
     #expect(throws: CommandFailure.self) { try Order("watch k --no-such-flag") }
   }
+
+  @Test func `takes the key of the environment when it names none`() throws {
+    let environment = FlagEnvironment(values: [
+      "ETCDCTL_WATCH_KEY": "k", "ETCDCTL_WATCH_RANGE_END": "m",
+    ])
+    let request = EtcdWatchCreateRequest.make {
+      ($0.key, $0.rangeEnd) = (Data("k".utf8), Data("m".utf8))
+      $0.fragment = true
+    }
+    #expect(try Order("watch", environment) == .watch(request, command: []))
+    #expect(try Order("watch -- echo it", environment) == .watch(request, command: ["echo", "it"]))
+    let failure = #expect(throws: CommandFailure.self) { try Order("watch k", environment) }
+    #expect(
+      failure?.text == "bad number of arguments (ETCDCTL_WATCH_KEY names a key as well)")
+    let end = FlagEnvironment(values: ["ETCDCTL_WATCH_RANGE_END": "m"])
+    let other = #expect(throws: CommandFailure.self) { try Order("watch k", end) }
+    #expect(
+      other?.text == "ETCDCTL_WATCH_RANGE_END is set, and no key with it in ETCDCTL_WATCH_KEY")
+  }
 }

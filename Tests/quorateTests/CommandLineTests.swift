@@ -22,6 +22,30 @@ import Testing
     #expect(form.normalized(["get", "k", "--prefix=false"]) == ["get", "k"])
   }
 
+  @Test func `flags as Go reads them`() {
+    #expect(form.normalized(["-wjson", "get", "k"]) == ["get", "-w=json", "k"])
+    #expect(form.normalized(["get", "k", "--prefix=T"]) == ["get", "k", "--prefix"])
+    #expect(form.normalized(["get", "k", "--rev", "-1"]) == ["get", "k", "--rev=-1"])
+    #expect(form.normalized(["get", "k", "--order="]) == ["get", "k", "--order", ""])
+    #expect(form.normalized(["compact", "5"]) == ["compact", "5"])
+    #expect(
+      form.normalized(["--insecure-transport", "get", "k"])
+        == ["get", "--insecure-transport=true", "k"])
+    // A switch elsewhere, a name here.
+    let own = ["check", "perf", "--prefix=1"]
+    #expect(form.normalized(own) == own)
+  }
+
+  @Test func `a word that is no command is named`() {
+    #expect(
+      form.unknownCommand(["-w", "json", "lease", "keepalive", "1"])?.text
+        == "unknown command \"keepalive\": `quorate lease --help` lists those that there are")
+    #expect(form.unknownCommand(["gett", "a"])?.exit == .badArguments)
+    for line in [["get", "a"], ["lease"], ["help", "get"], ["--help"], [], ["lab", "up"]] {
+      #expect(form.unknownCommand(line) == nil)
+    }
+  }
+
   @Test func `the words of the lab are its own`() {
     let line = ["lab", "partition", "--reset", "1,2 | 3"]
     #expect(form.normalized(line) == line)
@@ -90,11 +114,17 @@ import Testing
     #expect(request.value == Data("from stdin\n".utf8) && request.lease == 31)
     let failure = #expect(throws: CommandFailure.self) { try put.request(input: { Data() }) }
     #expect(failure?.text == "put command needs 1 argument and input from stdin or 2 arguments")
+    let bad = #expect(throws: CommandFailure.self) {
+      try PutOperation.parse(["k", "v", "--lease", "zz"]).request(input: { nil })
+    }
+    #expect(
+      bad?.text
+        == #"bad lease ID (strconv.ParseInt: parsing "zz": invalid syntax), expecting ID in Hex"#)
   }
 
   @Test(arguments: [
     ("2s", Duration.seconds(2)), ("500ms", .milliseconds(500)), ("1m30s", .seconds(90)),
-    ("1.5s", .milliseconds(1500)),
+    ("1.5s", .milliseconds(1500)), ("0", .zero),
   ])
   func `durations as in Go`(text: String, duration: Duration) {
     #expect(GoDuration(argument: text)?.duration == duration)
@@ -107,6 +137,82 @@ import Testing
 
   @Test func `an unknown flag is one sentence`() {
     #expect(throws: (any Error).self) { try Quorate.parseAsRoot(["get", "--nosuch", "a"]) }
+  }
+}
+
+@Suite struct `What etcdctl's scripts set everywhere` {
+  private func flags(_ words: [String]) throws -> ClientFlags { try ClientFlags.parse(words) }
+
+  private func refusal(
+    _ words: [String] = [], _ variables: [String: String] = [:]
+  ) throws -> CommandFailure? {
+    do throws(CommandFailure) {
+      try flags(words).foreign.refuse(FlagEnvironment(values: variables))
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test func `variables stand in for flags that are not given`() throws {
+    let environment = FlagEnvironment(values: [
+      "ETCDCTL_WRITE_OUT": "json", "ETCDCTL_HEX": "true", "ETCDCTL_DIAL_TIMEOUT": "1s",
+      "ETCDCTL_COMMAND_TIMEOUT": "3s", "QUORATE_COMMAND_TIMEOUT": "4s",
+    ])
+    let printer = try flags([]).printer(environment)
+    #expect(printer.format == .json && printer.isHexadecimal)
+    #expect(try flags(["-w", "fields"]).printer(environment).format == .fields)
+    let options = try flags(["--dial-timeout", "7s"]).options(environment)
+    #expect(options.dialTimeout == .seconds(7) && options.callTimeout == .seconds(4))
+    let none = try flags([]).options(FlagEnvironment(values: [:]))
+    #expect(none.dialTimeout == .seconds(2) && none.callTimeout == .seconds(5))
+  }
+
+  @Test func `a variable that makes no sense is named`() throws {
+    let words = FlagEnvironment(values: ["ETCDCTL_HEX": "maybe", "ETCDCTL_DIAL_TIMEOUT": "5"])
+    let hex = #expect(throws: CommandFailure.self) { try flags([]).printer(words) }
+    #expect(hex?.text == #"ETCDCTL_HEX is true or false, not "maybe""#)
+    let time = #expect(throws: CommandFailure.self) { try flags([]).options(words) }
+    #expect(time?.text == #"ETCDCTL_DIAL_TIMEOUT is a time as 500ms or 2s, not "5""#)
+  }
+
+  @Test func `what changes nothing is taken`() throws {
+    let words = [
+      "--debug", "--keepalive-time", "2s", "--keepalive-timeout", "6s", "--insecure-discovery",
+      "--insecure-skip-tls-verify", "--insecure-transport=true", "--discovery-srv-name", "x",
+      "--user", "",
+    ]
+    #expect(try refusal(words) == nil)
+    #expect(try refusal([], ["ETCDCTL_API": "3", "ETCDCTL_INSECURE_TRANSPORT": "true"]) == nil)
+  }
+
+  @Test(arguments: [
+    (["--user", "root:x"], "no users: leave --user away"),
+    (["--password", "x"], "no users: leave --password away"),
+    (["--cacert", "ca.pem"], "no TLS: leave --cacert away"),
+    (["--insecure-transport=false"], "no TLS: leave --insecure-transport away"),
+    (["-d", "example.com"], "list them with --endpoints, not --discovery-srv"),
+  ])
+  func `what is relied upon and is not there is refused`(words: [String], text: String) throws {
+    let failure = try refusal(words)
+    #expect(failure?.exit == .badFeature && failure?.text.contains(text) == true)
+  }
+
+  @Test func `and so are its variables`() throws {
+    let user = try refusal([], ["ETCDCTL_USER": "root:x"])
+    #expect(user?.text.contains("leave ETCDCTL_USER away") == true)
+    let transport = try refusal([], ["ETCDCTL_INSECURE_TRANSPORT": "false"])
+    #expect(transport?.text.contains("leave ETCDCTL_INSECURE_TRANSPORT away") == true)
+  }
+
+  @Test(arguments: [
+    ["auth", "enable"], ["user", "add", "x"], ["role", "list"], ["make-mirror", "a:1"],
+    ["check", "datascale", "--load", "s"],
+  ])
+  func `a command that is not here says so`(words: [String]) throws {
+    var command = try Quorate.parseAsRoot(words)
+    let failure = #expect(throws: CommandFailure.self) { try command.run() }
+    #expect(failure?.exit == .badArguments)
   }
 }
 
@@ -158,6 +264,12 @@ import Testing
   func `what is malformed ends with 3`(text: String, message: String) {
     let failure = #expect(throws: CommandFailure.self) { try read(text) }
     #expect(failure?.text == message && failure?.exit == .invalidInput)
+  }
+
+  @Test func `lines of Windows, and a flag that only prints`() throws {
+    var rest = ["\r\n", "get a --print-value-only\r\n", "\r\n", "\r\n"][...]
+    let request = try TransactionSyntax.read(line: { rest.popFirst() }, prompt: { _ in })
+    #expect(request.success.map(\.requestRange.key) == [Data("a".utf8)])
   }
 
   @Test func `all targets and relations`() throws {
