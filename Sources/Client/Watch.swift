@@ -23,15 +23,42 @@ public struct Watch: AsyncSequence, Sendable {
 public final class WatchControl: Sendable {
   fileprivate typealias Stream = CallStream<EtcdWatchRequest, EtcdWatchResponse>
 
-  fileprivate let stream = Mutex<Stream?>(nil)
+  private struct State {
+    var stream: Stream?
+    /// Asked while there was no stream.
+    var isAsked = false
+  }
+
+  private let state = Mutex(State())
 
   public init() {}
 
-  /// Asks how far the watch has come. It answers by an element without events, once everything up
-  /// to that answer's revision has come; not at all while it has no stream.
+  /// Asks how far the watch has come, now or once it has a stream. It answers by an element
+  /// without events, once everything up to that answer's revision has come.
   public func askProgress() async {
-    let stream = stream.withLock { $0 }
-    _ = await stream?.send(.make { $0.progressRequest = EtcdWatchProgressRequest() })
+    let stream = state.withLock { state in
+      if state.stream == nil { state.isAsked = true }
+      return state.stream
+    }
+    if let stream { await Self.ask(stream) }
+  }
+
+  /// What the watch reads from now on; `nil`: nothing.
+  fileprivate func follow(_ stream: Stream?) {
+    state.withLock { $0.stream = stream }
+  }
+
+  /// Sends what was asked before there was a stream.
+  fileprivate func askLate() async {
+    let stream = state.withLock { state in
+      defer { state.isAsked = false }
+      return state.isAsked ? state.stream : nil
+    }
+    if let stream { await Self.ask(stream) }
+  }
+
+  private static func ask(_ stream: Stream) async {
+    _ = await stream.send(.make { $0.progressRequest = EtcdWatchProgressRequest() })
   }
 }
 
@@ -67,7 +94,7 @@ public struct WatchIterator: AsyncIteratorProtocol {
   private let request: EtcdWatchCreateRequest
   private let control: WatchControl?
   private var stream: Stream? {
-    didSet { control?.stream.withLock { $0 = stream } }
+    didSet { control?.follow(stream) }
   }
   /// The first revision that has not come; zero: whatever comes after the creation.
   private var next: Int64
@@ -128,6 +155,7 @@ public struct WatchIterator: AsyncIteratorProtocol {
     // A stream that ends at once says so by its next answer.
     _ = await stream.send(.make { $0.createRequest = create })
     self.stream = stream
+    await control?.askLate()
     return stream
   }
 

@@ -11,7 +11,8 @@ import Testing
 private final class ScriptedMember: Sendable {
   struct Script: Sendable {
     var answers: [EtcdWatchResponse]
-    var end = RPCStatus(.unavailable, "etcdserver: no leader")
+    /// `nil`: the next message plays on.
+    var end: RPCStatus? = RPCStatus(.unavailable, "etcdserver: no leader")
   }
 
   private struct State {
@@ -46,7 +47,7 @@ private final class ScriptedMember: Sendable {
         }
         guard let script else { return }
         for answer in script.answers { _ = call.send(answer.encodedBytes) }
-        call.finish(script.end)
+        if let end = script.end { call.finish(end) }
       }
     }
     server = try await RPCServer.start(
@@ -190,6 +191,22 @@ private func events(
       guard case WatchEnd.failed(let failure) = error else { return false }
       return failure.status.code == .permissionDenied
     }
+  }
+
+  @Test func `a question that comes before its stream is asked with it`() async throws {
+    let progress = EtcdWatchResponse.make { $0.header.revision = 7 }
+    let member = try await ScriptedMember([
+      .init(answers: [created(5)], end: nil), .init(answers: [progress], end: nil),
+    ])
+    let client = EtcdClient(endpoints: [member.endpoint])
+    let control = WatchControl()
+    await control.askProgress()
+    let request = EtcdWatchCreateRequest.make { $0.key = Data("k".utf8) }
+    var answers = client.watch(request, control: control).makeAsyncIterator()
+    let answer = try await answers.next()
+    #expect(answer?.events.isEmpty == true && answer?.header.revision == 7)
+    await client.close()
+    await member.stop()
   }
 
   @Test func `a cancelled task ends it`() async throws {
