@@ -68,7 +68,8 @@ struct CommandLineForm {
   /// What is wrong with a word that stands for a command and is none.
   func unknownCommand(_ arguments: [String]) -> CommandFailure? {
     let line = beginning(arguments)
-    guard let word = line.rest.first, !word.hasPrefix("-"), word != "help",
+    let isHelp = line.path.isEmpty && line.rest.first == "help"
+    guard let word = line.rest.first, !word.hasPrefix("-"), !isHelp,
       !line.command.configuration.subcommands.isEmpty
     else { return nil }
     let parent = ([root._commandName] + line.path).joined(separator: " ")

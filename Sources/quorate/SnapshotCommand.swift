@@ -117,6 +117,7 @@ struct SnapshotStatus: AsyncParsableCommand {
       throw CommandFailure(.badArguments, "snapshot status requires exactly one argument")
     }
     let printer = try flags.printer()
+    try EtcdSnapshot.refuse(words[0])
     let file: SnapshotFile
     do {
       file = try SnapshotFile(at: words[0], skipsHash: skipHashCheck)
@@ -170,6 +171,7 @@ struct SnapshotRestore: AsyncParsableCommand {
     guard words.count == 1 else {
       throw CommandFailure(.badArguments, "snapshot restore requires exactly one argument")
     }
+    try EtcdSnapshot.refuse(words[0])
     var wish = SnapshotFile.Wish()
     wish.flags.name = name
     wish.flags.dataDirectory = dataDir
@@ -191,5 +193,25 @@ struct SnapshotRestore: AsyncParsableCommand {
     } catch {
       throw CommandFailure(.failed, error.sentence)
     }
+  }
+}
+
+/// What `etcdctl snapshot save` writes of an etcd: a file of bbolt.
+enum EtcdSnapshot {
+  /// Of bbolt's first page, behind its header (bbolt db.go, `magic`; little-endian).
+  private static let magic: [UInt8] = [0xED, 0xDA, 0x0C, 0xED]
+  private static let place: UInt64 = 16
+
+  /// *Throws* when the file is one. What it is else, its reader finds out.
+  static func refuse(_ path: String) throws(CommandFailure) {
+    guard let handle = FileHandle(forReadingAtPath: path) else { return }
+    defer { try? handle.close() }
+    let found =
+      (try? handle.seek(toOffset: place)).flatMap { try? handle.read(upToCount: magic.count) }
+    guard let found, Array(found) == magic else { return }
+    throw CommandFailure(
+      .failed,
+      "\(path) is a snapshot of etcd: let an etcd restore it, and bring its keys over with "
+        + "etcdctl make-mirror")
   }
 }

@@ -69,7 +69,9 @@ import Testing
 
   @Test func `a watch without a key is told as etcdctl tells it`() throws {
     let operation = try WatchOperation.parse([])
-    let failure = #expect(throws: CommandFailure.self) { try operation.request() }
+    let failure = #expect(throws: CommandFailure.self) {
+      try operation.request(FlagEnvironment(values: [:]))
+    }
     #expect(failure?.text == "bad number of arguments" && failure?.exit == .badArguments)
   }
 

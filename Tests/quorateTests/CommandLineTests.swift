@@ -41,6 +41,7 @@ import Testing
       form.unknownCommand(["-w", "json", "lease", "keepalive", "1"])?.text
         == "unknown command \"keepalive\": `quorate lease --help` lists those that there are")
     #expect(form.unknownCommand(["gett", "a"])?.exit == .badArguments)
+    #expect(form.unknownCommand(["lease", "help"]) != nil)
     for line in [["get", "a"], ["lease"], ["help", "get"], ["--help"], [], ["lab", "up"]] {
       #expect(form.unknownCommand(line) == nil)
     }
@@ -146,8 +147,9 @@ import Testing
   private func refusal(
     _ words: [String] = [], _ variables: [String: String] = [:]
   ) throws -> CommandFailure? {
+    let flags = try flags(words)
     do throws(CommandFailure) {
-      try flags(words).foreign.refuse(FlagEnvironment(values: variables))
+      try flags.foreign.refuse(FlagEnvironment(values: variables))
       return nil
     } catch {
       return error

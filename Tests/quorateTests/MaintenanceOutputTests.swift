@@ -1,5 +1,6 @@
 import ArgumentParser
 import EtcdAPI
+import Foundation
 import Testing
 
 @testable import quorate
@@ -73,5 +74,18 @@ import Testing
     #expect(
       await failure({ try RecoverCommand.parse([]).run() })
         == CommandFailure(.badArguments, "recover needs the data directories that are left"))
+  }
+
+  @Test func `a snapshot of etcd is known by its magic`() throws {
+    let path = FileManager.default.temporaryDirectory
+      .appendingPathComponent("quorate-\(ProcessInfo.processInfo.processIdentifier).db").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let bolt = Data(repeating: 0, count: 16) + Data([0xED, 0xDA, 0x0C, 0xED, 2, 0, 0, 0])
+    try bolt.write(to: URL(fileURLWithPath: path))
+    let failure = #expect(throws: CommandFailure.self) { try EtcdSnapshot.refuse(path) }
+    #expect(failure?.text.contains("is a snapshot of etcd") == true)
+    try Data("SQLite format 3\0\u{10}\0\u{1}\u{1}".utf8).write(to: URL(fileURLWithPath: path))
+    try EtcdSnapshot.refuse(path)
+    try EtcdSnapshot.refuse(path + ".none")
   }
 }

@@ -264,14 +264,19 @@ import Testing
           $0.name = "n1"
           $0.peerUrls = ["http://127.0.0.1:34102"]
           $0.clientUrls = ["http://127.0.0.1:34101"]
-        }
+        },
+        .make {
+          $0.id = 0x1dcc9a272b3d1b45
+          $0.peerUrls = ["http://127.0.0.1:9"]
+        },
       ]
     }
     #expect(
       try Printer(format: .json, isHexadecimal: true).memberList(list) == """
         {"header":{"cluster_id":"48276a8f75b6a87","member_id":"2e1259d415f2a040","raft_term":2},\
         "members":[{"ID":"97249a1712ec64a0","name":"n1","peerURLs":["http://127.0.0.1:34102"],\
-        "clientURLS":["http://127.0.0.1:34101"]}]}
+        "clientURLS":["http://127.0.0.1:34101"]},{"ID":"1dcc9a272b3d1b45","name":"",\
+        "peerURLs":["http://127.0.0.1:9"],"clientURLS":null}]}
 
         """)
   }

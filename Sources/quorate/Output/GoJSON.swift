@@ -126,6 +126,9 @@ extension GoJSON {
   /// (etcd etcdctl/ctlv3/command/printer_json.go).
   static func hexadecimal(_ response: EtcdMemberListResponse) -> GoJSON {
     func id(_ number: UInt64) -> String { GoText.json(String(number, radix: 16)) }
+    func urls(_ urls: [String]) -> String {
+      urls.isEmpty ? "null" : list(urls.map { GoText.json($0) })
+    }
     var header = GoJSON()
     header.always("cluster_id", id(response.header.clusterID))
     header.always("member_id", id(response.header.memberID))
@@ -134,8 +137,8 @@ extension GoJSON {
       var object = GoJSON()
       object.always("ID", id(member.id))
       object.always("name", GoText.json(member.name))
-      object.always("peerURLs", list(member.peerUrls.map { GoText.json($0) }))
-      object.always("clientURLS", list(member.clientUrls.map { GoText.json($0) }))
+      object.always("peerURLs", urls(member.peerUrls))
+      object.always("clientURLS", urls(member.clientUrls))
       object.add("isLearner", member.isLearner)
       return object.text
     }
