@@ -135,6 +135,7 @@ extension HTTP2Core {
     _ id: StreamID, _ output: inout HTTP2Output
   ) {
     precondition(message.count <= UInt32.max, "a message of \(message.count) bytes")
+    payloadFrames &+= 1
     sendWindow -= count
     writableBytes -= count
     streams[slot].sendWindow -= count
@@ -219,6 +220,7 @@ extension HTTP2Core {
     _ template: HeaderTemplate, _ fields: HPACKHeaders, isLast: Bool, on id: StreamID,
     _ output: inout HTTP2Output
   ) {
+    payloadFrames &+= 1
     let start = output.bytes.writerIndex
     let last = isLast ? FrameHead.Flag.endStream : 0
     output.bytes.writeFrameHead(length: 0, kind: FrameHead.Kind.headers, stream: id)

@@ -102,6 +102,8 @@ struct HTTP2Core {
   var receiveWindow = 65_535
   /// Received and not yet given back.
   var consumedBytes = 0
+  /// Frames of answers that were written, headers and pieces of messages alike; modulo 2⁶⁴.
+  var payloadFrames: UInt64 = 0
   /// How many more bytes of messages the socket takes.
   var writableBytes = HTTP2Limits.portionBytes
   /// Streams that have something to send and a window for it, in turn.

@@ -20,8 +20,6 @@ final class ServerConnection: HTTP2Owner, @unchecked Sendable {
   let channel: any Channel
   let peer: SocketAddress?
   private(set) var deadlines: DeadlineScan!
-  /// Since the client's last ping.
-  var hasSentPayload = false
 
   private var http2: HTTP2Handler?
   private var streams = StreamTable<ServerStream>()
@@ -29,6 +27,8 @@ final class ServerConnection: HTTP2Owner, @unchecked Sendable {
   private var keepAlive: KeepAlive?
   private var lastPing: NIODeadline?
   private var pingStrikes = 0
+  /// Of `HTTP2Core.payloadFrames`, at the client's last ping.
+  private var framesAtPing: UInt64 = 0
   private var http1: HTTPExchange?
 
   var eventLoop: any EventLoop { loop.eventLoop }
@@ -160,8 +160,9 @@ final class ServerConnection: HTTP2Owner, @unchecked Sendable {
     let now = NIODeadline.now()
     let isEarly = lastPing.map { now - $0 < TimeAmount(settings.pingIntervalFloor) } ?? false
     lastPing = now
-    if hasSentPayload {
-      hasSentPayload = false
+    let frames = http2?.core.payloadFrames ?? framesAtPing
+    if frames != framesAtPing {
+      framesAtPing = frames
       pingStrikes = 0
     } else if isEarly {
       pingStrikes += 1

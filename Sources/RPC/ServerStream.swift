@@ -73,12 +73,10 @@ final class ServerStream: @unchecked Sendable {
     case (.answer(let message, let trailers), _):
       phase = .ended
       deadline = nil
-      connection.hasSentPayload = true
       account(message.count)
       connection.step(.answer(id, message, trailers: trailers.headers))
     case (.message(let message), _):
       hasSentHeaders = true
-      connection.hasSentPayload = true
       connection.step(.message(id, message))
     case (.finish(let status, let trailers), _):
       finish(status, trailers)
@@ -131,7 +129,6 @@ final class ServerStream: @unchecked Sendable {
 
   private func end(_ headers: HPACKHeaders) {
     hasSentHeaders = true
-    connection.hasSentPayload = true
     connection.step(.finish(id, headers))
   }
 

@@ -71,6 +71,23 @@ import Testing
     await stub.stop()
   }
 
+  /// So does grpc-go with a backup that it reads slower than we send.
+  @Test func `a client may ping while a long answer goes out as its window lets it`() async throws {
+    let stub = try await Stub.start()
+    let raw = try await RawPeer.connect(port: stub.port)
+    let message = [UInt8](repeating: 1, count: 200)
+    raw.send(
+      Frames.preface + Frames.setting(4, 10) + Frames.request(Stub.echo, message: message))
+    for piece in 1...20 {
+      await eventually("piece \(piece)") {
+        Frames.parse(raw.received).count { $0.type == Frames.data } == piece
+      }
+      raw.send(Frames.ping(UInt8(piece)) + Frames.windowUpdate(stream: 1, by: 10))
+    }
+    await raw.close()
+    await stub.stop()
+  }
+
   /// grpc-go pings to measure the bandwidth whenever data comes.
   @Test func `a client that is being answered may ping as it likes`() async throws {
     let stub = try await Stub.start()
