@@ -36,7 +36,7 @@ extension ReplicaCore {
       lastIndex: core.lastEntry.index, base: core.base, configuration: core.configuration,
       quorum: monitor.view(of: core.configuration, at: max(now, self.now)),
       policy: settings.quorumPolicy,
-      pressure: pressure, alarms: upkeep.facts.alarms, isFenced: isFenced,
+      pressure: pressure, isFenced: isFenced,
       fencedRevisions: fencedRevisions, isShuttingDown: shutdownAt != nil,
       write: service((isFenced ? corruptRule : writeRefusal) ?? leaderless),
       linearizableRead: service(linearizableRefusal ?? leaderless),

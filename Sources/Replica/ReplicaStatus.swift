@@ -1,4 +1,3 @@
-public import KeyValue
 public import Raft
 
 /// One member as it sees itself, for status calls and the lab's screen.
@@ -29,8 +28,6 @@ public struct ReplicaStatus: Hashable, Sendable {
   public var quorum: QuorumView
   public var policy: QuorumPolicy
   public var pressure: StorePressure
-  /// Of the whole store, ascending.
-  public var alarms: [Alarm]
   /// This member serves nothing, because its state is not to be trusted.
   public var isFenced: Bool
   /// Where it differs; `nil`: it is not fenced, or nobody has said.

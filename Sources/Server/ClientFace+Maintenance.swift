@@ -33,8 +33,7 @@ extension ClientFace {
         let used = max(board.usedBytes, 0)
         let size = max(board.fileBytes, used)
         let facts = MaintenanceService.StoreFacts(
-          revision: board.meta.revision, sizeBytes: size,
-          usedBytes: used)
+          meta: board.meta, sizeBytes: size, usedBytes: used)
         let answer = MaintenanceService.status(
           status, facts, version: Version.etcd, board.header)
         call.answer(answer.encodedBytes)

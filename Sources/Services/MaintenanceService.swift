@@ -1,20 +1,22 @@
 public import EtcdAPI
 import Foundation
-import KeyValue
+public import KeyValue
 public import Replica
 import Raft
 
 /// The service `etcdserverpb.Maintenance`, as far as it asks one member about itself.
 public enum MaintenanceService {
   /// What a member knows of its files and of its store.
-  public struct StoreFacts: Hashable, Sendable {
-    public var revision: Int64
+  public struct StoreFacts: Sendable {
+    /// The state that is served: whoever was answered finds in it what he has done, which the
+    /// replica hears of a little later.
+    public var meta: StateMeta
     /// Bytes of the state files on disk, and how many of them hold something.
     public var sizeBytes: Int64
     public var usedBytes: Int64
 
-    public init(revision: Int64, sizeBytes: Int64, usedBytes: Int64) {
-      self.revision = revision
+    public init(meta: StateMeta, sizeBytes: Int64, usedBytes: Int64) {
+      self.meta = meta
       self.sizeBytes = sizeBytes
       self.usedBytes = usedBytes
     }
@@ -26,16 +28,16 @@ public enum MaintenanceService {
     _ status: ReplicaStatus, _ store: StoreFacts, version: String, _ header: AnswerHeader
   ) -> EtcdStatusResponse {
     .make {
-      $0.header = header.message(revision: store.revision)
+      $0.header = header.message(revision: store.meta.revision)
       $0.version = version
       $0.dbSize = store.sizeBytes
       $0.dbSizeInUse = store.usedBytes
       $0.leader = status.leader?.number ?? 0
-      $0.raftIndex = status.commitIndex.number
+      $0.raftIndex = max(status.commitIndex.number, store.meta.appliedIndex)
       $0.raftTerm = status.term.number
-      $0.raftAppliedIndex = status.appliedIndex.number
+      $0.raftAppliedIndex = store.meta.appliedIndex
       $0.isLearner = isLearner(status)
-      $0.errors = errors(status)
+      $0.errors = errors(status, store.meta.alarms)
     }
   }
 
@@ -79,14 +81,14 @@ public enum MaintenanceService {
     status.configuration.members.contains { $0.id == status.id && $0.role == .learner }
   }
 
-  private static func errors(_ status: ReplicaStatus) -> [String] {
+  private static func errors(_ status: ReplicaStatus, _ alarms: [Alarm]) -> [String] {
     var errors: [String] = []
     if status.leader == nil { errors.append(EtcdStatus.noLeader.text) }
     switch status.pressure {
     case .noSpace: errors.append("NOSPACE: the disk of this member is nearly full")
     case .overlayFull, .none: break
     }
-    errors += status.alarms.map { EtcdAlarmMember($0).goText }
+    errors += alarms.map { EtcdAlarmMember($0).goText }
     if status.isFenced {
       let place = status.fencedRevisions.map {
         ", in revisions \($0.lowerBound) to \($0.upperBound)"
