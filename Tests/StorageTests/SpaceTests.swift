@@ -179,7 +179,7 @@ private final class SmallMember {
     let start = try shrink(DiskFault(.inputOutput, after: 0)).disk.operations
     let length = try shrink(nil).disk.operations - start
     #expect(length > 100)
-    for operation in stride(from: 0, to: length, by: 11) {
+    for operation in stride(from: 0, to: length, by: 3) {
       let member = try shrink(DiskFault(.inputOutput, after: operation))
       member.disk.crash(.keepsSome(seed: UInt64(operation)))
       let again = try DataDirectory(
