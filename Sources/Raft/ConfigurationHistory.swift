@@ -60,6 +60,11 @@ struct ConfigurationHistory: Hashable, Sendable {
     return members.sorted { $0.id < $1.id }
   }
 
+  /// Whoever is a member, or was one at the base of the log or since.
+  var everyMember: Set<MemberID> {
+    Set(items.flatMap { $0.configuration.members.map(\.id) })
+  }
+
   /// Where the last configuration up to `commitIndex` stands.
   func committedIndex(_ commitIndex: LogIndex) -> LogIndex {
     items.last { $0.index <= commitIndex }?.index ?? items[0].index

@@ -120,6 +120,9 @@ public struct RaftCore: Hashable, Sendable {
     configurations.possibleMembers(committed: commitIndex)
   }
 
+  /// Whoever is a member, or was one by what is left of the log.
+  public var everyMember: Set<MemberID> { configurations.everyMember }
+
   /// The slot of the configuration in force; zero or the base's index: it came with the base.
   public var configurationIndex: LogIndex { configurations.currentIndex }
 

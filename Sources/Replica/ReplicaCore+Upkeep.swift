@@ -21,9 +21,8 @@ struct Upkeep: Sendable {
   var divergence: Divergence?
   var compactor: Compactor
   var digests = DigestBook()
-  /// Who the members are, and who was one in this boot and is no longer: their alarms are over.
-  var members: [MemberID] = []
-  var departed: [MemberID] = []
+  /// Who was a member and is none any more: their alarms are over.
+  var departed: Set<MemberID> = []
   /// A command of this member's own that has no answer yet.
   var asked: RequestID?
   var askedCount: UInt64 = 0
@@ -128,11 +127,11 @@ extension ReplicaCore {
     return alarm.map { .lower($0) }
   }
 
-  /// The configuration has changed.
+  /// The configuration has changed, or was found at the start. Who was removed shortly before a
+  /// restart, the log says.
   mutating func followMembers() {
-    let members = core.configuration.members.map(\.id)
-    upkeep.departed = (upkeep.departed + upkeep.members).filter { !members.contains($0) }
-    upkeep.members = members
+    upkeep.departed.formUnion(core.everyMember)
+    upkeep.departed.subtract(core.configuration.members.map(\.id))
   }
 
   private var quotaCommand: UpkeepCommand? {

@@ -100,6 +100,12 @@ import Testing
     #expect(Simulator(seed: 2_187, edition: 5).run().failure == nil)
   }
 
+  /// The same when all members lose power just after the removal: who was one, the log still says.
+  @Test func `what a power loss of the seventh edition found stays found`() {
+    #expect(
+      Simulator(seed: 15_100_811, kind: .powerLoss, edition: 7).run().failure == nil)
+  }
+
   /// Failures S5, V1, L1, L7: all members lose power in the middle of whatever their disks do.
   /// `quorate simulate --power-loss` runs any number.
   @Test(arguments: 0..<2) func `nothing that was promised is lost with the power`(block: Int) {
