@@ -62,6 +62,14 @@ private final class Members: Sendable {
     processes.withLock { $0[number] = process }
   }
 
+  /// Starts a new store of these; what they were told of each other.
+  func found(_ numbers: ClosedRange<Int>) async throws -> String {
+    let cluster = cluster(of: numbers)
+    for number in numbers { try start(number, cluster: cluster, state: "new") }
+    for number in numbers { try await awaitService(number) }
+    return cluster
+  }
+
   /// Ends the member as an operator would.
   func stop(_ number: Int) throws {
     guard let process = processes.withLock({ $0.removeValue(forKey: number) }) else { return }
@@ -167,9 +175,7 @@ extension EndToEnd {
 
     @Test func `a spare takes the place of one that died`() async throws {
       let members = try Members(upTo: 4)
-      let cluster = members.cluster(of: 1...3)
-      for number in 1...3 { try members.start(number, cluster: cluster, state: "new") }
-      for number in 1...3 { try await members.awaitService(number) }
+      let cluster = try await members.found(1...3)
       let crowd = Crowd(endpoints: try members.endpoints)
       try await crowd.run(clients: 3) {
         let printed = try members.quorate(
@@ -196,9 +202,7 @@ extension EndToEnd {
 
     @Test func `each moves to another address in turn`() async throws {
       let members = try Members(upTo: 3)
-      let cluster = members.cluster(of: 1...3)
-      for number in 1...3 { try members.start(number, cluster: cluster, state: "new") }
-      for number in 1...3 { try await members.awaitService(number) }
+      _ = try await members.found(1...3)
       let crowd = Crowd(endpoints: try members.endpoints)
       try await crowd.run(clients: 6) {
         for number in 1...3 {
