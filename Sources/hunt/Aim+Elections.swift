@@ -36,7 +36,8 @@ extension Aim {
       "RaftTests.`Raft §6`/`joint consensus: both halves agree, then the new one alone`()",
       "RaftTests.`Thesis §4`/`a member leads while its own removal is not committed, and then no "
         + "more`()",
-      "RaftTests.`Thesis §6.2`/`a leader that hears no quorum for an election timeout steps down`()",
+      "RaftTests.`Thesis §6.2`/`a leader that hears no quorum for an election timeout steps "
+        + "down`()",
       "RaftTests.`Thesis §6.2`/`two halves of four both stop`()",
       "RaftTests.`Thesis §6.4`/`a leader that was replaced confirms nothing`()",
       "ReplicaTests.ForwardTests/`a command that was sent into a lost term is lost as soon as the "
@@ -187,7 +188,8 @@ extension Aim {
       "RaftTests.`Thesis §4`/`one change at a time`()",
       "RaftTests.`Thesis §4`/`wishes that make no sense are refused`()",
       "RaftTests.`Thesis §6.2`/`a leader that hears half the others of an odd cluster stays`()",
-      "RaftTests.`Thesis §6.2`/`a leader that hears no quorum for an election timeout steps down`()",
+      "RaftTests.`Thesis §6.2`/`a leader that hears no quorum for an election timeout steps "
+        + "down`()",
       "RaftTests.`Thesis §6.2`/`two halves of four both stop`()",
       "RaftTests.`Thesis §6.4`/`a follower's read is confirmed by the leader`()",
       "RaftTests.`Thesis §6.4`/`a joint configuration confirms reads in both halves`()",
@@ -198,7 +200,8 @@ extension Aim {
         + "term`()",
       "RaftTests.`Thesis §9.6`/`a member that was away does not depose the leader`()",
       "RaftTests.`Thesis §9.6`/`a pre-vote changes nothing at either end`()",
-      "RaftTests.`Thesis §9.6`/`a refusal teaches its term, so the longer log is elected at last`()",
+      "RaftTests.`Thesis §9.6`/`a refusal teaches its term, so the longer log is elected at "
+        + "last`()",
       "RaftTests.`Thesis §9.6`/`whoever hears a leader refuses, and so does the leader`()",
       "ReplicaTests.ForwardTests/`a command that was sent into a lost term is lost as soon as the "
         + "next term rules`()",
@@ -228,7 +231,8 @@ extension Aim {
     .standsUnasked: [
       "RaftTests.`Connection loss`/`short intervals are bounded, then ordinary timeouts hold`()",
       "RaftTests.`Raft §5.2`/`a member that hears nobody asks around after a drawn timeout`()",
-      "RaftTests.`Raft §5.2`/`a request for a vote leaves with the write that holds the own vote`()",
+      "RaftTests.`Raft §5.2`/`a request for a vote leaves with the write that holds the own "
+        + "vote`()",
       "RaftTests.`Raft §5.3`/`Figure 7: a follower's log becomes the leader's in few "
         + "questions`(name:terms:)",
       "RaftTests.`Raft §5.3`/`a proposal goes to disk and to the followers in one step`()",

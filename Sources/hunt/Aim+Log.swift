@@ -44,7 +44,8 @@ extension Aim {
       "RaftTests.`Thesis §6.4`/`a follower's read is confirmed by the leader`()",
       "RaftTests.`Thesis §6.4`/`a joint configuration confirms reads in both halves`()",
       "RaftTests.`Thesis §6.4`/`a leader that was replaced confirms nothing`()",
-      "RaftTests.`Thesis §9.6`/`a refusal teaches its term, so the longer log is elected at last`()",
+      "RaftTests.`Thesis §9.6`/`a refusal teaches its term, so the longer log is elected at "
+        + "last`()",
       "ReplicaTests.GatheringTests/`a forward that gathers at a leader which is deposed is "
         + "refused`()",
       "ReplicaTests.GatheringTests/`commands that others forward gather at the leader, with its "

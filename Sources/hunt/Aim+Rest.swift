@@ -95,7 +95,8 @@ extension Aim {
       "StorageTests.`a failing disk`/`that is full without a reserve stops the member and loses no "
         + "promise`()",
       "StorageTests.`a power loss below real files`/`breaks no promise at any operation`(seed:)",
-      "StorageTests.`a power loss below real files`/`takes what was not synced, and nothing else`()",
+      "StorageTests.`a power loss below real files`/`takes what was not synced, and nothing "
+        + "else`()",
       "StorageTests.`a start after a process died`/`keeps the landmark that a failed sync has "
         + "lowered`()",
       "StorageTests.`a start after a process died`/`stops when what it found cannot be written`()",
@@ -145,14 +146,16 @@ extension Aim {
       "RaftTests.`Thesis §4`/`a member leads while its own removal is not committed, and then no "
         + "more`()",
       "RaftTests.`Thesis §4`/`membership after a restart is what it was`()",
-      "RaftTests.`Thesis §6.2`/`a leader that hears no quorum for an election timeout steps down`()",
+      "RaftTests.`Thesis §6.2`/`a leader that hears no quorum for an election timeout steps "
+        + "down`()",
       "RaftTests.`Thesis §6.2`/`two halves of four both stop`()",
       "RaftTests.`Thesis §6.4`/`a follower's read is confirmed by the leader`()",
       "RaftTests.`Thesis §6.4`/`a joint configuration confirms reads in both halves`()",
       "RaftTests.`Thesis §6.4`/`a leader that was replaced confirms nothing`()",
       "RaftTests.`Thesis §6.4`/`a silent leader's reads end after an election timeout`()",
       "RaftTests.`Thesis §6.4`/`every read is answered, whatever becomes of its leader`()",
-      "RaftTests.`Thesis §9.6`/`a refusal teaches its term, so the longer log is elected at last`()",
+      "RaftTests.`Thesis §9.6`/`a refusal teaches its term, so the longer log is elected at "
+        + "last`()",
       "ReplicaTests.GatheringTests/`a slow majority is not waited for longer than the limit`()",
     ],
     .takesDamageForTornTail: [
@@ -250,7 +253,8 @@ extension Aim {
       "StorageTests.`a failing disk`/`that is full without a reserve stops the member and loses no "
         + "promise`()",
       "StorageTests.`a power loss below real files`/`breaks no promise at any operation`(seed:)",
-      "StorageTests.`a power loss below real files`/`takes what was not synced, and nothing else`()",
+      "StorageTests.`a power loss below real files`/`takes what was not synced, and nothing "
+        + "else`()",
       "StorageTests.`a start after a process died`/`keeps the landmark that a failed sync has "
         + "lowered`()",
       "StorageTests.`a start after a process died`/`takes the state that it found as durable only "
@@ -291,7 +295,8 @@ extension Aim {
     ],
     .servesWhoeverBlocks: [
       "KeyValueTests.WatchHubTests/`a stream that is given up says where to resume`()",
-      "KeyValueTests.WatchHubTests/`a stream that takes nothing costs nothing and misses nothing`()",
+      "KeyValueTests.WatchHubTests/`a stream that takes nothing costs nothing and misses "
+        + "nothing`()",
       "KeyValueTests.WatchHubTests/`progress asked for does not overtake events that were not "
         + "taken`()",
     ],
@@ -320,7 +325,8 @@ extension Aim {
         + "on`(isLeader:)",
       "ReplicaTests.upkeep/`of two members that differ nobody is fenced, for nobody knows who is "
         + "right`()",
-      "ReplicaTests.upkeep/`reports prove nothing until more than half of the voters have spoken`()",
+      "ReplicaTests.upkeep/`reports prove nothing until more than half of the voters have "
+        + "spoken`()",
     ],
     .leavesKeysOfLeases: [
       "KeyValueTests.LeaseTests/`a revocation deletes the keys in one revision, in "
