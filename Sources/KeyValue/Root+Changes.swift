@@ -22,7 +22,8 @@ extension Root {
       ChangePiece(from: request.from, through: walk.through, changes: changes))
   }
 
-  /// As in etcd, a pair that compaction has made unreadable is left out (etcd watch.go sendLoop).
+  /// As in etcd, a pair that compaction has made unreadable is left out, and what is created has
+  /// none before it, not even if its revision deleted the key first (etcd watch.go sendLoop).
   private func addPrevious(
     to changes: inout [ChangePiece.Change], _ request: ChangeRequest, cache: inout RowCache,
     reading: any ChangeReading
@@ -33,7 +34,8 @@ extension Root {
     var numbers: [RowNumber] = []
     for (slot, change) in changes.enumerated() {
       let before = self.revision(before: change.row)
-      guard before >= meta.compactRevision, wanted.contains(where: { $0.holds(change.row.key) }),
+      guard change.row.createRevision != change.row.modRevision, before >= meta.compactRevision,
+        wanted.contains(where: { $0.holds(change.row.key) }),
         let version = state.index.version(of: change.row.key, at: before)
       else { continue }
       slots.append(slot)

@@ -24,12 +24,24 @@ final class WatchedStream: Sendable {
     /// A revision came in two answers, or a status ended the stream.
     var fault: String?
 
+    private static func text(_ event: EtcdEvent) -> String {
+      "\(event.type) \(text(event.kv))" + (event.hasPrevKv ? ", before \(text(event.prevKv))" : "")
+    }
+
+    private static func text(_ pair: EtcdKeyValue) -> String {
+      let words = [pair.key, pair.value].map { bytes in
+        String(decoding: bytes, as: UTF8.self).debugDescription
+      }
+      return "\(words[0])=\(words[1])@\(pair.modRevision) (created \(pair.createRevision), "
+        + "version \(pair.version), lease \(pair.lease))"
+    }
+
     /// For people.
     var text: String {
       let lines =
         created.map { "created \($0.fieldText)" }
         + events.sorted { $0.key < $1.key }.map { id, events in
-          "watch \(id) brings \(events.map { "\($0.type) \($0.kv.key)@\($0.kv.modRevision)" })"
+          (["watch \(id) brings"] + events.map { Self.text($0) }).joined(separator: "\n  ")
         }
         + ended.sorted { $0.key < $1.key }.map { "watch \($0) ends \($1.fieldText)" }
       return (lines + ["progress \(progress)", fault ?? "no fault"]).joined(separator: "\n")

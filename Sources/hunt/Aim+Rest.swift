@@ -292,6 +292,8 @@ extension Aim {
       "KeyValueTests.WatchHubTests/`a pair that compaction has made unreadable is left out`()",
       "KeyValueTests.WatchHubTests/`the pair before a change is read as of the revision before "
         + "it`()",
+      "KeyValueTests.WatchHubTests/`what a revision deletes and creates again had nothing before "
+        + "it`()",
     ],
     .servesWhoeverBlocks: [
       "KeyValueTests.WatchHubTests/`a stream that is given up says where to resume`()",

@@ -112,6 +112,31 @@ import Testing
     #expect(previous == [nil, [UInt8]("1"), [UInt8]("2"), nil])
   }
 
+  /// As etcd tells it, to who catches up and to who is in step.
+  @Test func `what a revision deletes and creates again had nothing before it`() throws {
+    var rig = rig()
+    try rig.put("a", "1")
+    var txn = TxnRequest()
+    txn.success = [
+      .deleteRange(DeleteRangeRequest(range: KeyRange("a"))),
+      .put(PutRequest(key: [UInt8]("a"), value: [UInt8]("2"))),
+    ]
+    try rig.run(.txn(txn))
+    var request = WatchRequest("a", from: 3)
+    request.previousPairs = true
+    rig.watch(1, request)
+    try rig.settle()
+    #expect(events(rig) == ["a@3†", "a@3"])
+    let previous = rig.clients[WatchStreamID(1)]![0]!.previous.map { $0?.value }
+    #expect(previous == [[UInt8]("1"), nil])
+
+    let table = Table()
+    var store = Store(generation: 1)
+    _ = try store.run(.put(PutRequest(key: [UInt8]("a"), value: [UInt8]("1"))), table)
+    let applied = try store.run(.txn(txn), table)
+    #expect(applied.changes.map(\.previous) == [1, 0])
+  }
+
   @Test func `a pair that compaction has made unreadable is left out`() throws {
     var rig = rig()
     try rig.put("a", "1")
