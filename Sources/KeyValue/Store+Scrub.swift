@@ -11,10 +11,10 @@ extension Store {
   public mutating func scrub(limitRows: Int, reading: any RowReading) throws -> Bool {
     precondition(isWhole, "entry \(state.meta.appliedIndex + 1) is half applied")
     precondition(limitRows > 0, "a scrub of \(limitRows) rows")
-    var walk = scrubWalk ?? ScrubWalk(target: flushedEnd.meta.compactRevision)
-    guard walk.target > state.meta.scrubbedRevision, !isRootInUse(before: walk.target) else {
-      return false
-    }
+    let target = scrubWalk?.target ?? flushedEnd.meta.compactRevision
+    guard target > state.meta.scrubbedRevision, !isRootInUse(before: target) else { return false }
+    // Taken out: a second owner would make each change copy all that is gathered.
+    var walk = scrubWalk.take() ?? ScrubWalk(target: target)
     if walk.gathers(upTo: limitRows * Self.rowsGathered) {
       gather(&walk, limitRows: limitRows * Self.gatherPace)
     } else {
