@@ -105,7 +105,7 @@ final class Metrics: Sendable {
   let contests = Level()
   /// From the arrival of a request that changes the store to its answer.
   let commitDuration = DurationHistogram()
-  /// One transaction of raft.db with its sync.
+  /// One commit of the log with its sync.
   let syncDuration = DurationHistogram()
   private let refusals = Reason.allCases.map { _ in Counter() }
 

@@ -74,8 +74,8 @@ final class SimulatedMember {
   /// What the disk holds for certain, and what the core believes that its log holds.
   var durable = DiskImage.empty
   var log: ShadowLog
-  /// What the disk holds if the commit that was cut short is on it; `nil`: none was.
-  var inDoubt: DiskImage?
+  /// What the disk may hold instead, for a commit was cut short.
+  var inDoubt: [DiskImage] = []
   /// The disk has refused something: the process ends with this event.
   var hasFailed = false
   /// A fault was done to the disk, so it may refuse something.

@@ -292,7 +292,7 @@ extension Weather {
 
   private mutating func drawFiles(_ dice: inout SplitMix64) {
     storage.checkpointPages = [2, 10, 100][dice.index(below: 3)]
-    storage.logCheckpointPages = storage.checkpointPages
+    storage.segmentBytes = storage.checkpointPages * 8_192
     storage.walLimitPages = storage.checkpointPages * [1, 4][dice.index(below: 2)]
     storage.reserveBytes = 16 << 10
     storage.neededBytes = 32 << 10
@@ -305,7 +305,7 @@ extension Weather {
     powerCuts = Span(.milliseconds(5), .milliseconds([20, 100, 400][dice.index(below: 3)]))
     // Short logs and small files: every kind of write happens early.
     storage.checkpointPages = [2, 10][dice.index(below: 2)]
-    storage.logCheckpointPages = storage.checkpointPages
+    storage.segmentBytes = storage.checkpointPages * 8_192
     settings.raft.retainedEntries = [0, 5][dice.index(below: 2)]
     if dice.chance(1, in: 2) { faultWeights[.crash] = 3 }
     if dice.chance(1, in: 2) { faultWeights[.partition] = 2 }

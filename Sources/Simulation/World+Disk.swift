@@ -57,9 +57,8 @@ extension World {
         try member.disk.store.log.commit(writes)
       }
     } catch {
-      // It may be on the disk nevertheless: whole, for a batch is one transaction, or not at all.
-      member.inDoubt = member.durable
-      for write in writes { member.inDoubt?.take(write.write) }
+      // It may be on the disk nevertheless.
+      member.inDoubt = member.durable.steps(of: writes.map(\.write))
       diskFails(member, error)
       return false
     }
@@ -171,6 +170,21 @@ struct DiskImage {
   mutating func take(_ write: StorageWrite) {
     if let state = write.hardState { hardState = state }
     log.take(write)
+  }
+
+  /// What may be there of a commit: term and vote, then the entries, then the base. An installation
+  /// is there as a whole, or not at all.
+  func steps(of writes: [StorageWrite]) -> [DiskImage] {
+    var (voted, appended, whole) = (self, self, self)
+    for write in writes {
+      whole.take(write)
+      var write = write
+      write.cut = nil
+      appended.take(write)
+    }
+    if writes.contains(where: { $0.install != nil }) { return [whole] }
+    voted.hardState = whole.hardState
+    return [voted, appended, whole]
   }
 
   func isEqual(_ other: DiskImage) -> Bool {

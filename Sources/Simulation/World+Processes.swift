@@ -23,14 +23,14 @@ extension World {
     } else if member.durable.isFormed {
       fail("\(member.name) has forgotten that its cluster was formed")
     } else if member.isInitial {
-      member.inDoubt = nil
+      member.inDoubt = []
       tell(member, "boot \(member.boot.number): forming")
       let formation = FormationCore(rule: greetingRule(member), initial: cluster)
       member.phase = .forming(formation)
       formIfComplete(member, formation)
     } else {
       // Who joins is given what the log began after, and learns the rest from the log.
-      member.inDoubt = nil
+      member.inDoubt = []
       form(member, cluster.firstBase(incarnations: firstIncarnations), state)
     }
   }
@@ -45,25 +45,25 @@ extension World {
   /// Stores the first base and starts the core.
   func form(_ member: SimulatedMember, _ base: LogBase, _ state: any StateStore) {
     let first = DiskImage(log: ShadowLog(base: base))
-    member.inDoubt = first
+    member.inDoubt = [first]
     let recovered: Recovered?? = attempt(member, .form) { () throws(StorageError) in
       try member.disk.store.log.form(base)
       return try member.disk.store.recover(with: state)
     }
     guard let recovered else { return }
-    (member.durable, member.inDoubt) = (first, nil)
+    (member.durable, member.inDoubt) = (first, [])
     member.log = first.log
     guard let recovered else { return fail("\(member.name) forgets its first configuration") }
     run(member, recovered, state)
   }
 
-  /// Whether the disk gives back what it held; of a commit that was cut short it may have all.
+  /// Whether the disk gives back what it held, or of a commit that was cut short what it may have.
   private func recognize(_ recovered: Recovered, _ member: SimulatedMember) -> Bool {
     let found = DiskImage(
       hardState: recovered.hardState,
       log: ShadowLog(base: recovered.base, entries: recovered.entries))
-    if let inDoubt = member.inDoubt, found.isEqual(inDoubt) { member.durable = inDoubt }
-    member.inDoubt = nil
+    if let step = member.inDoubt.last(where: found.isEqual) { member.durable = step }
+    member.inDoubt = []
     check(
       checks.logMatching.violation(entries: recovered.entries, after: recovered.base.last))
     check(
@@ -266,7 +266,7 @@ extension World {
     identity.incarnation = Incarnation(member.dice.next() | 1)
     member.disk = World.disk(for: identity, weather)
     member.durable = .empty
-    (member.inDoubt, member.mayFail) = (nil, false)
+    (member.inDoubt, member.mayFail) = ([], false)
     checks.neverBack.forget(member.id)
   }
 

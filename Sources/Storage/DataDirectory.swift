@@ -24,8 +24,9 @@ public struct Claim: Hashable, Sendable {
 /// The files of one member, locked against other processes.
 ///
 ///     LOCK               held while the process runs; empty
-///     raft.db            identity, hard state, base, log
-///     landmark           what raft.db has reached
+///     raft.db            identity, hard state, base
+///     raft-<e>-<n>.wal   the log's entries; e is named by raft.db
+///     landmark           what the log has reached
 ///     state-<g>.db       the rows; g is named by raft.db
 ///     reserve            space for a full disk
 ///
@@ -75,7 +76,7 @@ public final class DataDirectory: MemberStore {
     }
     reserve = try Reserve(in: path, settings, on: fileSystem)
     raftLog = try RaftLog(
-      opening: path + "/raft.db",
+      opening: path + "/raft.db", in: path,
       landmark: Landmark(opening: path + "/landmark", on: fileSystem), arrival: arrival,
       reserve: reserve, failure: failure, settings: settings, on: fileSystem)
     try check(claim)
@@ -195,7 +196,7 @@ public final class DataDirectory: MemberStore {
     try DatabaseFormat.log.checkHeader(of: file, on: fileSystem)
     let connection = try Connection(file, .read, on: fileSystem)
     defer { connection.close() }
-    try DatabaseFormat.log.checkSchema(of: connection)
+    _ = try DatabaseFormat.log.checkOwnSchema(of: connection)
     return try Identity(decoding: try RecordTable(connection).read(.identity), in: file)
   }
 

@@ -14,22 +14,21 @@ struct DatabaseFormat {
   /// The statements that make the schema, in the order in which they are run.
   let schema: [String]
 
-  /// A file that an earlier build made: it lacks the end of the schema.
+  /// A file that an earlier build made.
   struct Earlier {
     let version: UInt32
     let largestRoot: UInt32
-    /// How many statements of the schema it has.
+    /// Its schema: so many statements of the present one, then some that are gone.
     let statements: Int
+    var gone: [String] = []
   }
 
   /// A commit writes whole pages, and most commits are small.
   static let log = DatabaseFormat(
-    application: 0x5175_6F72, version: 1, earlier: [], largestRoot: 0,
-    pageSizes: [1024, 4096],
-    schema: [
-      "CREATE TABLE record(kind INTEGER PRIMARY KEY, body BLOB NOT NULL)",
-      "CREATE TABLE log(first INTEGER PRIMARY KEY, body BLOB NOT NULL)",
-    ])
+    application: 0x5175_6F72, version: 2,
+    earlier: [Earlier(version: 1, largestRoot: 0, statements: 1, gone: [LogUpgrade.table])],
+    largestRoot: 0, pageSizes: [1024, 4096],
+    schema: ["CREATE TABLE record(kind INTEGER PRIMARY KEY, body BLOB NOT NULL)"])
 
   static let state = DatabaseFormat(
     application: 0x5175_6F73, version: 3,
@@ -115,9 +114,7 @@ struct DatabaseFormat {
   }
 
   /// Which earlier version made the file; `nil`: the present one.
-  private func earlier(
-    of connection: Connection
-  ) throws(StorageError) -> Earlier? {
+  func earlier(of connection: Connection) throws(StorageError) -> Earlier? {
     let found = try connection.text("PRAGMA user_version")
     return earlier.first { "\($0.version)" == found }
   }
@@ -125,7 +122,7 @@ struct DatabaseFormat {
   /// Adds what a file of an earlier version lacks, in one transaction.
   func upgrade(_ connection: Connection) throws(StorageError) {
     guard let before = try earlier(of: connection) else { return }
-    try checkSchema(of: connection, statements: before.statements)
+    try checkSchema(of: connection, as: before)
     try connection.transaction { () throws(StorageError) in
       for statement in schema.dropFirst(before.statements) { try connection.execute(statement) }
       try connection.execute("PRAGMA user_version = \(version)")
@@ -134,23 +131,24 @@ struct DatabaseFormat {
 
   /// Checks that the schema is ours to the letter.
   func checkSchema(of connection: Connection) throws(StorageError) {
-    try checkSchema(of: connection, statements: schema.count)
+    try checkSchema(of: connection, as: nil)
   }
 
   /// Checks that the schema is that of the version which the file names, and answers how many
   /// statements of ours it has.
   func checkOwnSchema(of connection: Connection) throws(StorageError) -> Int {
-    let statements = try earlier(of: connection)?.statements ?? schema.count
-    try checkSchema(of: connection, statements: statements)
-    return statements
+    let before = try earlier(of: connection)
+    try checkSchema(of: connection, as: before)
+    return before?.statements ?? schema.count
   }
 
   private func checkSchema(
-    of connection: Connection, statements: Int
+    of connection: Connection, as before: Earlier?
   ) throws(StorageError) {
+    let expected = before.map { schema.prefix($0.statements) + $0.gone } ?? schema[...]
     let found = try connection.text(
       "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY rowid)")
-    guard found == schema.prefix(statements).joined(separator: ";") else {
+    guard found == expected.joined(separator: ";") else {
       throw .damaged(file: connection.file, place: "its schema")
     }
   }

@@ -4,10 +4,12 @@ public import Raft
   import Mutants
 #endif
 
-/// `raft.db`: identity, hard state, base and log, on one connection of one thread.
+/// What a member has promised: identity, hard state and base in `raft.db`, entries in segments
+/// beside it (`EntryLog`). On one thread.
 ///
-/// WAL with `synchronous=FULL` and exclusive locking: a commit is one write and one fdatasync,
-/// and no other connection exists that could checkpoint (see `SQLiteVersion`).
+/// `raft.db` has a WAL with `synchronous=FULL` and exclusive locking, and no other connection
+/// exists that could checkpoint (see `SQLiteVersion`). It is written when term, vote or base
+/// change; most commits have entries only, and never come to it.
 public final class RaftLog: LogStore {
   public let name: String
   public private(set) var generation: UInt64
@@ -17,8 +19,9 @@ public final class RaftLog: LogStore {
   private var hardState: HardState
   /// The last entry, or the base's.
   private var last: EntryID
-  private let rows: LogTable
+  private let records: RecordTable
   private let connection: Connection
+  private var entryLog: EntryLog
   private let landmark: Landmark
   private let failure: StorageFailure
   private let reserve: Reserve
@@ -47,7 +50,8 @@ public final class RaftLog: LogStore {
       try records.write(.identity, identity.encoded())
       let state = HardState(currentTerm: identity.origin.last.term)
       try records.write(.hardState, state.encoded())
-      try records.write(.base, RaftLog.encode(generation: 1, base: base))
+      let log = EntryLog.Place(salt: identity.incarnation.number)
+      try records.write(.base, BaseRecord(generation: 1, base: base, log: log).encoded())
     }
     guard try connection.checkpoint(.truncate) else { throw .full(file: draft) }
     connection.close()
@@ -59,7 +63,8 @@ public final class RaftLog: LogStore {
   ///
   /// *Throws* `damaged` with the place.
   init(
-    opening path: String, landmark: Landmark, arrival: SnapshotArrival, reserve: Reserve,
+    opening path: String, in directory: String, landmark: Landmark, arrival: SnapshotArrival,
+    reserve: Reserve,
     failure: StorageFailure, settings: StorageSettings, on fileSystem: any FileSystem
   ) throws(StorageError) {
     name = path
@@ -86,13 +91,17 @@ public final class RaftLog: LogStore {
       if Mutant.commitsWithoutSync.isPlanted { try connection.execute("PRAGMA synchronous = OFF") }
     #endif
     try connection.execute("PRAGMA cache_size = -1024")
-    try DatabaseFormat.log.checkSchema(of: connection)
-    rows = try LogTable(connection)
-    identity = try Identity(decoding: rows.records.read(.identity), in: path)
-    let hardState = try? HardState(decoding: rows.records.read(.hardState))
+    _ = try DatabaseFormat.log.checkOwnSchema(of: connection)
+    records = try RecordTable(connection)
+    identity = try Identity(decoding: records.read(.identity), in: path)
+    let hardState = try? HardState(decoding: records.read(.hardState))
     guard let hardState else { throw .damaged(file: path, place: "the hard state") }
     self.hardState = hardState
-    (generation, base) = try RaftLog.decode(rows.records.read(.base), in: path)
+    let record = try BaseRecord(
+      decoding: records.read(.base), in: path, salt: identity.incarnation.number)
+    (generation, base) = (record.generation, record.base)
+    entryLog = EntryLog(
+      record.log, in: directory, reserve: reserve, settings: settings, on: fileSystem)
     last = base?.last ?? .zero
   }
 
@@ -105,17 +114,22 @@ public final class RaftLog: LogStore {
       precondition(!isProven, "the log is proven twice")
       try connection.mapped { () throws(StorageError) in
         try DatabaseFormat.log.checkStructure(of: connection)
-        let entries = try rows.all(after: base?.last)
-        last = entries.last?.id ?? last
-        opened = entries
       }
       try connection.gatherWrites()
+      try LogUpgrade.run(on: connection, into: entryLog, record)
+      let entries = try entryLog.open(after: base?.last)
+      last = entries.last?.id ?? last
+      opened = entries
       guard landmark.record.isReached(by: position) else {
         throw .damaged(file: name, place: shortfall(of: landmark.record))
       }
       try landmark.renew(to: position)
       isProven = true
     }
+  }
+
+  private var record: BaseRecord {
+    BaseRecord(generation: generation, base: base, log: entryLog.place)
   }
 
   /// Where the log stands, for the landmark.
@@ -135,9 +149,7 @@ public final class RaftLog: LogStore {
     try failure.guarding { () throws(StorageError) in
       precondition(isProven, "a log is proven before it is formed")
       precondition(self.base == nil, "the log was formed before")
-      try writing { () throws(StorageError) in
-        try rows.records.write(.base, RaftLog.encode(generation: generation, base: base))
-      }
+      try write(BaseRecord(generation: generation, base: base, log: entryLog.place))
       self.base = base
       last = base.last
       try landmark.advance(to: position)
@@ -148,10 +160,9 @@ public final class RaftLog: LogStore {
     try failure.guarding { () throws(StorageError) in
       precondition(isProven, "a log is proven before it is read")
       guard let base else { return nil }
-      let entries: [Entry]
-      if let opened { entries = opened } else { entries = try rows.all(after: base.last) }
+      let kept = if let opened { opened } else { try entries(after: base.last.index) }
       opened = nil
-      return RecoveredLog(hardState: hardState, base: base, entries: entries)
+      return RecoveredLog(hardState: hardState, base: base, entries: kept)
     }
   }
 
@@ -161,23 +172,66 @@ public final class RaftLog: LogStore {
       guard let base else { preconditionFailure("a log is formed before it is written") }
       opened = nil
       let edit = try LogEdit(writes, last: last) { (index) throws(StorageError) -> EntryID? in
-        index == base.last.index ? base.last : try rows.id(at: index)
+        index == base.last.index ? base.last : try entryLog.id(at: index)
       }
       guard !edit.isEmpty else { return }
       check(edit, over: base)
       try landmark.lower(to: edit.last)
-      let baseRecord = RaftLog.encode(
-        generation: edit.installs ? generation + 1 : generation, base: edit.base ?? base)
-      try writing { () throws(StorageError) in try rows.apply(edit, baseRecord: baseRecord) }
+      if edit.installs {
+        try install(edit)
+      } else {
+        try append(edit)
+      }
       hardState = edit.hardState ?? hardState
       self.base = edit.base ?? base
       last = edit.last
-      if edit.installs {
-        generation += 1
-        arrival.forget()
-      }
       try landmark.advance(to: position)
     }
+  }
+
+  /// Term and vote before entries of the term; a base after the entries that it counts as durable.
+  private func append(_ edit: LogEdit) throws(StorageError) {
+    let hasEntries = !edit.entries.isEmpty
+    if hasEntries {
+      if let state = edit.hardState { try write(state) }
+      try entryLog.append(edit.entries)
+    }
+    let state = hasEntries ? nil : edit.hardState
+    guard let base = edit.base else {
+      if let state { try write(state) }
+      return
+    }
+    let place = entryLog.place(after: base.last.index)
+    #if Mutants
+      if Mutant.dropsSegmentsEarly.isPlanted { try entryLog.move(to: place) }
+    #endif
+    try write(BaseRecord(generation: generation, base: base, log: place), state)
+    try entryLog.move(to: place)
+  }
+
+  /// The entries that agree with a snapshot, and those that came after it, make a log of their own;
+  /// one transaction puts it, and the snapshot, in the place of what was (design §6).
+  private func install(_ edit: LogEdit) throws(StorageError) {
+    guard let base = edit.base else { preconditionFailure("a snapshot without a base") }
+    let fresh = entryLog.successor()
+    let end = edit.truncateFrom ?? edit.entries.first?.index ?? last.index.next
+    try fresh.append(entries(after: base.last.index, before: end) + edit.entries)
+    try write(
+      BaseRecord(generation: generation + 1, base: base, log: fresh.place), edit.hardState)
+    try entryLog.removeFiles()
+    entryLog = fresh
+    generation += 1
+    arrival.forget()
+  }
+
+  /// The entries that are kept between these two; without `end`, all.
+  private func entries(
+    after index: LogIndex, before end: LogIndex? = nil
+  ) throws(StorageError) -> [Entry] {
+    let end = end ?? last.index.next
+    guard index.next < end else { return [] }
+    return try entryLog.entries(
+      LogFetch(first: index.next, last: end.previous, limitBytes: .max))
   }
 
   /// What must hold between a log and the next batch of writes.
@@ -198,6 +252,19 @@ public final class RaftLog: LogStore {
       "the snapshot at \(moved.index.number) has not arrived whole")
   }
 
+  private func write(_ state: HardState) throws(StorageError) {
+    try writing { () throws(StorageError) in try records.write(.hardState, state.encoded()) }
+  }
+
+  private func write(
+    _ record: BaseRecord, _ state: HardState? = nil
+  ) throws(StorageError) {
+    try writing { () throws(StorageError) in
+      try records.write(.base, record.encoded())
+      if let state { try records.write(.hardState, state.encoded()) }
+    }
+  }
+
   /// One transaction. When the disk is full, the reserve is given up once for it: what is refused
   /// before append is not refused here (design §6).
   private func writing(_ body: () throws(StorageError) -> Void) throws(StorageError) {
@@ -214,17 +281,17 @@ public final class RaftLog: LogStore {
     as identity: Identity, with entry: Entry, _ hardState: HardState
   ) throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
-      precondition(isProven && base != nil, "a log goes on that was not formed")
-      var write = StorageWrite(ticket: WriteTicket(1))
-      write.entries = [entry]
-      write.hardState = hardState
-      let edit = try LogEdit([write], last: last) { (index) throws(StorageError) -> EntryID? in
-        try rows.id(at: index)
-      }
+      guard isProven, let base else { preconditionFailure("a log goes on that was not formed") }
+      let fresh = entryLog.successor()
+      try fresh.append(entries(after: base.last.index) + [entry])
       try writing { () throws(StorageError) in
-        try rows.records.write(.identity, identity.encoded())
-        try rows.apply(edit, baseRecord: [])
+        try records.write(.identity, identity.encoded())
+        try records.write(.hardState, hardState.encoded())
+        try records.write(
+          .base, BaseRecord(generation: generation, base: base, log: fresh.place).encoded())
       }
+      try entryLog.removeFiles()
+      entryLog = fresh
       self.hardState = hardState
       last = entry.id
       try landmark.renew(to: position)
@@ -234,14 +301,15 @@ public final class RaftLog: LogStore {
   public func entries(_ wish: LogFetch) throws(StorageError) -> [Entry] {
     try failure.guarding { () throws(StorageError) in
       guard let base, wish.first > base.last.index, wish.first <= last.index else { return [] }
-      return try rows.entries(wish)
+      return try entryLog.entries(wish)
     }
   }
 
-  /// Checkpoints once enough pages wait.
+  /// Makes the next segment ready, and checkpoints once enough pages wait.
   public func tend() throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
-      guard connection.walFrames >= settings.logCheckpointPages else { return }
+      try entryLog.tend()
+      guard connection.walFrames >= settings.checkpointPages else { return }
       _ = try connection.checkpoint(.passive)
     }
   }
@@ -252,25 +320,45 @@ public final class RaftLog: LogStore {
       _ = try connection.checkpoint(.truncate)
     }
   }
+}
 
-  private static func encode(generation: UInt64, base: LogBase?) -> [UInt8] {
+/// What decides which files of a directory count: changed as a whole, or not at all.
+struct BaseRecord {
+  /// Of the state file.
+  var generation: UInt64
+  /// `nil`: not formed.
+  var base: LogBase?
+  var log: EntryLog.Place
+
+  init(generation: UInt64, base: LogBase?, log: EntryLog.Place) {
+    self.generation = generation
+    self.base = base
+    self.log = log
+  }
+
+  func encoded() -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.append(number: generation)
     bytes.append(counted: base?.encoded() ?? [])
+    bytes.append(number: log.edition)
+    bytes.append(number: log.salt)
+    bytes.append(number: log.floor)
     return bytes
   }
 
-  private static func decode(
-    _ bytes: [UInt8], in file: String
-  ) throws(StorageError) -> (UInt64, LogBase?) {
+  /// What ends before the log's place is of format 1, whose log will begin with this salt.
+  init(decoding bytes: [UInt8], in file: String, salt: UInt64) throws(StorageError) {
     var cursor = ByteCursor(bytes)
-    guard let generation = cursor.number(UInt64.self), let base = cursor.counted(),
-      cursor.remaining == 0
+    guard let generation = cursor.number(UInt64.self), let encoded = cursor.counted(),
+      encoded.isEmpty || (try? LogBase(decoding: Array(encoded))) != nil
     else { throw .damaged(file: file, place: "the log's base") }
-    if base.isEmpty { return (generation, nil) }
-    guard let base = try? LogBase(decoding: Array(base)) else {
-      throw .damaged(file: file, place: "the log's base")
-    }
-    return (generation, base)
+    self.generation = generation
+    base = try? LogBase(decoding: Array(encoded))
+    log = EntryLog.Place(salt: salt)
+    guard cursor.remaining > 0 else { return }
+    guard let edition = cursor.number(UInt64.self), let salt = cursor.number(UInt64.self),
+      let floor = cursor.number(UInt64.self), cursor.remaining == 0
+    else { throw .damaged(file: file, place: "the log's base") }
+    log = EntryLog.Place(edition: edition, salt: salt, floor: floor)
   }
 }

@@ -1,10 +1,9 @@
 /// The bounds of a store's files.
 public struct StorageSettings: Hashable, Sendable {
-  /// The state file's WAL is checkpointed between batches once it has this many pages.
+  /// A file's WAL is checkpointed between batches once it has this many pages.
   public var checkpointPages = 400
-  /// `raft.db`'s WAL, of smaller pages. Much longer than the log behind `durableApplied`: what was
-  /// cut before the checkpoint never reaches the file, for newer entries lie in its pages.
-  public var logCheckpointPages = 8_000
+  /// What a segment of the log has room for.
+  public var segmentBytes = 4 << 20
   /// Above this many pages new reads wait until the WAL could begin anew.
   public var walLimitPages = 4_000
   /// At most so many free pages are given back to the file system at a time.

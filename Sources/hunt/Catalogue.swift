@@ -180,8 +180,17 @@ enum Catalogue {
       .syncsBeforeWriting, "what a commit of the log gathered is not written before its sync",
       .lastingStore, .drill(.powerLoss)),
     Trial(
+      .dropsSegmentsEarly, "segments of the log go before its new beginning is on disk",
+      .lastingStore, .drill(.powerLoss)),
+    Trial(
+      .forgetsSegmentNames, "a segment is written before its name is on disk", .lastingStore,
+      .drill(.powerLoss)),
+    Trial(
       .takesDamageForTornTail, "damage in the log's WAL is taken for a torn tail", .noticedDamage,
       .drill(.damage)),
+    Trial(
+      .believesAnyFollower, "a record is taken that does not follow the one before it",
+      .lostForGood, .drill(.remains)),
     Trial(
       .refusesTornTails, "a torn tail is taken for damage", .lastingStore, .drill(.powerLoss)),
     Trial(

@@ -85,5 +85,6 @@ extension Killer {
     "the drill's demand", "brought", "ahead of its events")
   static let latchedFailure = check("the drill's demand", "after a failed")
   static let noticedDamage = check("the drill's demand", "of the WAL was turned")
+  static let lostForGood = check("the drill's demand", "came back")
   static let usedReserve = check("the drill's demand", "the reserve")
 }

@@ -227,7 +227,7 @@ private func isDone(_ outcome: History.Outcome) -> Bool { outcome.revision != ni
     scenario.elect(1)
     scenario.put("k", "v", at: 1)
     scenario[2].mayFail = true
-    scenario[2].disk.files?.arm(DiskFault(.inputOutput, of: operation, on: "raft.db-wal"))
+    scenario[2].disk.files?.arm(DiskFault(.inputOutput, of: operation, on: ".wal"))
     #expect(isDone(scenario.put("k", "w", at: 1)))
     #expect(scenario.wait { scenario.world.counts.diskStops == 1 })
     #expect(!scenario[2].isUp)

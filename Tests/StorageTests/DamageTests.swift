@@ -57,6 +57,7 @@ private struct Stopped {
   static func open(on disk: MemoryDisk) throws -> DataDirectory {
     var settings = StorageSettings()
     settings.reserveBytes = 4096
+    settings.segmentBytes = 16 << 10
     return try DataDirectory(at: "/m", as: Sample.claim, settings: settings, on: disk) {
       Incarnation(9)
     }
@@ -165,7 +166,43 @@ private struct Stopped {
     #expect(damage.description.contains("raft.db-wal is damaged: byte 2128"))
   }
 
-  @Test(arguments: ["raft.db", "state-1.db", "landmark"])
+  @Test func `of the end of the log is told from a torn tail`() throws {
+    let stopped = try Stopped.byKill()
+    // Twelve records, four a segment.
+    let name = "/m/raft-1-9.wal"
+    let segment = try #require(stopped.files[name])
+    let block = LogRecord.alignment
+    // The space of a record that is not there yet, with half of one in it.
+    let place = EntryLog.Place(salt: 9)
+    var next: [UInt8] = []
+    let head = LogRecord.Head(
+      salt: place.salt, edition: 1, sequence: 13, synced: 13, first: LogIndex(13),
+      previous: try #require(LogRecord.Head(segment, at: 3 * block)).checksum)
+    _ = LogRecord.encode(Sample.entries(2, 13...15, bytes: 3_000)[...], as: head, into: &next)
+    var torn = stopped
+    torn.files[name] = segment + next.prefix(6_000)
+    guard case .identical = torn.start() else { Issue.record("torn tail refused"); return }
+    var whole = stopped
+    whole.files[name] = segment + next
+    guard case .different = whole.start() else { Issue.record("it was no record"); return }
+    // The last commit, which was promised: the landmark remembers.
+    var short = stopped
+    short.files[name] = Array(segment.dropLast(block))
+    guard case .refused(let error) = short.start() else { Issue.record("taken"); return }
+    #expect(error.description.contains("begins after entry 3 and ends at entry 11"))
+    // A record in the middle, with others behind it.
+    var bent = stopped
+    bent.files[name]?[block + 70] ^= 1
+    guard case .refused(let damage) = bent.start() else { Issue.record("taken"); return }
+    #expect(damage.description.contains("raft-1-9.wal is damaged: byte 4096; record 11 follows"))
+    // Nor may a segment be short when there is a later one.
+    var early = stopped
+    early.files["/m/raft-1-5.wal"]?[3 * block + 70] ^= 1
+    guard case .refused(let missing) = early.start() else { Issue.record("taken"); return }
+    #expect(missing.description.contains("raft-1-5.wal is damaged: record 8 is missing"))
+  }
+
+  @Test(arguments: ["raft.db", "raft-1-1.wal", "state-1.db", "landmark"])
   func `of a file as a whole is named`(name: String) throws {
     for bytes in [nil, [], [UInt8](repeating: 0, count: 9_000)] {
       var bent = try Stopped.cleanly()

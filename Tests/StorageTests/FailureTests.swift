@@ -24,7 +24,7 @@ import Testing
     let disk = MemoryDisk()
     let directory = try member(on: disk)
     try directory.log.commit([Sample.write(Sample.entries(1, 1...2), term: 1)])
-    disk.arm(DiskFault(.inputOutput, of: operation, on: "raft.db-wal", isLasting: false))
+    disk.arm(DiskFault(.inputOutput, of: operation, on: ".wal", isLasting: false))
     #expect(throws: StorageError.self) {
       try directory.log.commit([Sample.write([Sample.entry(1, 3)])])
     }
@@ -44,7 +44,7 @@ import Testing
       }
     }
     #expect(disk.operations == operations)
-    #expect(directory.failure.cause?.description.contains("/m/raft.db") == true)
+    #expect(directory.failure.cause?.description.contains("/m/raft-1-1.wal") == true)
     // After the crash that follows, what was promised is there.
     disk.crash(.losesAll)
     let entries = try member(on: disk).log.recover()?.entries ?? []
@@ -55,7 +55,6 @@ import Testing
     let disk = MemoryDisk()
     var settings = StorageSettings()
     settings.checkpointPages = 1
-    settings.logCheckpointPages = 1
     let directory = try member(on: disk, settings)
     try directory.log.commit([Sample.write(Sample.entries(1, 1...2), term: 1)])
     let state = try directory.openState()
@@ -71,6 +70,7 @@ import Testing
   @Test func `that is full gives up its reserve once, and refuses what grows`() throws {
     let disk = MemoryDisk()
     var settings = StorageSettings()
+    settings.segmentBytes = 64 << 10
     settings.reserveBytes = 1 << 20
     settings.neededBytes = 1 << 18
     let directory = try member(on: disk, settings)
@@ -101,6 +101,7 @@ import Testing
   @Test func `that is full without a reserve stops the member and loses no promise`() throws {
     let disk = MemoryDisk()
     var settings = StorageSettings()
+    settings.segmentBytes = 16 << 10
     settings.reserveBytes = 4_096
     let directory = try member(on: disk, settings)
     try directory.log.commit([Sample.write(Sample.entries(1, 1...2), term: 1)])
@@ -109,7 +110,7 @@ import Testing
     let error = #expect(throws: StorageError.self) {
       try directory.log.commit([Sample.write(Sample.entries(1, 3...90, bytes: 1_000))])
     }
-    #expect(error == .full(file: "/m/raft.db"))
+    #expect(error == .full(file: "/m/raft-1-2.wal"))
     disk.crash(.losesAll)
     disk.resize(to: 1 << 24)
     #expect(try member(on: disk, settings).log.recover()?.entries == Sample.entries(1, 1...2))
@@ -215,11 +216,11 @@ import Testing
     let directory = TemporaryDirectory()
     try open(directory.path).close()
     var bytes = try directory.bytes(of: "raft.db")
-    bytes[63] = 2
+    bytes[63] = 3
     try directory.write(bytes, to: "raft.db")
     #expect(
       throws: StorageError.unknownFormat(
-        file: directory.path + "/raft.db", found: 2, newest: 1)
+        file: directory.path + "/raft.db", found: 3, newest: 2)
     ) { try open(directory.path) }
   }
 

@@ -41,7 +41,7 @@ import Testing
     ) { Incarnation(9) }
     try directory?.log.form(Sample.base)
     try directory?.log.commit([Sample.write(Sample.entries(1, 1...3), term: 1)])
-    disk.arm(DiskFault(.dropped, of: .sync, on: "raft.db-wal"))
+    disk.arm(DiskFault(.dropped, of: .sync, on: ".wal"))
     try directory?.log.commit([Sample.write(Sample.entries(1, 4...6))])
     directory = nil
     // Half of the seeds lose everything that was not synced.

@@ -15,11 +15,11 @@ private final class SmallMember {
   static let settings: StorageSettings = {
     var settings = StorageSettings()
     settings.checkpointPages = 60
-    settings.logCheckpointPages = 60
+    settings.segmentBytes = 16 << 10
     settings.walLimitPages = 120
     settings.vacuumPages = 40
     settings.reserveBytes = 64 << 10
-    settings.neededBytes = 256 << 10
+    settings.neededBytes = 640 << 10
     return settings
   }()
 
@@ -29,7 +29,7 @@ private final class SmallMember {
     ) { Incarnation(9) }
     try directory.log.form(Sample.base)
     state = try directory.openState()
-    disk.resize(to: 3 << 20)
+    disk.resize(to: 7 << 19)
   }
 
   /// Log, apply, flush and what follows a flush; then the log is cut behind the state.

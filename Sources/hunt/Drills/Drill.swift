@@ -10,6 +10,7 @@ enum Drill: String, CaseIterable, Hashable, Sendable {
   case failingDisk = "a failing sync"
   case fullDisk = "a full disk"
   case damage = "a bent WAL"
+  case remains = "what a lost commit has left"
 
   /// What a drill found, and after how many of its steps.
   struct Ending: Hashable, Sendable {
@@ -30,6 +31,7 @@ enum Drill: String, CaseIterable, Hashable, Sendable {
       case .failingDisk: return try FailingDiskDrill.run()
       case .fullDisk: return try FullDiskDrill.run()
       case .damage: return try DamageDrill.run()
+      case .remains: return try RemainsDrill.run()
       }
     } catch {
       return Ending(finding: "\(rawValue) could not be played: \(error)", steps: 0)

@@ -8,7 +8,7 @@ enum FailingDiskDrill {
     let directory = try Sample.directory(on: disk)
     try directory.log.form(Sample.base(0, 0))
     try directory.log.commit([Sample.write(Sample.entries(1, 1...2), state: Sample.term(1))])
-    disk.arm(DiskFault(.inputOutput, of: .sync, on: "raft.db-wal", isLasting: false))
+    disk.arm(DiskFault(.inputOutput, of: .sync, on: ".wal", isLasting: false))
     let lost = Sample.write(Sample.entries(1, 3...3))
     guard (try? directory.log.commit([lost])) == nil else {
       return Drill.Ending(finding: "a failed sync is not noticed", steps: 3)
@@ -57,21 +57,21 @@ enum DamageDrill {
     let kept = try directory.log.recover()
     var files: [String: [UInt8]] = [:]
     for path in disk.paths { files[path] = disk.bytes(of: path) }
-    let wal = "/m/raft.db-wal"
-    let count = files[wal]?.count ?? 0
-    precondition(count > 10_000, "a WAL of \(count) bytes")
     var steps = 0
-    for offset in Swift.stride(from: 0, to: count, by: stride) {
-      steps += 1
-      var bent = files
-      bent[wal]?[offset] ^= 1 << UInt8(steps % 8)
-      let other = MemoryDisk()
-      for (path, bytes) in bent { other.place(bytes, at: path) }
-      guard let found = try? Sample.directory(on: other) else { continue }
-      if try found.log.recover() != kept {
-        return Drill.Ending(
-          finding: "byte \(offset) of the WAL was turned, and the log starts without its end",
-          steps: steps)
+    for path in files.keys.sorted() where path.hasPrefix("/m/raft") && path.hasSuffix("wal") {
+      let count = files[path]?.count ?? 0
+      precondition(count > 10_000, "\(path) has \(count) bytes")
+      for offset in Swift.stride(from: 0, to: count, by: stride) {
+        steps += 1
+        let other = MemoryDisk()
+        for (path, bytes) in files { other.place(bytes, at: path) }
+        other.flip(bit: offset * 8 + steps % 8, of: path)
+        guard let found = try? Sample.directory(on: other) else { continue }
+        if try found.log.recover() != kept {
+          return Drill.Ending(
+            finding: "byte \(offset) of \(path) was turned, and the log starts without its end",
+            steps: steps)
+        }
       }
     }
     return Drill.Ending(finding: nil, steps: steps)

@@ -39,6 +39,12 @@ private final class StoreLife {
   private var isMade = false
   private var kept: RecoveredLog?
   private var underWay: RecoveredLog?
+  /// Term and vote of the commit under way, before its entries.
+  private var halfway: RecoveredLog? {
+    guard var log = kept, let next = underWay else { return nil }
+    log.hardState = next.hardState
+    return log
+  }
   private var generations: Set<UInt64> = [1]
   /// Applied entries that were promised to survive, by generation.
   private var durable: [UInt64: LogIndex] = [:]
@@ -65,6 +71,15 @@ private final class StoreLife {
     try state.sync()
     durable[1] = state.durableApplied
     try commit(directory, Sample.write(cut: Sample.base(1, state.durableApplied.number - 2)))
+    // More than a segment of the log, which goes with the next cut.
+    for index in UInt64(9)...13 {
+      try commit(directory, Sample.write(Sample.entries(3, index...index, bytes: 700)))
+    }
+    try applyAll(8...8, &store, state)
+    try applyAll(9...12, term: 3, &store, state)
+    try state.sync()
+    durable[1] = state.durableApplied
+    try commit(directory, Sample.write(cut: Sample.base(3, state.durableApplied.number - 1)))
     try install(directory, state)
   }
 
@@ -82,11 +97,12 @@ private final class StoreLife {
 
   /// One flush an entry.
   private func applyAll(
-    _ range: ClosedRange<UInt64>, _ store: inout Store, _ state: any StateStore
+    _ range: ClosedRange<UInt64>, term: UInt64 = 1, _ store: inout Store,
+    _ state: any StateStore
   ) throws {
     for index in range {
       _ = try store.apply(
-        index: index, term: 1, Sample.command(index, bytes: 900), reading: state)
+        index: index, term: term, Sample.command(index, bytes: 900), reading: state)
       guard let batch = store.takeFlushBatch(limitBytes: 1 << 20) else { continue }
       try state.flush(batch)
       store.flushed(through: batch.meta.appliedIndex)
@@ -137,7 +153,7 @@ private final class StoreLife {
       if isMade, directory.isNew { return "the directory is made anew" }
       guard isMade else { return nil }
       let found = try directory.log.recover()
-      guard found == kept || found == underWay else {
+      guard found == kept || found == underWay || found == halfway else {
         return "the log ends at \(found?.entries.last?.index.number ?? 0) in term "
           + "\(found?.hardState.currentTerm.number ?? 0)"
       }

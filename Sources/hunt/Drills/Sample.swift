@@ -58,7 +58,7 @@ enum Sample {
   static let settings: StorageSettings = {
     var settings = StorageSettings()
     settings.checkpointPages = 6
-    settings.logCheckpointPages = 6
+    settings.segmentBytes = 16_384
     settings.walLimitPages = 12
     settings.reserveBytes = 8_192
     return settings

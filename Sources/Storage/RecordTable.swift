@@ -1,0 +1,27 @@
+/// The single records of `raft.db`.
+final class RecordTable {
+  private let connection: Connection
+  private let put: Statement
+  private let get: Statement
+
+  init(_ connection: Connection) throws(StorageError) {
+    self.connection = connection
+    put = try connection.prepare("INSERT OR REPLACE INTO record(kind, body) VALUES (?1, ?2)")
+    get = try connection.prepare("SELECT body FROM record WHERE kind = ?1")
+  }
+
+  func write(_ kind: Record.Kind, _ payload: [UInt8]) throws(StorageError) {
+    put.bind(Int64(kind.rawValue), at: 1)
+    try put.bind(Record.seal(kind, payload), at: 2)
+    try put.run()
+  }
+
+  func read(_ kind: Record.Kind) throws(StorageError) -> [UInt8] {
+    get.bind(Int64(kind.rawValue), at: 1)
+    defer { get.reset() }
+    guard try get.step(), let payload = Record.open(kind, Array(get.bytes(0))) else {
+      throw .damaged(file: connection.file, place: "its \(kind) record")
+    }
+    return payload
+  }
+}
