@@ -68,6 +68,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case takesNewestGeneration = "L7"
   case believesAnyPayload = "L8"
   case keepsLogForTheSlowest = "L9"
+  case cutsBehindSnapshots = "L9b"
 
   // Storage.
   case writesIndexApart = "S1"

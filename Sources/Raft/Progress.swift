@@ -37,6 +37,9 @@ public struct Progress: Hashable, Sendable {
   var fetching: LogFetch?
   /// AppendEntries without an answer, oldest first.
   var inflight = Inflight()
+  /// A snapshot brings it up, or the log after one: until it is back the log is not cut below what
+  /// it needs (`RaftCore+Snapshots`).
+  var isReturning = false
   /// `match` at the last heartbeat: what has not moved since may have been lost.
   var matchAtHeartbeat: LogIndex = .zero
 
@@ -52,6 +55,15 @@ public struct Progress: Hashable, Sendable {
     case .probe: waitsForHeartbeat
     case .replicate: waitsForHeartbeat || fetching != nil || inflight.isFull
     case .snapshot: true
+    }
+  }
+
+  /// The entry before the next one that it needs.
+  var needed: LogIndex {
+    switch state {
+    case .probe: next.previous
+    case .replicate: match
+    case .snapshot(let least): least
     }
   }
 
@@ -90,6 +102,7 @@ public struct Progress: Hashable, Sendable {
 
   mutating func becomeSnapshotting(atLeast index: LogIndex) {
     state = .snapshot(atLeast: index)
+    isReturning = true
     inflight.removeAll()
     fetching = nil
   }
@@ -163,7 +176,7 @@ extension Progress {
     portrait.add(confirmedRound)
     portrait.add(toldCommit)
     portrait.add(matchAtHeartbeat)
-    portrait.add([waitsForHeartbeat, probedWithEntries])
+    portrait.add([waitsForHeartbeat, probedWithEntries, isReturning])
     portrait.add(fetching.map { [$0.first, $0.last] } ?? [])
     inflight.portray(&portrait)
   }

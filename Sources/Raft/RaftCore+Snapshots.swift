@@ -30,6 +30,7 @@ extension RaftCore {
       let match = leading.followers[position].match
       leading.followers[position].becomeProbing(next: match.next)
       leading.followers[position].waitsForHeartbeat = true
+      leading.followers[position].isReturning = false
     }
   }
 
@@ -106,6 +107,11 @@ extension RaftCore {
       bytes -= log.bytes(after: cut, through: cut.next)
       cut = cut.next
     }
+    endReturns(upTo: cut)
+    if let held = heldFrom, held < cut {
+      bytes += log.bytes(after: max(held, log.base.index), through: cut)
+      cut = max(held, log.base.index)
+    }
     let isWorthwhile =
       cut.number - log.base.index.number > settings.retainedEntries / 8
       || retention.bytesBehind - bytes > settings.retainedBytes / 8
@@ -114,5 +120,29 @@ extension RaftCore {
     configurations.cut(through: cut)
     log.cut(through: cut)
     output.draft.cut = base
+  }
+
+  /// Where the log must go on from for followers that are brought up, as long as they are heard and
+  /// it does not become too long; `nil`: nobody is. Without it the log would be cut past each
+  /// snapshot before that has arrived, and a follower that returns under load would be sent one
+  /// after the other, for ever.
+  private var heldFrom: LogIndex? {
+    #if Mutants
+      if Mutant.cutsBehindSnapshots.isPlanted { return nil }
+    #endif
+    guard retention.bytesBehind <= settings.heldBytes else { return nil }
+    return followers.filter { $0.isReturning && isHeard($0) }.map(\.needed).min()
+  }
+
+  /// Whoever needs nothing up to `cut` any more is back.
+  private mutating func endReturns(upTo cut: LogIndex) {
+    guard isLeader else { return }
+    for position in leading.followers.indices
+    where leading.followers[position].isReturning
+      && leading.followers[position].state == .replicate
+      && leading.followers[position].match >= cut
+    {
+      leading.followers[position].isReturning = false
+    }
   }
 }

@@ -18,6 +18,9 @@ public struct RaftSettings: Hashable, Sendable {
   /// Entries kept behind `durableApplied` so that a slow follower needs no snapshot.
   public var retainedEntries: UInt64 = 10_000
   public var retainedBytes = 16 << 20
+  /// Kept, instead, while a follower is brought up by a snapshot, so that it goes on from there by
+  /// the log: under load the log of a transfer's time is longer than what is kept for the slow.
+  public var heldBytes = 256 << 20
   /// A learner may be promoted when it lacks no more entries than this.
   public var promotionLag: UInt64 = 1_000
   /// After the session with the leader broke, a pre-vote starts within a draw below this; a

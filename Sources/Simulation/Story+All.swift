@@ -4,7 +4,7 @@ extension Story {
     .oldTerm, .lateTerm, .lateAnswer, .wiped, .readOfTheDead, .quorumLoss, .quietReturn,
     .figure8, .disjointMajorities, .parallelChanges, .lateForward, .lateSnapshot, .unknownPromotion,
     .lastVoter,
-    .absentLearner, .slowFollower, .heldForward, .changedState, .doublePlace, .blindSpare,
-    .seatedSpare, .successor,
+    .absentLearner, .slowFollower, .busyReturn, .heldForward, .changedState, .doublePlace,
+    .blindSpare, .seatedSpare, .successor,
   ]
 }

@@ -153,6 +153,29 @@ extension Story {
     return scenario.settle() ? nil : "the members have not settled"
   }
 
+  /// Raft §7: who returns is sent a snapshot, and goes on from there by the log, however much is
+  /// written meanwhile.
+  static let busyReturn = Story(
+    "a return while much is written",
+    {
+      Scenario(members: 3) {
+        $0.settings.raft.retainedEntries = 5
+        $0.tendPerThousand = 1_000
+        $0.chunkBytes = 100
+      }
+    }
+  ) { scenario in
+    scenario.elect(1)
+    scenario.kill(3)
+    for number in 1...60 { scenario.put("k\(number % 7)", "v\(number)", at: 1) }
+    scenario.run(for: .seconds(1))
+    scenario.start(3)
+    for number in 1...200 { scenario.put("k\(number % 7)", "w\(number)", at: 1) }
+    let sent = scenario.world.counts.snapshots
+    if sent > 2 { return "it took \(sent) snapshots to come back" }
+    return scenario.settle() ? nil : "the members have not settled"
+  }
+
   /// Raft §5.1: the rules of terms hold for snapshots too. One is still on its way when its sender
   /// has been replaced.
   static let lateSnapshot = Story(

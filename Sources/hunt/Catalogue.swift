@@ -161,6 +161,9 @@ enum Catalogue {
     Trial(
       .keepsLogForTheSlowest, "one slow follower keeps the leader's log from being cut",
       .logIsCut, .story("a follower that is away for long")),
+    Trial(
+      .cutsBehindSnapshots, "the log is cut past a snapshot that is on its way", .returnEnds,
+      .story("a return while much is written")),
   ]
 
   private static let storage = [

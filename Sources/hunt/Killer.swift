@@ -75,6 +75,7 @@ extension Killer {
   static let promotionWaits = check("the story's demand", "has become a voter")
   static let partialConnectivity = check("the story's demand", "does not lead")
   static let returnsQuietly = check("the story's demand", "was deposed")
+  static let returnEnds = check("the story's demand", "snapshots to come back")
   static let logIsCut = check("the story's demand", "was not cut")
   static let steadyVote = check("the drill's demand", "asked again")
   static let lastingStore = check("the drill's demand", "after the power loss")

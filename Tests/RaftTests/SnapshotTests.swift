@@ -84,6 +84,84 @@ import Testing
     #expect(cluster.snapshots.count >= 2)
   }
 
+  /// A leader of 30 entries whose log begins at 26, and the place of a follower that was away.
+  private func returning(
+    _ settings: RaftSettings
+  ) throws -> (core: RaftCore, request: SnapshotRequest) {
+    var core = RaftCore.leader(voters: 1...3, settings: settings)
+    write(29, &core, accepted: 2)
+    #expect(core.base.last.index == LogIndex(25))
+    // The heartbeat finds that what it needs is gone.
+    var requests: [SnapshotRequest] = []
+    for _ in 1...3 where requests.isEmpty {
+      let place = core.followers[1].next.previous
+      let rejection = AppendReply(.rejected(previous: place, hint: .zero))
+      requests += core.receive(.appendReply(rejection), term: 1, from: 3).snapshots
+      let later = core.now + settings.heartbeatInterval
+      requests += core.step(Input(now: later, event: .timer)).snapshots
+    }
+    return (core, try #require(requests.first))
+  }
+
+  /// So many entries more, committed with one follower and applied durably.
+  private func write(_ count: Int, _ core: inout RaftCore, accepted other: UInt64) {
+    let proposals = (1...UInt64(count)).map { Proposal(id: ProposalID($0), command: []) }
+    let writes = core.step(Input(now: core.now, event: .propose(proposals))).writes
+    _ = core.stored(writes.last?.ticket.number ?? 0)
+    accept(core.lastEntry, &core, from: other)
+    _ = core.step(Input(now: core.now, event: .durableApplied(core.lastEntry.index)))
+  }
+
+  private func accept(_ last: EntryID, _ core: inout RaftCore, from number: UInt64) {
+    let reply = AppendReply(.accepted(match: last))
+    _ = core.receive(.appendReply(reply), term: core.currentTerm.number, from: number)
+  }
+
+  @Test func `the log waits for whoever a snapshot brings up, until it is back`() throws {
+    var (core, request) = try returning(shortMemory())
+    write(20, &core, accepted: 2)
+    #expect(core.base.last.index == request.atLeast, "what follows the snapshot is needed")
+    let base = LogBase(last: EntryID(1, 40), configuration: core.configuration)
+    _ = core.step(Input(now: core.now, event: .snapshotSent(request, .delivered(base))))
+    write(20, &core, accepted: 2)
+    #expect(core.base.last.index == LogIndex(40), "it goes on behind the snapshot")
+    accept(EntryID(1, 60), &core, from: 3)
+    write(10, &core, accepted: 2)
+    #expect(core.base.last.index == LogIndex(60), "it is not back yet")
+    accept(core.lastEntry, &core, from: 3)
+    write(1, &core, accepted: 2)
+    #expect(core.base.last.index == LogIndex(76), "it is as slow as any other may be")
+    write(30, &core, accepted: 2)
+    #expect(core.base.last.index == LogIndex(106))
+  }
+
+  @Test func `the log does not wait for whoever is not heard, nor beyond a limit`() throws {
+    var settings = shortMemory()
+    var (core, request) = try returning(settings)
+    // The other one is heard.
+    for _ in 1...2 {
+      let reply = AppendReply(.accepted(match: core.lastEntry))
+      let message = Message(term: core.currentTerm, body: .appendReply(reply))
+      let later = core.now + settings.electionTimeout / 2
+      _ = core.step(Input(now: later, event: .message(message, from: MemberID(2))))
+    }
+    write(20, &core, accepted: 2)
+    #expect(core.base.last.index > request.atLeast)
+    settings.heldBytes = 400
+    (core, request) = try returning(settings)
+    write(5, &core, accepted: 2)
+    #expect(core.base.last.index == request.atLeast)
+    write(20, &core, accepted: 2)
+    #expect(core.base.last.index == LogIndex(50))
+  }
+
+  @Test func `the log does not wait for a snapshot that has failed`() throws {
+    var (core, request) = try returning(shortMemory())
+    _ = core.step(Input(now: core.now, event: .snapshotSent(request, .failed)))
+    write(20, &core, accepted: 2)
+    #expect(core.base.last.index == LogIndex(45))
+  }
+
   @Test func `no snapshot is opened for whoever is not heard`() {
     var cluster = Cluster(voters: 1...3, seed: 1, settings: shortMemory())
     cluster.elect(1)
