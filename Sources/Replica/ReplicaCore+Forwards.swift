@@ -90,7 +90,7 @@ extension ReplicaCore {
     #endif
     return heldForwards.map { held in
       var judged = JudgedForward(from: held.from, boot: held.forward.boot)
-      let refusalOfAll = refusal(of: held.forward)
+      let refusalOfAll = refusal(of: held.forward, from: held.from)
       for proposal in held.forward.proposals {
         if let refusal = refusalOfAll ?? refusal(of: proposal) {
           judged.refused.append(
@@ -103,7 +103,7 @@ extension ReplicaCore {
     }
   }
 
-  private func refusal(of forward: Forward) -> ForwardRefusal? {
+  private func refusal(of forward: Forward, from member: MemberID) -> ForwardRefusal? {
     #if Mutants
       if Mutant.takesForwardsOfAnyTerm.isPlanted, core.isLeader { return nil }
     #endif
@@ -112,6 +112,8 @@ extension ReplicaCore {
     }
     if shutdownAt != nil { return .shuttingDown }
     if isCutOff { return .inquorate }
+    // Who is no member any more has nobody that could take back its alarms.
+    guard core.configuration[member] != nil else { return .notLeader(leader: nil) }
     return applyRefusal == nil ? nil : .tooManyRequests
   }
 

@@ -102,6 +102,30 @@ import Testing
     #expect(!cluster.notes[leader].contains(.raft(.steppedDown(.removed))))
   }
 
+  /// Between the removal's place in the log and its commit the member still knows nothing of it.
+  @Test func `of who is no member any more nothing is appended`() {
+    var cluster = Cluster(3)
+    let (leader, follower) = cluster.elect()
+    let term = cluster.members[leader].currentTerm
+    cluster.isolate([leader])
+    cluster.step(
+      leader,
+      .change(
+        RequestID(1), .remove(cluster.id(follower)), deadline: cluster.now + .seconds(5)))
+    #expect(cluster.members[leader].configuration[cluster.id(follower)] == nil)
+    let proposal = ForwardedProposal(
+      id: RequestID(77), command: Cluster.command(follower, 77), isGrowing: false)
+    let boot = Boot(UInt64(follower) + 1)
+    let forward = Forward(term: term, boot: boot, number: 1, proposals: [proposal])
+    cluster.step(leader, .message(.forward(forward), from: cluster.id(follower)))
+    let replies = cluster.sent[leader].compactMap { envelope -> ForwardReply? in
+      if case .forwardReply(let reply) = envelope.message { reply } else { nil }
+    }
+    let verdict = ForwardReply.Verdict(
+      id: RequestID(77), outcome: .refused(.notLeader(leader: nil)))
+    #expect(replies == [ForwardReply(boot: boot, verdicts: [verdict])])
+  }
+
   @Test func `who was away while it was removed is told so by the first greeting`() throws {
     var cluster = Cluster(3)
     let (leader, follower) = cluster.elect()
