@@ -11,6 +11,8 @@ struct Flusher {
     case tend
     /// Tells when a flush interval has passed.
     case pause(@Sendable () -> Void)
+    /// A second has passed.
+    case rest
     /// Gives every free page back; tells when that is done.
     case defragment(@Sendable () -> Void)
     /// Opens a snapshot of the state as of the last flush.
@@ -42,6 +44,7 @@ struct Flusher {
   /// When `durableApplied` went on last.
   private var lastDurable = Instant.zero
   private let board: Board
+  private var heap = Heap()
   /// Who waits until every free page is given back.
   private var defragmenting: [@Sendable () -> Void] = []
 
@@ -82,6 +85,7 @@ struct Flusher {
         case .pause(let reply):
           usleep(UInt32(Self.scrubInterval.nanoseconds / 1000))
           reply()
+        case .rest: heap.rest()
         case .openSnapshot(let reply): reply(Handover(try state.openSnapshot()))
         case .defragment(let reply):
           defragmenting.append(reply)
@@ -100,6 +104,7 @@ struct Flusher {
       waitFor(batch.removed.isEmpty ? Self.interval : Self.scrubInterval)
     }
     lastFlush = MonotonicClock.now()
+    heap.use(batch.rows.reduce(0) { $0 + $1.key.count + $1.value.count })
     try state.flush(batch)
     flushed(batch.meta.appliedIndex)
     try tend()

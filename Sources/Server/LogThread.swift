@@ -3,8 +3,8 @@ import Raft
 import Replica
 import Storage
 
-/// The thread that writes raft.db: everything that waits goes into one transaction, and one
-/// wake-up tells the replica.
+/// The thread that writes the log: everything that waits is one commit, and one wake-up tells the
+/// replica.
 struct LogThread {
   enum Job: Sendable {
     case write(StorageWrite)
@@ -26,11 +26,13 @@ struct LogThread {
   private let door: ReplicaDoor
   private let metrics: Metrics
   private let fate: Fate
+  /// Told about once a second.
+  private let tick: @Sendable () -> Void
   private var isShort = false
 
   init(
     store: any MemberStore, files: StateFiles, board: Board, door: ReplicaDoor, metrics: Metrics,
-    fate: Fate
+    fate: Fate, tick: @escaping @Sendable () -> Void = {}
   ) {
     self.store = store
     self.files = files
@@ -38,6 +40,7 @@ struct LogThread {
     self.door = door
     self.metrics = metrics
     self.fate = fate
+    self.tick = tick
     board.fileBytes = files.bytes()
   }
 
@@ -56,7 +59,7 @@ struct LogThread {
     var writes: [StorageWrite] = []
     for job in jobs {
       if case .write(let write) = job {
-        // A transaction can install one snapshot.
+        // A commit can install one snapshot.
         if write.install != nil { try commit(&writes) }
         writes.append(write)
         continue
@@ -90,6 +93,7 @@ struct LogThread {
   }
 
   private mutating func lookAtSpace() throws(StorageError) {
+    tick()
     board.fileBytes = files.bytes()
     let isShort = try store.space() != .plenty
     guard isShort != self.isShort else { return }

@@ -53,7 +53,8 @@ final class MemberThreads: Sendable {
     log.run(
       start: {
         LogThread(
-          store: store.value, files: files, board: board, door: door, metrics: metrics, fate: fate)
+          store: store.value, files: files, board: board, door: door, metrics: metrics, fate: fate,
+          tick: { flush.post(.rest) })
       },
       work: { $0.work($1) }, end: { $0.close() })
     flush.run(
