@@ -34,7 +34,12 @@ struct SpareSegment {
     do throws(StorageError) {
       if file == nil { file = try fileSystem.open(path) }
       let count = min(Self.stepBytes, sizeBytes - written)
-      try file?.write([UInt8](repeating: 0, count: count), at: written)
+      // Block by block: what is written at once lies in one folio of the page cache, and counts as
+      // dirty as a whole whenever a record is written into it.
+      let zeros = [UInt8](repeating: 0, count: min(count, LogRecord.alignment))
+      for offset in stride(from: written, to: written + count, by: zeros.count) {
+        try file?.write(zeros, at: offset)
+      }
       try file?.sync()
       written += count
     } catch .full {
