@@ -74,6 +74,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case writesIndexApart = "S1"
   case goesOnAfterErrors = "S3"
   case commitsWithoutSync = "S5"
+  case flushesWithoutSync = "S5f"
   case acknowledgesEarly = "S5b"
   case syncsBeforeWriting = "S5c"
   case dropsSegmentsEarly = "S5d"

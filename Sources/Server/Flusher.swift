@@ -41,23 +41,18 @@ struct Flusher {
   private var lastFlush = Instant.zero
   /// The last piece of house-keeping: when it ended, and how long it took.
   private var tended: (at: Instant, took: Duration) = (.zero, .zero)
-  /// When `durableApplied` went on last.
-  private var lastDurable = Instant.zero
   private let board: Board
   private var heap = Heap()
   /// Who waits until every free page is given back.
   private var defragmenting: [@Sendable () -> Void] = []
 
-  /// Small batches are held up so that there is one in this time: each rewrites some pages that
-  /// say where the rows are, and the log holds the rows until then.
-  static let interval: Duration = .milliseconds(50)
+  /// Small batches are held up so that there is one in this time: each syncs, and rewrites some
+  /// pages that say where the rows are. The log holds the rows until then.
+  static let interval: Duration = .milliseconds(100)
   /// A batch that removes rows, and what waits for it, is not held up for so long.
-  static let scrubInterval: Duration = .milliseconds(10)
-  /// What is flushed is durable after this time at the latest, while flushes go on: the log is cut
-  /// only up to there, and few rows alone fill no WAL so far that it is checkpointed.
-  static let syncInterval: Duration = .milliseconds(250)
+  static let scrubInterval: Duration = .milliseconds(25)
   /// A batch of so many rows does not wait.
-  static let largeBatch = 1000
+  static let largeBatch = 4_000
 
   init(
     state: Handover<any StateStore>, board: Board, door: ReplicaDoor, fate: Fate,
@@ -108,9 +103,6 @@ struct Flusher {
     try state.flush(batch)
     flushed(batch.meta.appliedIndex)
     try tend()
-    guard MonotonicClock.now() - lastDurable >= Self.syncInterval else { return }
-    try state.sync()
-    tellDurable()
   }
 
   /// A bounded piece of house-keeping; what it leaves comes after the flushes that wait.
@@ -146,7 +138,6 @@ struct Flusher {
   private mutating func tellDurable() {
     guard state.durableApplied > durableApplied else { return }
     durableApplied = state.durableApplied
-    lastDurable = MonotonicClock.now()
     door.complete(.durableApplied(durableApplied))
   }
 

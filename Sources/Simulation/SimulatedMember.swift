@@ -94,7 +94,9 @@ final class SimulatedMember {
 
   // MARK: The state machine
 
-  var state: (any StateStore)?
+  var state: (any StateStore)? { didSet { toldDurable = .zero } }
+  /// What the core was told last of how far this state is durable.
+  var toldDurable = LogIndex.zero
   var keyValue: Store?
   var rowCache = RowCache(limitBytes: 64 << 10)
   var applyQueue: [Entry] = []

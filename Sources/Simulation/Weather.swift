@@ -293,7 +293,8 @@ extension Weather {
   private mutating func drawFiles(_ dice: inout SplitMix64) {
     storage.checkpointPages = [2, 10, 100][dice.index(below: 3)]
     storage.segmentBytes = storage.checkpointPages * 8_192
-    storage.walLimitPages = storage.checkpointPages * [1, 4][dice.index(below: 2)]
+    // What earlier editions drew for a bound that is gone.
+    _ = dice.index(below: 2)
     storage.reserveBytes = 16 << 10
     storage.neededBytes = 32 << 10
   }

@@ -120,6 +120,7 @@ extension World {
         // In calm everything must be taken.
         if !isCalm { step(member, .storeSize(state.usedBytes)) }
       }
+      tellDurable(member)
     } catch {
       stateFails(member, error)
     }
@@ -135,10 +136,18 @@ extension World {
 
   private func tend(_ member: SimulatedMember) {
     guard let state = member.state, !member.hasFailed else { return }
-    let before = state.durableApplied
     let done: Void? = attempt(member, .checkpoint) { () throws(StorageError) in try state.tend() }
     guard done != nil else { return }
-    if state.durableApplied > before { step(member, .durableApplied(state.durableApplied)) }
+    tellDurable(member)
+  }
+
+  /// Tells the core how far a power loss can take nothing any more.
+  private func tellDurable(_ member: SimulatedMember) {
+    guard member.isRunning, let durable = member.state?.durableApplied,
+      durable > member.toldDurable
+    else { return }
+    member.toldDurable = durable
+    step(member, .durableApplied(durable))
   }
 
   /// Tells the core when its disk runs out of space, and when it has some again.

@@ -42,8 +42,7 @@ public final class BackupFile {
     }
     if !skipsHash { try Self.checkHash(of: bytes, isWhole: isWhole, path) }
     let head = try bytes.read(at: 0, count: min(100, bytes.size))
-    _ = try DatabaseFormat.state.checkHeader(
-      head, of: path, journals: [DatabaseFormat.rollsBack, DatabaseFormat.writesAhead])
+    _ = try DatabaseFormat.state.checkHeader(head, of: path)
     connection = try Connection(path, .read, on: fileSystem)
     let statements = try DatabaseFormat.state.checkOwnSchema(of: connection)
     hasLeases = statements == DatabaseFormat.state.schema.count

@@ -49,7 +49,7 @@ public final class BackupWriter {
       }
       do throws(StorageError) {
         guard let chunk else {
-          try writer.finish(try writer.check(), isAlone: true)
+          try writer.finish(try writer.check())
           source.close()
           return true
         }

@@ -110,13 +110,18 @@ final class Connection {
     return Statement(statement, of: self)
   }
 
-  /// Everything in `body`, or nothing.
-  func transaction(_ body: () throws(StorageError) -> Void) throws(StorageError) {
+  /// Everything in `body`, or nothing. `committing` runs the commit that it is given.
+  func transaction(
+    committing: (() throws(StorageError) -> Void) throws(StorageError) -> Void = {
+      (commit) throws(StorageError) in try commit()
+    },
+    _ body: () throws(StorageError) -> Void
+  ) throws(StorageError) {
     let (begin, commit) = try boundaries()
     try begin.run()
     do {
       try body()
-      try commit.run()
+      try committing { () throws(StorageError) in try commit.run() }
     } catch {
       // Some errors have rolled back already; a failing rollback changes nothing more.
       if sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") }

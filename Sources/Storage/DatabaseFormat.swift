@@ -9,6 +9,8 @@ struct DatabaseFormat {
   /// The last root page of the schema, which a file that can shrink keeps in its header; zero: the
   /// file does not shrink.
   let largestRoot: UInt32
+  /// It is changed by a WAL; else with a rollback journal.
+  let writesAhead: Bool
   /// Bytes of a page: of a new file, then of files that earlier builds made.
   let pageSizes: [Int]
   /// The statements that make the schema, in the order in which they are run.
@@ -27,7 +29,7 @@ struct DatabaseFormat {
   static let log = DatabaseFormat(
     application: 0x5175_6F72, version: 2,
     earlier: [Earlier(version: 1, largestRoot: 0, statements: 1, gone: [LogUpgrade.table])],
-    largestRoot: 0, pageSizes: [1024, 4096],
+    largestRoot: 0, writesAhead: true, pageSizes: [1024, 4096],
     schema: ["CREATE TABLE record(kind INTEGER PRIMARY KEY, body BLOB NOT NULL)"])
 
   static let state = DatabaseFormat(
@@ -36,8 +38,7 @@ struct DatabaseFormat {
       Earlier(version: 1, largestRoot: 4, statements: 3),
       // The meta ends before the alarms.
       Earlier(version: 2, largestRoot: 5, statements: 4),
-    ], largestRoot: 5,
-    pageSizes: [4096],
+    ], largestRoot: 5, writesAhead: false, pageSizes: [4096],
     schema: [
       "CREATE TABLE meta(id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
       """
@@ -64,7 +65,7 @@ struct DatabaseFormat {
     try connection.execute("PRAGMA page_size = \(pageSizes[0])")
     try connection.execute("PRAGMA auto_vacuum = \(largestRoot == 0 ? "NONE" : "INCREMENTAL")")
     try connection.execute("PRAGMA encoding = 'UTF-8'")
-    try connection.execute("PRAGMA journal_mode = WAL")
+    if writesAhead { try connection.execute("PRAGMA journal_mode = WAL") }
     try connection.transaction { () throws(StorageError) in
       try connection.execute("PRAGMA application_id = \(application)")
       try connection.execute("PRAGMA user_version = \(version)")
@@ -79,22 +80,18 @@ struct DatabaseFormat {
   func checkHeader(of file: String, on fileSystem: any FileSystem) throws(StorageError) -> Int {
     guard fileSystem.exists(file) else { throw .damaged(file: file, place: "it is missing") }
     let head = try fileSystem.open(file).read(at: 0, count: 100)
-    return try checkHeader(head, of: file, journals: [Self.writesAhead])
+    return try checkHeader(head, of: file)
   }
 
-  /// The two bytes of a header that say how a file is changed: by a WAL, or with a journal.
-  static let writesAhead: [UInt8] = [2, 2]
-  static let rollsBack: [UInt8] = [1, 1]
-
   /// As above, with the head at hand. Answers the page size.
-  func checkHeader(
-    _ head: [UInt8], of file: String, journals: [[UInt8]]
-  ) throws(StorageError) -> Int {
+  func checkHeader(_ head: [UInt8], of file: String) throws(StorageError) -> Int {
     guard head.count == 100 else { throw .damaged(file: file, place: "its header is short") }
     func number(_ offset: Int) -> UInt32 {
       head[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) }
     }
     let before = earlier.first { $0.version == number(60) }
+    // The two bytes that say how a file is changed; earlier builds had a WAL for all.
+    let journals: [[UInt8]] = writesAhead ? [[2, 2]] : [[1, 1], [2, 2]]
     let root = before?.largestRoot ?? largestRoot
     let isSound =
       head.starts(with: Array("SQLite format 3\0".utf8))

@@ -259,9 +259,10 @@ final class EntryLog {
 
   // MARK: House-keeping
 
-  /// Makes the next segment ready, a little at a time, once the present one is half full.
+  /// Makes the next segment ready, a little at a time, once the present one is nearly full: until
+  /// then an old one may have come back.
   func tend() throws(StorageError) {
-    guard let current = segments.last, !current.hasRoom(for: current.sizeBytes / 2) else {
+    guard let current = segments.last, !current.hasRoom(for: current.sizeBytes / 8) else {
       return
     }
     try spare.prepare()

@@ -20,16 +20,19 @@ final class FreePages {
   private static let pageBytes = DatabaseFormat.state.pageSizes[0]
 
   /// Moves pages from the file's end into free ones and cuts it, up to `limit` pages, in a
-  /// transaction of its own; the next whole checkpoint gives the space back. Answers how many were
-  /// given and how many are still to give.
+  /// transaction of its own. Answers how many were given and how many are still to give.
   ///
   /// *Throws* `full` when there is no room even for that; nothing has changed then.
-  func giveBack(limit: Int, isShort: Bool) throws(StorageError) -> (given: Int, rest: Int) {
+  func giveBack(
+    limit: Int, isShort: Bool, alone gate: ReadGate
+  ) throws(StorageError) -> (given: Int, rest: Int) {
     let surplus = FreePages.surplus(
       free: try count, of: try number(countAll), isShort: isShort)
     let given = min(surplus, limit)
     guard given > 0 else { return (0, 0) }
-    try connection.execute("PRAGMA incremental_vacuum(\(given))")
+    try gate.alone { () throws(StorageError) in
+      try connection.execute("PRAGMA incremental_vacuum(\(given))")
+    }
     return (given, surplus - given)
   }
 

@@ -5,7 +5,7 @@
 #endif
 
 /// Lets readers in one bounded piece at a time, and keeps new ones out while the writer waits for
-/// an empty house, so that the WAL can begin anew.
+/// an empty house and changes the file.
 ///
 /// `@unchecked Sendable`: the mutex protects both counts.
 final class ReadGate: @unchecked Sendable {

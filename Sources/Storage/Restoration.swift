@@ -123,12 +123,11 @@ public struct Restoration: Sendable {
     guard digest == meta.presentDigest else {
       throw .damaged(file: backup.path, place: "it has changed since it was checked")
     }
-    try StateFile.end(connection, meta: meta)
+    try StateFile.end(connection, meta: meta, on: fileSystem)
   }
 }
 
-/// Runs what it is given in transactions of some thousand, each moved into the file before the
-/// next.
+/// Runs what it is given in transactions of some thousand.
 private struct RowsInTransactions {
   private static let limit = 4_096
   private let connection: Connection
@@ -147,6 +146,5 @@ private struct RowsInTransactions {
     guard open > 0 else { return }
     open = 0
     try connection.execute("COMMIT")
-    _ = try connection.checkpoint(.passive)
   }
 }

@@ -7,15 +7,16 @@ public import Raft
 
 /// `state-<generation>.db`: rows and meta, written by one connection of one thread.
 ///
-/// WAL with `synchronous=NORMAL`: a flush is not durable by itself; the log replays what a power
-/// loss takes, because it is cut only up to `durableApplied`.
+/// A rollback journal with `synchronous=FULL`: a flush is durable when it returns, and each page is
+/// written once, for rows are added at the end, where there is nothing to roll back. Readers are
+/// kept out for the length of a commit (Docs/Decisions/0020-a-rollback-journal.md).
 public final class StateFile: StateStore {
   public var name: String { shared.path }
   public var generation: UInt64 { shared.generation }
   public var failure: StorageFailure { shared.failure }
   public var isCompactionHeld: Bool { shared.isHeld }
   public private(set) var meta: StateMeta
-  public private(set) var durableApplied: LogIndex
+  public var durableApplied: LogIndex { LogIndex(meta.appliedIndex) }
   public private(set) var wantsTending = false
   public private(set) var usedBytes: UInt64 = 0
   public private(set) var hasGivenBackAll = true
@@ -37,10 +38,11 @@ public final class StateFile: StateStore {
     at path: String, on fileSystem: any FileSystem
   ) throws(StorageError) {
     let connection = try StateFile.begin(at: path, on: fileSystem)
-    try StateFile.end(connection, meta: StateMeta())
+    try StateFile.end(connection, meta: StateMeta(), on: fileSystem)
   }
 
-  /// A new file without a meta row: no state yet.
+  /// A new file without a meta row: no state yet. Nothing of it is synced, nor whole after a crash,
+  /// before `end`; until then nothing refers to it.
   static func begin(
     at path: String, on fileSystem: any FileSystem
   ) throws(StorageError) -> Connection {
@@ -48,25 +50,20 @@ public final class StateFile: StateStore {
       try fileSystem.remove(leftover)
     }
     let connection = try Connection(path, .create, on: fileSystem)
-    try connection.execute("PRAGMA synchronous = NORMAL")
+    try connection.execute("PRAGMA journal_mode = OFF")
+    try connection.execute("PRAGMA synchronous = OFF")
     try DatabaseFormat.state.create(on: connection) {}
     return connection
   }
 
-  /// The meta row, and everything onto the disk. `isAlone`: the file shall need no other beside it
-  /// to be read, ever.
+  /// The meta row, and everything onto the disk.
   static func end(
-    _ connection: Connection, meta: StateMeta, isAlone: Bool = false
+    _ connection: Connection, meta: StateMeta, on fileSystem: any FileSystem
   ) throws(StorageError) {
     let put = try connection.prepare(StateFile.putMeta)
     try StateFile.write(meta, with: put)
-    guard try connection.checkpoint(.truncate) else { throw .full(file: connection.file) }
-    if isAlone {
-      guard try connection.text("PRAGMA journal_mode = DELETE") == "delete" else {
-        throw .failed(file: connection.file, action: "end the WAL of", reason: "it is in use")
-      }
-    }
     connection.close()
+    try fileSystem.open(connection.file).sync()
   }
 
   private static let putMeta = "INSERT OR REPLACE INTO meta(id, body) VALUES (1, ?1)"
@@ -101,10 +98,23 @@ public final class StateFile: StateStore {
     self.settings = settings
     let path = shared.path
     try DatabaseFormat.state.checkHeader(of: path, on: shared.fileSystem)
-    try shared.fileSystem.settle(path + "-wal")
+    // What ends a flush is the wiped head of its journal: in sight, it must be on the disk. The WAL
+    // is one of an earlier build.
+    for suffix in ["-journal", "-wal"] { try shared.fileSystem.settle(path + suffix) }
     connection = try Connection(path, .write, on: shared.fileSystem)
-    try connection.execute("PRAGMA synchronous = NORMAL")
+    guard try connection.text("PRAGMA journal_mode = PERSIST") == "persist" else {
+      throw .failed(file: path, action: "end the WAL of", reason: "it is in use")
+    }
+    try connection.execute("PRAGMA journal_size_limit = \(StateFile.journalBytes)")
+    try connection.execute("PRAGMA synchronous = FULL")
+    #if Mutants
+      if Mutant.flushesWithoutSync.isPlanted {
+        try connection.execute("PRAGMA synchronous = OFF")
+      }
+    #endif
     try connection.execute("PRAGMA cache_size = -2048")
+    // The file changes in commits alone, which readers stay out of.
+    try connection.execute("PRAGMA cache_spill = OFF")
     try DatabaseFormat.state.upgrade(connection)
     try DatabaseFormat.state.checkSchema(of: connection)
     // The scan proves every page in use, at half the cost. Free pages it does not see, and a
@@ -122,11 +132,10 @@ public final class StateFile: StateStore {
     let meta = try StateFile.meta(on: connection)
     self.meta = meta
     usedBytes = try freePages.usedBytes()
-    durableApplied = .zero
-    // What the last run left in the WAL becomes durable here, unless a foreign reader is in the
-    // way; then the next checkpoint says so.
-    if try connection.checkpoint(.truncate) { durableApplied = LogIndex(meta.appliedIndex) }
   }
+
+  /// What stays of the journal between flushes.
+  private static let journalBytes = 1 << 20
 
   public func scan(_ body: RowBody) throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
@@ -179,6 +188,7 @@ public final class StateFile: StateStore {
   }
 
   private func write(_ batch: FlushBatch) throws(StorageError) {
+    let gate = shared.gate
     #if Mutants
       if Mutant.writesIndexApart.isPlanted {
         try connection.transaction { () throws(StorageError) in
@@ -186,7 +196,9 @@ public final class StateFile: StateStore {
         }
       }
     #endif
-    try connection.transaction { () throws(StorageError) in
+    try connection.transaction(
+      committing: { (commit) throws(StorageError) in try gate.alone(commit) }
+    ) { () throws(StorageError) in
       for row in batch.rows { try RowTable.insert(row, with: insertRow) }
       for number in batch.removed {
         deleteRow.bind(number, at: 1)
@@ -200,20 +212,21 @@ public final class StateFile: StateStore {
     }
   }
 
-  /// Gives free pages back, and checkpoints once enough pages wait; above the WAL's limit
-  /// new reads wait until the WAL begins anew.
+  /// Gives free pages back, some at a time.
   public func tend() throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
-      let isShorter = try giveBack()
+      do throws(StorageError) {
+        let (_, rest) = try freePages.giveBack(
+          limit: settings.vacuumPages, isShort: reserve.isShort || !hasGivenBackAll,
+          alone: shared.gate)
+        wantsTending = rest > 0
+        if rest == 0 { hasGivenBackAll = true }
+      } catch .full {
+        // No room even to make room: after the next removal perhaps.
+        wantsTending = false
+        hasGivenBackAll = true
+      }
       usedBytes = try freePages.usedBytes()
-      guard connection.walFrames >= settings.checkpointPages || isShorter else { return }
-      let isDone =
-        connection.walFrames < settings.walLimitPages
-        ? try connection.checkpoint(.passive)
-        : try shared.gate.alone { () throws(StorageError) in try connection.checkpoint(.restart) }
-      if isDone { durableApplied = LogIndex(meta.appliedIndex) }
-      // A reader in the way only puts off when the file gets shorter.
-      if isShorter { hasGivenBackAll = true }
     }
   }
 
@@ -222,29 +235,7 @@ public final class StateFile: StateStore {
     wantsTending = true
   }
 
-  /// Whether the file has just given all that it is to give: a checkpoint makes it shorter.
-  private func giveBack() throws(StorageError) -> Bool {
-    do throws(StorageError) {
-      let (given, rest) = try freePages.giveBack(
-        limit: settings.vacuumPages, isShort: reserve.isShort || !hasGivenBackAll)
-      wantsTending = rest > 0
-      // Also where nothing was to be given: whoever asked for all waits for a checkpoint.
-      return rest == 0 && (given > 0 || !hasGivenBackAll)
-    } catch .full {
-      // No room even to make room: after the next checkpoint or removal perhaps.
-      wantsTending = false
-      hasGivenBackAll = true
-      return false
-    }
-  }
-
-  public func sync() throws(StorageError) {
-    try failure.guarding { () throws(StorageError) in
-      guard durableApplied.number < meta.appliedIndex else { return }
-      try connection.syncWAL()
-      durableApplied = LogIndex(meta.appliedIndex)
-    }
-  }
+  public func sync() throws(StorageError) { try failure.check() }
 
   public func openReader() throws(StorageError) -> any StateReader {
     try failure.guarding { () throws(StorageError) in try StateFileReader(shared) }
@@ -258,8 +249,6 @@ public final class StateFile: StateStore {
 
   public func close() throws(StorageError) {
     defer { connection.close() }
-    try failure.guarding { () throws(StorageError) in
-      _ = try connection.checkpoint(.truncate)
-    }
+    try failure.check()
   }
 }

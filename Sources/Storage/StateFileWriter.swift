@@ -8,6 +8,7 @@ final class StateFileWriter {
 
   private let path: String
   private let fileSystem: any FileSystem
+  private let file: any DiskFile
   private var reader = SnapshotReader()
   private var connection: Connection?
   private var insert: Statement?
@@ -19,6 +20,7 @@ final class StateFileWriter {
     self.fileSystem = fileSystem
     let connection = try StateFile.begin(at: path, on: fileSystem)
     self.connection = connection
+    file = try fileSystem.open(path)
     insert = try connection.prepare(RowTable.insert)
     leaseRows = try LeaseRows(connection)
   }
@@ -42,23 +44,22 @@ final class StateFileWriter {
   private func commit(_ connection: Connection) throws(StorageError) {
     try connection.execute("COMMIT")
     pendingChunks = 0
-    // Not synced with each piece: `finish` syncs the whole, and before it nothing refers to it.
-    _ = try connection.checkpoint(.passive)
+    // Not for the file's sake: all of it at the end would hold up every other sync of the disk.
+    try file.sync()
   }
 
   /// The snapshot's meta. *Throws* `snapshotRefused` if a chunk is missing.
   func check() throws(StorageError) -> StateMeta { try reader.finish() }
 
-  /// Completes and syncs the file; the directory's sync is the caller's. `isAlone`: see
-  /// `StateFile.end`.
-  func finish(_ meta: StateMeta, isAlone: Bool = false) throws(StorageError) {
+  /// Completes and syncs the file; the directory's sync is the caller's.
+  func finish(_ meta: StateMeta) throws(StorageError) {
     guard let connection else {
       preconditionFailure("the snapshot was finished or abandoned before")
     }
     if pendingChunks > 0 { try commit(connection) }
     (insert, leaseRows) = (nil, nil)
     self.connection = nil
-    try StateFile.end(connection, meta: meta, isAlone: isAlone)
+    try StateFile.end(connection, meta: meta, on: fileSystem)
   }
 
   /// Drops what was written. Harmless when repeated, and after `finish`.
@@ -68,6 +69,6 @@ final class StateFileWriter {
     self.connection = nil
     connection.close()
     // A leftover is removed at the next start or arrival.
-    for name in [path, path + "-wal", path + "-shm"] { try? fileSystem.remove(name) }
+    try? fileSystem.remove(path)
   }
 }

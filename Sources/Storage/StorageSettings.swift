@@ -1,11 +1,9 @@
 /// The bounds of a store's files.
 public struct StorageSettings: Hashable, Sendable {
-  /// A file's WAL is checkpointed between batches once it has this many pages.
+  /// The WAL of `raft.db` is checkpointed between commits once it has this many pages.
   public var checkpointPages = 400
   /// What a segment of the log has room for.
   public var segmentBytes = 4 << 20
-  /// Above this many pages new reads wait until the WAL could begin anew.
-  public var walLimitPages = 4_000
   /// At most so many free pages are given back to the file system at a time.
   public var vacuumPages = 64
   /// Kept aside for deletes, compaction and the log while the disk is full.

@@ -177,6 +177,9 @@ enum Catalogue {
       .commitsWithoutSync, "a commit of the log is not synced", .lastingStore,
       .drill(.powerLoss)),
     Trial(
+      .flushesWithoutSync, "a flush counts as durable before it is", .lastingStore,
+      .drill(.powerLoss)),
+    Trial(
       .acknowledgesEarly, "an acknowledgement leaves before its entries are on disk",
       .durablePromises, .seeds(upTo: 100)),
     Trial(

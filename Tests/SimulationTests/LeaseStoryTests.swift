@@ -138,7 +138,6 @@ import Testing
       $0.usesFiles = usesFiles
       // What is durable goes on often, and the log is cut behind it.
       $0.storage.checkpointPages = 2
-      $0.storage.walLimitPages = 8
     }
     scenario.elect(1)
     scenario.partition([[1, 2]])

@@ -47,6 +47,10 @@ private struct Stopped {
     if isKilled {
       let chunks = try state.openSnapshot().drain()
       try directory.receiveSnapshot().receive(chunks[0])
+      // In the middle of a flush, so that its journal is needed.
+      disk.arm(DiskFault(.inputOutput, of: .write, on: "state-1.db", after: 1))
+      let lost = FlushBatch(rows: [], removed: [2, 3], meta: batches.meta)
+      #expect(throws: StorageError.self) { try state.flush(lost) }
     } else {
       try state.close()
       try directory.close()
@@ -141,9 +145,10 @@ private struct Stopped {
   @Test func `of any byte of a store that was killed is noticed or harmless`() throws {
     let stopped = try Stopped.byKill()
     guard case .identical = stopped.start() else { Issue.record("it does not start"); return }
-    for name in ["raft.db-wal", "state-1.db-wal", "state-2.db-wal"] {
+    for name in ["raft.db-wal", "state-1.db-journal", "state-2.db"] {
       #expect(stopped.files["/m/" + name]?.count ?? 0 > 4_000, "\(name)")
     }
+    #expect(stopped.files["/m/state-1.db-journal"]?.first == 0xD9, "a journal that is needed")
     flipEveryByte(of: stopped)
   }
 

@@ -94,6 +94,7 @@ import Testing
 
     let file = "/m/state-1.db"
     let earlier = try Connection(file, .write, on: disk)
+    try earlier.execute("PRAGMA journal_mode = WAL")
     var meta: [UInt8] = []
     batches.meta.encode(into: &meta)
     let put = try earlier.prepare("UPDATE meta SET body = ?1")

@@ -30,7 +30,6 @@ final class Story {
     var settings = StorageSettings()
     settings.checkpointPages = 6
     settings.segmentBytes = 16_384
-    settings.walLimitPages = 12
     settings.reserveBytes = 8192
     return settings
   }()

@@ -68,9 +68,7 @@ import Testing
 
   /// A page that is mapped and no longer in the file would end the process.
   @Test func `goes on when the file that it has mapped becomes shorter`() throws {
-    var settings = StorageSettings()
-    settings.checkpointPages = 1
-    let directory = try open(settings)
+    let directory = try open()
     let state = try directory.openState()
     var batches = Batches()
     try state.flush(

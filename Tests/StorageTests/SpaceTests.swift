@@ -16,7 +16,6 @@ private final class SmallMember {
     var settings = StorageSettings()
     settings.checkpointPages = 60
     settings.segmentBytes = 16 << 10
-    settings.walLimitPages = 120
     settings.vacuumPages = 40
     settings.reserveBytes = 64 << 10
     settings.neededBytes = 640 << 10
@@ -154,7 +153,7 @@ private final class SmallMember {
     let batch = try #require(taken)
     try member.state.flush(batch)
     member.store.flushed(through: batch.meta.appliedIndex)
-    member.disk.arm(DiskFault(.full, of: .write, on: "state-1.db-wal"))
+    member.disk.arm(DiskFault(.full, of: .write, on: "state-1.db-journal"))
     try member.state.tend()
     #expect(!member.state.wantsTending)
     member.disk.arm(nil)

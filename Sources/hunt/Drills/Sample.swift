@@ -59,7 +59,6 @@ enum Sample {
     var settings = StorageSettings()
     settings.checkpointPages = 6
     settings.segmentBytes = 16_384
-    settings.walLimitPages = 12
     settings.reserveBytes = 8_192
     return settings
   }()
