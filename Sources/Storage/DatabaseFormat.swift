@@ -33,11 +33,13 @@ struct DatabaseFormat {
     schema: ["CREATE TABLE record(kind INTEGER PRIMARY KEY, body BLOB NOT NULL)"])
 
   static let state = DatabaseFormat(
-    application: 0x5175_6F73, version: 3,
+    application: 0x5175_6F73, version: 4,
     earlier: [
       Earlier(version: 1, largestRoot: 4, statements: 3),
       // The meta ends before the alarms.
       Earlier(version: 2, largestRoot: 5, statements: 4),
+      // It has a WAL.
+      Earlier(version: 3, largestRoot: 5, statements: 4),
     ], largestRoot: 5, writesAhead: false, pageSizes: [4096],
     schema: [
       "CREATE TABLE meta(id INTEGER PRIMARY KEY, body BLOB NOT NULL)",

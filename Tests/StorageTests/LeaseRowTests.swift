@@ -115,7 +115,7 @@ import Testing
       try state.flush(batches.lease([lease(7 + Int64(round))], time: 1, index: 4 + round))
       try state.close()
       try directory.close()
-      #expect(disk.bytes(of: file)?[63] == 3)
+      #expect(disk.bytes(of: file)?[63] == 4)
     }
   }
 }
