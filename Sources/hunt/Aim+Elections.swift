@@ -231,8 +231,7 @@ extension Aim {
     .standsUnasked: [
       "RaftTests.`Connection loss`/`short intervals are bounded, then ordinary timeouts hold`()",
       "RaftTests.`Raft §5.2`/`a member that hears nobody asks around after a drawn timeout`()",
-      "RaftTests.`Raft §5.2`/`a request for a vote leaves with the write that holds the own "
-        + "vote`()",
+      "RaftTests.`Raft §5.2`/`a request for a vote leaves with the write that holds the own vote`()",
       "RaftTests.`Raft §5.3`/`Figure 7: a follower's log becomes the leader's in few "
         + "questions`(name:terms:)",
       "RaftTests.`Raft §5.3`/`a proposal goes to disk and to the followers in one step`()",
@@ -244,6 +243,9 @@ extension Aim {
       "RaftTests.`Raft §5.4`/`a candidate behind a quorum cannot win, not even a pre-vote`()",
       "RaftTests.`Raft §6`/`a joint configuration commits nothing without a majority of either "
         + "half`(away:)",
+      "RaftTests.`Raft §7`/`the log does not wait for a snapshot that has failed`()",
+      "RaftTests.`Raft §7`/`the log does not wait for whoever is not heard, nor beyond a limit`()",
+      "RaftTests.`Raft §7`/`the log waits for whoever a snapshot brings up, until it is back`()",
       "RaftTests.`Raft §8`/`no read before the first commit of the term`()",
       "RaftTests.`Thesis §4`/`no change before this leader has committed in its term`()",
       "RaftTests.`Thesis §6.4`/`a read waits for a round that began after it, not for an older "

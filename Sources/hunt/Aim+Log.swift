@@ -57,8 +57,9 @@ extension Aim {
         + "cut off`()",
     ],
     .takesForwardsOfAnyTerm: [
-      "ReplicaTests.OutcomeTests/`a forward of another term is refused, one of another "
-        + "boot is dropped`()"
+      "ReplicaTests.OutcomeTests/`a forward of another term is refused, one of another boot is "
+        + "dropped`()",
+      "ReplicaTests.ReconfigurationTests/`of who is no member any more nothing is appended`()",
     ],
     .standsBeforeSnapshot: [
       "RaftTests.`Raft §7`/`a follower that was away longer than the log is kept comes back by "
@@ -132,19 +133,30 @@ extension Aim {
         + "snapshot`()",
       "RaftTests.`Raft §7`/`a snapshot that fails is tried again, at the pace of heartbeats`()",
       "RaftTests.`Raft §7`/`no snapshot is opened for whoever is not heard`()",
+      "RaftTests.`Raft §7`/`the log does not wait for a snapshot that has failed`()",
+      "RaftTests.`Raft §7`/`the log does not wait for whoever is not heard, nor beyond a limit`()",
+      "RaftTests.`Raft §7`/`the log waits for whoever a snapshot brings up, until it is back`()",
     ],
     .takesNewestGeneration: [
       "StorageTests.`a power loss below real files`/`breaks no promise at any operation`(seed:)",
       "StorageTests.damage/`of the end of raft.db's WAL is told from a torn tail`()",
+      "StorageTests.damage/`of the end of the log is told from a torn tail`()",
     ],
     .believesAnyPayload: [
       "WireTests.FrameTests/`no flipped bit gets through`()"
+    ],
+    .cutsBehindSnapshots: [
+      "RaftTests.`Raft §7`/`the log does not wait for whoever is not heard, nor beyond a limit`()",
+      "RaftTests.`Raft §7`/`the log waits for whoever a snapshot brings up, until it is back`()",
     ],
     .keepsLogForTheSlowest: [
       "RaftTests.`Raft §7`/`a follower that was away longer than the log is kept comes back by "
         + "snapshot`()",
       "RaftTests.`Raft §7`/`a snapshot that fails is tried again, at the pace of heartbeats`()",
       "RaftTests.`Raft §7`/`no snapshot is opened for whoever is not heard`()",
+      "RaftTests.`Raft §7`/`the log does not wait for a snapshot that has failed`()",
+      "RaftTests.`Raft §7`/`the log does not wait for whoever is not heard, nor beyond a limit`()",
+      "RaftTests.`Raft §7`/`the log waits for whoever a snapshot brings up, until it is back`()",
     ],
   ]
 }

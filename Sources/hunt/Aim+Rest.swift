@@ -30,6 +30,7 @@ extension Aim {
         + "fewer count`()",
       "ReplicaTests.ReconfigurationTests/`a spare takes the place of a voter that is dead for "
         + "long, and no sooner`()",
+      "ReplicaTests.ReconfigurationTests/`of who is no member any more nothing is appended`()",
       "ReplicaTests.ReconfigurationTests/`who comes is bound, fed, and votes within two seconds`()",
       "ReplicaTests.upkeep/`the alarm of a member that is removed goes with it`()",
     ],
@@ -68,43 +69,62 @@ extension Aim {
     ],
     .writesIndexApart: [
       "StorageTests.`a disk that fills up`/`loses no row when the power goes while it gives pages "
-        + "back`()"
+        + "back`()",
+      "StorageTests.`a power loss below real files`/`breaks no promise at any operation`(seed:)",
     ],
     .goesOnAfterErrors: [
-      "StorageTests.`a failing disk`/`stops the log at its first error and is never "
-        + "asked again`(operation:)",
-      "StorageTests.`a failing disk`/`stops the state at a failing checkpoint, before "
-        + "durableApplied moves`()",
+      "StorageTests.`a failing disk`/`stops the log at its first error and is never asked "
+        + "again`(operation:)",
+      "StorageTests.`a failing disk`/`stops the state at a failing flush, before durableApplied "
+        + "moves`(name:)",
       "StorageTests.`a failing disk`/`that lies about a row is caught when the row is read`()",
       "StorageTests.`a member's store`/`meets its log, or says which of the two is short`(kind:)",
     ],
     .commitsWithoutSync: [
-      "StorageTests.`a data directory`/`survives a kill, whatever has become of the wal-index`()",
+      "StorageTests.`a data directory`/`survives a kill`()",
       "StorageTests.`a disk that fills up`/`loses no row when the power goes while it gives pages "
         + "back`()",
-      "StorageTests.`a failing disk below real files`/`leaves half a commit, which the next start "
-        + "cuts off`()",
-      "StorageTests.`a failing disk below real files`/`that drops a sync is told by nobody, and "
-        + "counted`()",
       "StorageTests.`a failing disk below real files`/`that is slow to sync holds up the commit "
         + "until it has`()",
       "StorageTests.`a failing disk`/`stops the log at its first error and is never asked "
         + "again`(operation:)",
-      "StorageTests.`a failing disk`/`that is full gives up its reserve once, and refuses what "
-        + "grows`()",
       "StorageTests.`a failing disk`/`that is full without a reserve stops the member and loses no "
         + "promise`()",
       "StorageTests.`a power loss below real files`/`breaks no promise at any operation`(seed:)",
-      "StorageTests.`a power loss below real files`/`takes what was not synced, and nothing "
-        + "else`()",
+      "StorageTests.`a power loss below real files`/`takes what was not synced, and nothing else`()",
       "StorageTests.`a start after a process died`/`keeps the landmark that a failed sync has "
         + "lowered`()",
       "StorageTests.`a start after a process died`/`stops when what it found cannot be written`()",
-      "StorageTests.`a start after a process died`/`takes the state that it found as durable only "
-        + "once it has written it`()",
-      "StorageTests.`the log on real files`/`fails such a commit at any of its writes`(position:)",
-      "StorageTests.`the log on real files`/`keeps a commit larger than what may wait`()",
+      "StorageTests.`a start after a process died`/`takes the state that it found as "
+        + "durable`(name:after:)",
       "StorageTests.damage/`of the end of raft.db's WAL is told from a torn tail`()",
+      "StorageTests.damage/`of the end of the log is told from a torn tail`()",
+    ],
+    .forgetsSegmentNames: [
+      "StorageTests.`a disk that fills up`/`loses no row when the power goes while it gives pages "
+        + "back`()",
+      "StorageTests.`a failing disk`/`stops the log at its first error and is never asked "
+        + "again`(operation:)",
+      "StorageTests.`a failing disk`/`that is full without a reserve stops the member and loses no "
+        + "promise`()",
+      "StorageTests.`a log of format 1`/`survives a power loss at any operation of the move`()",
+    ],
+    .flushesWithoutSync: [
+      "StorageTests.`a disk that fills up`/`loses no row when the power goes while it gives pages "
+        + "back`()",
+      "StorageTests.`a failing disk`/`stops the state at a failing flush, before durableApplied "
+        + "moves`(name:)",
+      "StorageTests.`a power loss below real files`/`breaks no promise at any operation`(seed:)",
+      "StorageTests.`a start after a process died`/`takes the state that it found as "
+        + "durable`(name:after:)",
+    ],
+    .believesAnyFollower: [
+      "StorageTests.`the log on real files`/`does not take up what an unfinished commit has left "
+        + "behind`()"
+    ],
+    .dropsSegmentsEarly: [
+      "StorageTests.`the log on real files`/`loses nothing when the power goes while it gives "
+        + "segments back`()"
     ],
     .acknowledgesEarly: [
       "RaftTests.PlaceTests/`a data directory is bound once`()",
@@ -161,21 +181,26 @@ extension Aim {
     .takesDamageForTornTail: [
       "StorageTests.`the log on real files`/`opens with the pages of earlier builds`()",
       "StorageTests.damage/`of the end of raft.db's WAL is told from a torn tail`()",
+      "StorageTests.damage/`of the end of the log is told from a torn tail`()",
       "StorageTests.damage/`of the log below its landmark is refused, and says both places`()",
     ],
     .refusesTornTails: [
       "StorageTests.`a disk that fills up`/`loses no row when the power goes while it gives pages "
         + "back`()",
-      "StorageTests.`a power loss below real files`/`breaks no promise at any operation`(seed:)",
+      "StorageTests.`a failing disk below real files`/`leaves half a commit, which the next start "
+        + "cuts off`()",
+      "StorageTests.`the log on real files`/`does not take up what an unfinished commit has left "
+        + "behind`()",
       "StorageTests.damage/`of the end of raft.db's WAL is told from a torn tail`()",
+      "StorageTests.damage/`of the end of the log is told from a torn tail`()",
     ],
     .keepsLandmarkHigh: [
-      "StorageTests.`a start after a process died`/`keeps the landmark that a failed "
-        + "sync has lowered`()"
+      "StorageTests.`a start after a process died`/`keeps the landmark that a failed sync has "
+        + "lowered`()"
     ],
     .keepsReserve: [
-      "StorageTests.`a failing disk`/`that is full gives up its reserve once, and "
-        + "refuses what grows`()"
+      "StorageTests.`a failing disk`/`that is full gives up its reserve once, and refuses what "
+        + "grows`()"
     ],
     .readsUnscrubbed: [
       "KeyValueTests.CommandTests/`a revision that is not there is an error, one below "
@@ -239,29 +264,19 @@ extension Aim {
       "StorageTests.`a WAL whose writes wait`/`lets go of many`()",
       "StorageTests.`a WAL whose writes wait`/`tells by the sync that one of them failed, and "
         + "forgets it`()",
-      "StorageTests.`a data directory`/`survives a kill, whatever has become of the wal-index`()",
-      "StorageTests.`a disk that fills up`/`loses no row when the power goes while it gives pages "
-        + "back`()",
-      "StorageTests.`a failing disk below real files`/`leaves half a commit, which the next start "
-        + "cuts off`()",
-      "StorageTests.`a failing disk below real files`/`that drops a sync is told by nobody, and "
-        + "counted`()",
+      "StorageTests.`a data directory`/`survives a kill`()",
       "StorageTests.`a failing disk`/`stops the log at its first error and is never asked "
         + "again`(operation:)",
-      "StorageTests.`a failing disk`/`that is full gives up its reserve once, and refuses what "
-        + "grows`()",
       "StorageTests.`a failing disk`/`that is full without a reserve stops the member and loses no "
         + "promise`()",
       "StorageTests.`a power loss below real files`/`breaks no promise at any operation`(seed:)",
-      "StorageTests.`a power loss below real files`/`takes what was not synced, and nothing "
-        + "else`()",
+      "StorageTests.`a power loss below real files`/`takes what was not synced, and nothing else`()",
       "StorageTests.`a start after a process died`/`keeps the landmark that a failed sync has "
         + "lowered`()",
-      "StorageTests.`a start after a process died`/`takes the state that it found as durable only "
-        + "once it has written it`()",
-      "StorageTests.`the log on real files`/`fails such a commit at any of its writes`(position:)",
-      "StorageTests.`the log on real files`/`keeps a commit larger than what may wait`()",
+      "StorageTests.`a start after a process died`/`takes the state that it found as "
+        + "durable`(name:after:)",
       "StorageTests.damage/`of the end of raft.db's WAL is told from a torn tail`()",
+      "StorageTests.damage/`of the end of the log is told from a torn tail`()",
     ],
     .joinsEarly: [
       "KeyValueTests.WatchHubTests/`a long past comes in pieces, while the present goes on`()"

@@ -89,6 +89,33 @@ import Testing
     #expect(try member().log.recover()?.entries == Sample.entries(1, 32...37))
   }
 
+  @Test func `loses nothing when the power goes while it gives segments back`() throws {
+    /// Twelve records, four a segment, and a cut that leaves the last segment.
+    func cut(_ fault: DiskFault?, on disk: MemoryDisk) throws -> Int {
+      let directory = try member(on: disk)
+      for index in UInt64(1)...12 {
+        try directory.log.commit([Sample.write([Sample.entry(1, index)], term: 1)])
+      }
+      let start = disk.operations
+      disk.arm(fault)
+      try? directory.log.commit([Sample.write(cut: Sample.base(1, 9))])
+      return disk.operations - start
+    }
+    let length = try cut(nil, on: MemoryDisk())
+    #expect(length > 4)
+    for operation in 0..<length {
+      for fate in [MemoryDisk.Crash.losesAll, .keepsSome(seed: UInt64(operation))] {
+        let disk = MemoryDisk()
+        _ = try cut(DiskFault(.inputOutput, after: operation), on: disk)
+        disk.crash(fate)
+        let found = try #require(try member(on: disk).log.recover())
+        let begin = found.base.last.index.number + 1
+        #expect(found.base == Sample.base || found.base == Sample.base(1, 9))
+        #expect(found.entries == Sample.entries(1, begin...12))
+      }
+    }
+  }
+
   /// A segment whose first record begins above the base is of no use without the one before.
   @Test func `keeps a segment as long as the next one does not begin early enough`() throws {
     let directory = try member()
