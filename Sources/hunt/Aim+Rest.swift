@@ -99,6 +99,8 @@ extension Aim {
         + "durable`(name:after:)",
       "StorageTests.damage/`of the end of raft.db's WAL is told from a torn tail`()",
       "StorageTests.damage/`of the end of the log is told from a torn tail`()",
+      "StorageTests.`the log on real files`/`loses nothing when the power goes while it gives "
+        + "segments back`()",
     ],
     .forgetsSegmentNames: [
       "StorageTests.`a disk that fills up`/`loses no row when the power goes while it gives pages "
@@ -108,6 +110,8 @@ extension Aim {
       "StorageTests.`a failing disk`/`that is full without a reserve stops the member and loses no "
         + "promise`()",
       "StorageTests.`a log of format 1`/`survives a power loss at any operation of the move`()",
+      "StorageTests.`the log on real files`/`loses nothing when the power goes while it gives "
+        + "segments back`()",
     ],
     .flushesWithoutSync: [
       "StorageTests.`a disk that fills up`/`loses no row when the power goes while it gives pages "
@@ -193,6 +197,8 @@ extension Aim {
         + "behind`()",
       "StorageTests.damage/`of the end of raft.db's WAL is told from a torn tail`()",
       "StorageTests.damage/`of the end of the log is told from a torn tail`()",
+      "StorageTests.`the log on real files`/`loses nothing when the power goes while it gives "
+        + "segments back`()",
     ],
     .keepsLandmarkHigh: [
       "StorageTests.`a start after a process died`/`keeps the landmark that a failed sync has "
@@ -277,6 +283,8 @@ extension Aim {
         + "durable`(name:after:)",
       "StorageTests.damage/`of the end of raft.db's WAL is told from a torn tail`()",
       "StorageTests.damage/`of the end of the log is told from a torn tail`()",
+      "StorageTests.`the log on real files`/`loses nothing when the power goes while it gives "
+        + "segments back`()",
     ],
     .joinsEarly: [
       "KeyValueTests.WatchHubTests/`a long past comes in pieces, while the present goes on`()"

@@ -85,7 +85,7 @@ extension Killer {
   static let faithfulWatches = check(
     "the drill's demand", "brought", "ahead of its events")
   static let latchedFailure = check("the drill's demand", "after a failed")
-  static let noticedDamage = check("the drill's demand", "of the WAL was turned")
+  static let noticedDamage = check("the drill's demand", "was turned, and")
   static let lostForGood = check("the drill's demand", "came back")
   static let usedReserve = check("the drill's demand", "the reserve")
 }
