@@ -231,7 +231,8 @@ extension Aim {
     .standsUnasked: [
       "RaftTests.`Connection loss`/`short intervals are bounded, then ordinary timeouts hold`()",
       "RaftTests.`Raft §5.2`/`a member that hears nobody asks around after a drawn timeout`()",
-      "RaftTests.`Raft §5.2`/`a request for a vote leaves with the write that holds the own vote`()",
+      "RaftTests.`Raft §5.2`/`a request for a vote leaves with the write that holds the own "
+        + "vote`()",
       "RaftTests.`Raft §5.3`/`Figure 7: a follower's log becomes the leader's in few "
         + "questions`(name:terms:)",
       "RaftTests.`Raft §5.3`/`a proposal goes to disk and to the followers in one step`()",

@@ -91,7 +91,8 @@ extension Aim {
       "StorageTests.`a failing disk`/`that is full without a reserve stops the member and loses no "
         + "promise`()",
       "StorageTests.`a power loss below real files`/`breaks no promise at any operation`(seed:)",
-      "StorageTests.`a power loss below real files`/`takes what was not synced, and nothing else`()",
+      "StorageTests.`a power loss below real files`/`takes what was not synced, and nothing "
+        + "else`()",
       "StorageTests.`a start after a process died`/`keeps the landmark that a failed sync has "
         + "lowered`()",
       "StorageTests.`a start after a process died`/`stops when what it found cannot be written`()",
@@ -276,7 +277,8 @@ extension Aim {
       "StorageTests.`a failing disk`/`that is full without a reserve stops the member and loses no "
         + "promise`()",
       "StorageTests.`a power loss below real files`/`breaks no promise at any operation`(seed:)",
-      "StorageTests.`a power loss below real files`/`takes what was not synced, and nothing else`()",
+      "StorageTests.`a power loss below real files`/`takes what was not synced, and nothing "
+        + "else`()",
       "StorageTests.`a start after a process died`/`keeps the landmark that a failed sync has "
         + "lowered`()",
       "StorageTests.`a start after a process died`/`takes the state that it found as "
