@@ -142,6 +142,10 @@ public final class DataDirectory: MemberStore {
         throw .damaged(file: path + "/raft.db", place: "it is missing")
       }
     }
+    // Segments come after raft.db, too.
+    guard try !fileSystem.names(in: path).contains(where: { LogSegment.Name($0) != nil }) else {
+      throw .damaged(file: path + "/raft.db", place: "it is missing")
+    }
     let state = statePath(in: path, generation: 1)
     if let makeState {
       try makeState(state)

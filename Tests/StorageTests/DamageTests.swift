@@ -221,6 +221,13 @@ private struct Stopped {
     }
   }
 
+  @Test func `of what names the log is noticed by the log`() throws {
+    var bent = try Stopped.cleanly()
+    for name in ["raft.db", "landmark"] { bent.files["/m/" + name] = nil }
+    guard case .refused(let error) = bent.start() else { Issue.record("taken"); return }
+    #expect(error == .damaged(file: "/m/raft.db", place: "it is missing"))
+  }
+
   @Test func `of the log below its landmark is refused, and says both places`() throws {
     let early = try Stopped.byKill()
     var bent = try Stopped.cleanly()
