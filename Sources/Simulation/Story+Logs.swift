@@ -132,6 +132,14 @@ extension Story {
     return isVoter ? "m3 has become a voter without an entry" : nil
   }
 
+  /// m3 is away while m1 writes more than its log keeps.
+  private static func writeWithoutThird(_ scenario: Scenario, keys: Int) {
+    scenario.elect(1)
+    scenario.kill(3)
+    for number in 1...60 { scenario.put("k\(number % keys)", "v\(number)", at: 1) }
+    scenario.run(for: .seconds(1))
+  }
+
   /// Raft §7: the log is cut although somebody is far behind.
   static let slowFollower = Story(
     "a follower that is away for long",
@@ -142,10 +150,7 @@ extension Story {
       }
     }
   ) { scenario in
-    scenario.elect(1)
-    scenario.kill(3)
-    for number in 1...60 { scenario.put("k\(number % 7)", "v\(number)", at: 1) }
-    scenario.run(for: .seconds(1))
+    writeWithoutThird(scenario, keys: 7)
     if scenario[1].durableLog.base.last.index < LogIndex(40) {
       return "the log of 60 entries was not cut"
     }
@@ -165,10 +170,7 @@ extension Story {
       }
     }
   ) { scenario in
-    scenario.elect(1)
-    scenario.kill(3)
-    for number in 1...60 { scenario.put("k\(number % 7)", "v\(number)", at: 1) }
-    scenario.run(for: .seconds(1))
+    writeWithoutThird(scenario, keys: 7)
     scenario.start(3)
     for number in 1...200 { scenario.put("k\(number % 7)", "w\(number)", at: 1) }
     let sent = scenario.world.counts.snapshots
@@ -188,10 +190,7 @@ extension Story {
       }
     }
   ) { scenario in
-    scenario.elect(1)
-    scenario.kill(3)
-    for number in 1...60 { scenario.put("k\(number)", "v\(number)", at: 1) }
-    scenario.run(for: .seconds(1))
+    writeWithoutThird(scenario, keys: 100)
     scenario.start(3)
     let world = scenario.world
     scenario.wait { world.streams.contains { $0 != nil } }

@@ -143,7 +143,7 @@ final class Connection {
     return try statement.step() ? statement.text(0) : nil
   }
 
-  enum Checkpoint { case passive, restart, truncate }
+  enum Checkpoint { case passive, truncate }
 
   /// Moves frames from the WAL into the file; whether all of them were moved and are synced.
   ///
@@ -153,7 +153,6 @@ final class Connection {
     let mode =
       switch kind {
       case .passive: SQLITE_CHECKPOINT_PASSIVE
-      case .restart: SQLITE_CHECKPOINT_RESTART
       case .truncate: SQLITE_CHECKPOINT_TRUNCATE
       }
     var frames: Int32 = 0
@@ -169,14 +168,6 @@ final class Connection {
     default:
       throw error(code, "checkpoint")
     }
-  }
-
-  /// Syncs the WAL: everything committed so far survives a power loss.
-  func syncWAL() throws(StorageError) {
-    let file = try walFile()
-    let synced = file.pointee.pMethods.pointee.xSync(
-      file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY)
-    guard synced == SQLITE_OK else { throw error(synced, "sync the WAL of") }
   }
 
   /// From here on a commit is one write to the WAL. *Precondition*: the only connection of its

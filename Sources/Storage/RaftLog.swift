@@ -213,15 +213,26 @@ public final class RaftLog: LogStore {
   /// one transaction puts it, and the snapshot, in the place of what was (design §6).
   private func install(_ edit: LogEdit) throws(StorageError) {
     guard let base = edit.base else { preconditionFailure("a snapshot without a base") }
-    let fresh = entryLog.successor()
     let end = edit.truncateFrom ?? edit.entries.first?.index ?? last.index.next
-    try fresh.append(entries(after: base.last.index, before: end) + edit.entries)
-    try write(
-      BaseRecord(generation: generation + 1, base: base, log: fresh.place), edit.hardState)
-    try entryLog.removeFiles()
-    entryLog = fresh
+    let kept = try entries(after: base.last.index, before: end)
+    try beginAnew(with: kept + edit.entries) { (place) throws(StorageError) in
+      try write(
+        BaseRecord(generation: generation + 1, base: base, log: place), edit.hardState)
+    }
     generation += 1
     arrival.forget()
+  }
+
+  /// Puts a log of these entries in the place of the present one; `record` says so in `raft.db`, in
+  /// one transaction with whatever else changes.
+  private func beginAnew(
+    with entries: [Entry], _ record: (EntryLog.Place) throws(StorageError) -> Void
+  ) throws(StorageError) {
+    let fresh = entryLog.successor()
+    try fresh.append(entries)
+    try record(fresh.place)
+    try entryLog.removeFiles()
+    entryLog = fresh
   }
 
   /// The entries that are kept between these two; without `end`, all.
@@ -282,16 +293,15 @@ public final class RaftLog: LogStore {
   ) throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
       guard isProven, let base else { preconditionFailure("a log goes on that was not formed") }
-      let fresh = entryLog.successor()
-      try fresh.append(entries(after: base.last.index) + [entry])
-      try writing { () throws(StorageError) in
-        try records.write(.identity, identity.encoded())
-        try records.write(.hardState, hardState.encoded())
-        try records.write(
-          .base, BaseRecord(generation: generation, base: base, log: fresh.place).encoded())
+      let kept = try entries(after: base.last.index)
+      try beginAnew(with: kept + [entry]) { (place) throws(StorageError) in
+        let record = BaseRecord(generation: generation, base: base, log: place)
+        try writing { () throws(StorageError) in
+          try records.write(.identity, identity.encoded())
+          try records.write(.hardState, hardState.encoded())
+          try records.write(.base, record.encoded())
+        }
       }
-      try entryLog.removeFiles()
-      entryLog = fresh
       self.hardState = hardState
       last = entry.id
       try landmark.renew(to: position)

@@ -64,19 +64,21 @@ struct SpareSegment {
     _ target: String, holding bytes: Int
   ) throws(StorageError) -> (file: any DiskFile, sizeBytes: Int) {
     let size = max(bytes, sizeBytes)
-    if isWhole, size == sizeBytes {
+    let takesSpare = isWhole && size == sizeBytes
+    if takesSpare {
       try fileSystem.rename(path, to: target)
       file = nil
       written = 0
-    } else {
-      let file = try fileSystem.open(target)
-      try file.allocate(size)
-      try file.sync()
+    }
+    let made = try fileSystem.open(target)
+    if !takesSpare {
+      try made.allocate(size)
+      try made.sync()
     }
     #if Mutants
-      if Mutant.forgetsSegmentNames.isPlanted { return (try fileSystem.open(target), size) }
+      if Mutant.forgetsSegmentNames.isPlanted { return (made, size) }
     #endif
     try fileSystem.syncDirectory(directory)
-    return (try fileSystem.open(target), size)
+    return (made, size)
   }
 }

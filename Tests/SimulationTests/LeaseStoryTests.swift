@@ -136,8 +136,6 @@ import Testing
     let scenario = scenario(3) {
       $0.settings.raft.retainedEntries = 0
       $0.usesFiles = usesFiles
-      // What is durable goes on often, and the log is cut behind it.
-      $0.storage.checkpointPages = 2
     }
     scenario.elect(1)
     scenario.partition([[1, 2]])
