@@ -34,22 +34,9 @@ struct RowReaderThread {
     self.log = log
   }
 
-  /// Gets of single keys that are read in one transaction.
-  private static let pieceJobs = 64
-
   mutating func work(_ jobs: [Job]) {
     do {
-      var rest = jobs[...]
-      while !rest.isEmpty {
-        let gets = rest.prefix(Self.pieceJobs).prefix { $0.isGet }
-        if gets.count > 1 {
-          let reader = reader
-          try reader.together { for job in gets { try take(job) } }
-          rest = rest.dropFirst(gets.count)
-        } else {
-          try take(rest.removeFirst())
-        }
-      }
+      for job in jobs { try take(job) }
     } catch let error as StorageError {
       fate.seal(ServerExit(error))
     } catch {
@@ -142,12 +129,4 @@ struct RowReaderThread {
   }
 
   mutating func close() { reader.close() }
-}
-
-extension RowReaderThread.Job {
-  /// It needs one row at most.
-  fileprivate var isGet: Bool {
-    guard case .range(_, let range, _) = self else { return false }
-    return range.rowCount <= 1
-  }
 }

@@ -171,7 +171,5 @@ final class MemoryStateReader: StateReader {
     try state.rows(from: number, limit: limit)
   }
 
-  func together(_ body: () throws -> Void) throws { try body() }
-
   func close() {}
 }

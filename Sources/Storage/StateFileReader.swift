@@ -2,7 +2,7 @@ import KeyValue
 
 /// Reads rows by number through one connection.
 final class RowReader {
-  /// Rows of one read transaction.
+  /// Rows of one piece.
   static let pieceRows = 128
 
   private let connection: Connection
@@ -10,8 +10,6 @@ final class RowReader {
   private let select: Statement
   private let selectWanted: Statement
   private let selectFrom: Statement
-  private let begin: Statement
-  private let commit: Statement
 
   init(_ connection: Connection) throws(StorageError) {
     self.connection = connection
@@ -23,8 +21,6 @@ final class RowReader {
       "SELECT \(RowTable.columns) FROM wanted CROSS JOIN row ON row.number = wanted.wanted")
     selectFrom = try connection.prepare(
       "SELECT \(RowTable.columns) FROM row WHERE number >= ?1 ORDER BY number LIMIT ?2")
-    begin = try connection.prepare("BEGIN")
-    commit = try connection.prepare("COMMIT")
   }
 
   /// Adds the rows of one piece, in the order of their numbers' list, each checked.
@@ -78,18 +74,6 @@ final class RowReader {
   private func missing(_ number: RowNumber) -> StorageError {
     .damaged(file: connection.file, place: "row \(number) is missing")
   }
-
-  func transaction(_ body: () throws(StorageError) -> Void) throws(StorageError) {
-    try begin.run()
-    do {
-      try body()
-    } catch {
-      // What is to be told is the first failure; the member stops for it.
-      try? commit.run()
-      throw error
-    }
-    try commit.run()
-  }
 }
 
 /// A reading connection of a state file, for a thread of its own.
@@ -98,13 +82,14 @@ final class StateFileReader: StateReader {
   private let shared: StateShared
   private let connection: Connection
   private let reader: RowReader
-  private var isTogether = false
+  private let transaction: StandingTransaction
 
   init(_ shared: StateShared) throws(StorageError) {
     self.shared = shared
     generation = shared.generation
     connection = try Connection(shared.path, .read, on: shared.fileSystem)
     reader = try RowReader(connection)
+    transaction = try StandingTransaction(connection)
   }
 
   func rows(numbered numbers: [RowNumber]) throws -> [Row] {
@@ -118,11 +103,12 @@ final class StateFileReader: StateReader {
 
   func visit(numbered numbers: [RowNumber], _ body: RowVisitor) throws {
     try shared.failure.guarding { () throws(StorageError) in
-      if isTogether { return try reader.visit(numbers[...], body) }
       var rest = numbers[...]
       while !rest.isEmpty {
         let piece = rest.prefix(RowReader.pieceRows)
-        try shared.gate.reading { () throws(StorageError) in try reader.visit(piece, body) }
+        try shared.gate.reading(in: transaction) { () throws(StorageError) in
+          try reader.visit(piece, body)
+        }
         rest = rest.dropFirst(piece.count)
       }
     }
@@ -131,9 +117,8 @@ final class StateFileReader: StateReader {
   func rows(from number: RowNumber, limit: Int) throws -> [Row] {
     precondition(limit <= RowReader.pieceRows, "\(limit) rows in one transaction")
     return try shared.failure.guarding { () throws(StorageError) in
-      if isTogether { return try reader.rows(from: number, limit: limit) }
       var rows: [Row] = []
-      try shared.gate.reading { () throws(StorageError) in
+      try shared.gate.reading(in: transaction) { () throws(StorageError) in
         rows = try reader.rows(from: number, limit: limit)
       }
       return rows
@@ -144,6 +129,8 @@ final class StateFileReader: StateReader {
     precondition(limit <= RowReader.pieceRows, "\(limit) rows in one transaction")
     var rows: [Row]?
     try shared.failure.guarding { () throws(StorageError) in
+      // It comes by now and then for as long as there are readers, whether anybody writes or not.
+      try shared.gate.endStanding()
       try shared.gate.reading { () throws(StorageError) in
         do throws(StorageError) {
           rows = try reader.rows(from: number, limit: limit)
@@ -155,20 +142,5 @@ final class StateFileReader: StateReader {
     return rows
   }
 
-  func together(_ body: () throws -> Void) throws {
-    precondition(!isTogether, "a piece within a piece")
-    isTogether = true
-    defer { isTogether = false }
-    var thrown: (any Error)?
-    try shared.failure.guarding { () throws(StorageError) in
-      try shared.gate.reading { () throws(StorageError) in
-        try reader.transaction {
-          do { try body() } catch { thrown = error }
-        }
-      }
-    }
-    if let thrown { throw thrown }
-  }
-
-  func close() { connection.close() }
+  func close() { shared.gate.leave(transaction) { connection.close() } }
 }

@@ -87,14 +87,9 @@ extension StateStore {
 public protocol StateReader: ChangeReading, AnyObject {
   var generation: UInt64 { get }
 
-  /// Lets the reads in `body` share one read transaction: beginning and ending one costs as much as
-  /// reading a row. *Precondition*: they are a bounded piece, and not nested.
-  ///
-  /// *Throws* what `body` throws, or that the disk failed.
-  func together(_ body: () throws -> Void) throws
-
   /// The first rows with numbers from `number` on, in order; `nil`: one of them is not what was
-  /// written. For whoever looks for damage: it ends nothing.
+  /// written. For whoever looks for damage: it ends nothing. Other readers' transactions do not
+  /// outlast it.
   func inspect(from number: RowNumber, limit: Int) throws -> [Row]?
 
   func close()

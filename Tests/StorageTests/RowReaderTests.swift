@@ -24,14 +24,39 @@ import Testing
     let numbers = (0..<700).map { RowNumber($0 * 37 % 300 + 1) }
     let expected = numbers.map { batches.rows[Int($0) - 1] }
     #expect(try reader.rows(numbered: numbers) == expected)
-    var together: [Row] = []
-    try reader.together {
-      together += try reader.rows(numbered: [9, 3, 9])
-      together += try reader.rows(numbered: [4])
-    }
-    #expect(together == [9, 3, 9, 4].map { batches.rows[$0 - 1] })
     #expect(try reader.rows(numbered: []) == [])
     reader.close()
+  }
+
+  /// A reader's transaction stands between its pieces, until somebody writes or the patrol comes.
+  @Test func `keeps no file locked that nobody changes`() throws {
+    let state = try open().openState()
+    var batches = Batches()
+    try state.flush(batches.put(["a", "b"], index: 1))
+    let (reader, patrol) = (try state.openReader(), try state.openReader())
+    let stranger = try Connection(state.name, .write, on: POSIXFileSystem())
+    try stranger.execute("PRAGMA busy_timeout = 0")
+    func isLocked() throws -> Bool {
+      do throws(StorageError) {
+        try stranger.execute("BEGIN EXCLUSIVE")
+      } catch .failed(_, _, reason: let reason) where reason.contains("locked") {
+        return true
+      }
+      try stranger.execute("ROLLBACK")
+      return false
+    }
+    #expect(try reader.rows(numbered: [2]).count == 1)
+    #expect(try isLocked(), "else each piece begins a transaction of its own")
+    #expect(try patrol.inspect(from: 1, limit: 2)?.count == 2)
+    #expect(try !isLocked())
+    #expect(try reader.rows(numbered: [1]).count == 1)
+    try state.flush(batches.put(["c"], index: 2))
+    #expect(try !isLocked())
+    #expect(try reader.rows(numbered: [3]).count == 1)
+    reader.close()
+    #expect(try !isLocked())
+    patrol.close()
+    stranger.close()
   }
 
   @Test(arguments: [[2], [2, 1], [1, 2, 3], [1, 2], [1, 3, 2, 4], [2, 2]] as [[RowNumber]])
