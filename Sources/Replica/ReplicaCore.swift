@@ -13,8 +13,10 @@ public import Raft
 /// `FormationCore`; whether what a disk holds may become one is the store's to say, which has read
 /// every byte of it.
 ///
+/// Nobody needs a second one, and a copy would touch each of its arrays: so there is none.
+///
 /// Left out: sessions that make a repeated command safe (Thesis §6.3).
-public struct ReplicaCore: Sendable {
+public struct ReplicaCore: ~Copyable, Sendable {
   public let id: MemberID
   public let boot: Boot
   public let settings: ReplicaSettings
@@ -132,7 +134,7 @@ public struct ReplicaCore: Sendable {
     var effects = ReplicaEffects()
     handle(input.event, &effects)
     settle(&effects)
-    if upkeep.askedCount > 0 { effects.answers.removeAll(where: isOwn) }
+    if upkeep.askedCount > 0 { effects.answers.removeAll { isOwn($0) } }
     return effects
   }
 

@@ -80,14 +80,15 @@ extension ClientFace {
 
   /// Looks at the replica on its loop.
   func visit(
-    _ call: UnaryCall, _ look: @escaping @Sendable (ReplicaLoop, ReplicaCore) -> Void
+    _ call: UnaryCall,
+    _ look: @escaping @Sendable (ReplicaLoop, borrowing ReplicaCore) -> Void
   ) {
     let isTaken = door.errands.offer(
       .visit { [board] home in
-        guard let replica = home.replica else {
+        guard home.replica != nil else {
           return call.fail(FailedAnswer(home.idle, members: board.view.members))
         }
-        look(home, replica)
+        look(home, home.replica!)
       })
     if !isTaken { call.fail(RPCStatus(.tooManyRequests)) }
   }

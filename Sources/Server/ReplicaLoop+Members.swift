@@ -37,8 +37,7 @@ extension ReplicaLoop {
     var clientURLs = clientURLs
     clientURLs[identity.member] = settings.advertisedClientURLs
     let directory: MemberDirectory
-    if let replica {
-      let (configuration, index) = replica.raft.committedConfiguration
+    if let (configuration, index) = replica?.raft.committedConfiguration {
       shownConfiguration = index
       directory = MemberDirectory(configuration, clientURLs: clientURLs)
     } else {
@@ -54,7 +53,7 @@ extension ReplicaLoop {
 
   /// After a step: who they are now, as far as it is committed.
   func showChanges() {
-    guard let replica, replica.membership.index != shownConfiguration else { return }
+    guard let index = replica?.membership.index, index != shownConfiguration else { return }
     showMembers()
     if hasDeparting { talkToMembers() }
   }
@@ -71,9 +70,9 @@ extension ReplicaLoop {
   /// committed, or he would not hear of it.
   func talkToMembers() {
     transport.setPeers(peerAddresses)
-    guard let replica else { return }
-    hasDeparting = replica.knownMembers.count > replica.configuration.members.count
-    for member in replica.configuration.members {
+    guard let members = replica?.configuration.members else { return }
+    hasDeparting = (replica?.knownMembers.count ?? 0) > members.count
+    for member in members {
       guard let known = introductions[member.id], sessions[member.id] != nil,
         member.incarnation != .unknown,
         known.introduction.incarnation != member.incarnation
@@ -86,8 +85,8 @@ extension ReplicaLoop {
   /// Who is to be talked to, and where.
   private var peerAddresses: [(id: MemberID, addresses: [PeerAddress])] {
     let members: [(id: MemberID, urls: [String])] =
-      if let replica {
-        replica.raft.possibleMembers.map { ($0.id, $0.peerURLs) }
+      if let possible = replica?.raft.possibleMembers {
+        possible.map { ($0.id, $0.peerURLs) }
       } else {
         settings.initialCluster.members.map { ($0.id, $0.peerURLs) }
       }
@@ -120,8 +119,9 @@ extension ReplicaLoop {
   }
 
   func answer(to inquiry: Inquiry) -> InquiryAnswer {
-    guard let replica else { return .notFormed }
-    let answer = replica.answer(to: inquiry, in: ClusterID(identity.cluster))
+    guard let answer = replica?.answer(to: inquiry, in: ClusterID(identity.cluster)) else {
+      return .notFormed
+    }
     if case .taken(let member) = answer, inquiry.wantsReplacement, !isShuttingDown {
       replace(member, for: inquiry)
     }

@@ -46,9 +46,9 @@ extension ReplicaLoop {
   private func opened(_ request: SnapshotRequest, _ head: SnapshotHead?) {
     guard let head else { return step(.snapshotSent(request, .failed)) }
     // What is not to be trusted is not passed on.
-    guard let replica, replica.isLeader, !replica.isFenced,
+    guard let term = replica?.currentTerm, replica?.isLeader == true, replica?.isFenced == false,
       let stream = transport.openSnapshot(to: request.to),
-      let configuration = replica.configuration(at: head.applied.index)
+      let configuration = replica?.configuration(at: head.applied.index)
     else {
       out.snapshots(.close(source: head.source))
       return step(.snapshotSent(request, .failed))
@@ -56,7 +56,7 @@ extension ReplicaLoop {
     logger.info("sends a snapshot", metadata: ["peer": "\(name(of: request.to))"])
     outgoing[stream] = OutgoingSnapshot(
       request: request, head: head,
-      base: LogBase(last: head.applied, configuration: configuration), term: replica.currentTerm)
+      base: LogBase(last: head.applied, configuration: configuration), term: term)
   }
 
   func snapshotWritable(_ stream: SnapshotStreamID) {
@@ -130,9 +130,9 @@ extension ReplicaLoop {
     _ header: SnapshotFrame.Header, on stream: SnapshotStreamID, from peer: MemberID
   ) {
     let now = MonotonicClock.now()
-    guard let replica else { return refuse(stream, .busy) }
-    guard header.term >= replica.currentTerm else { return refuse(stream, .staleTerm) }
-    guard header.base.last.index > replica.status(at: now).appliedIndex else {
+    guard let status = replica?.status(at: now) else { return refuse(stream, .busy) }
+    guard header.term >= status.term else { return refuse(stream, .staleTerm) }
+    guard header.base.last.index > status.appliedIndex else {
       return refuse(stream, .notNeeded)
     }
     guard incoming == nil else { return refuse(stream, .busy) }

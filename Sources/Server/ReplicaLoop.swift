@@ -39,17 +39,13 @@ final class ReplicaLoop {
   }
 
   /// Which of the inboxes wake this loop for everything.
-  private struct Alarms: Equatable {
+  fileprivate struct Alarms: Equatable {
     var forApply: Bool
     var forCommands: Bool
     var forReads: Bool
 
     /// Without a replica everything is refused, and at once.
-    init(_ replica: ReplicaCore?) {
-      forApply = replica?.awaitsApply ?? false
-      forCommands = !(replica?.isGathering ?? false)
-      forReads = !(replica?.isGatheringReads ?? false)
-    }
+    static let ofNobody = Alarms(forApply: false, forCommands: true, forReads: true)
   }
 
   /// Promises that wait for a write.
@@ -104,7 +100,7 @@ final class ReplicaLoop {
   private var shownPass: SerializablePass?
   private var wasLed = true
   private var wasServing = false
-  private var alarms = Alarms(nil)
+  private var alarms = Alarms.ofNobody
   private var drained: [() -> Void] = []
   private(set) var isShuttingDown = false
   private var isLeaving = false
@@ -340,7 +336,7 @@ final class ReplicaLoop {
   /// Says what this loop is to be woken for. Completions of apply come with the next input, unless
   /// something waits for them; commands and reads come with the end of the round before them.
   private func setAlarms() {
-    let alarms = Alarms(replica)
+    let alarms = replica?.alarms ?? .ofNobody
     guard alarms != self.alarms else { return }
     self.alarms = alarms
     let isMissed = [
@@ -365,8 +361,7 @@ final class ReplicaLoop {
     if isFenced != board.isFenced { board.isFenced = isFenced }
     let isServing =
       !isShuttingDown && !isFenced
-      && replica.map { $0.isQuorate || settings.replica.quorumPolicy == .wait }
-        ?? false
+      && (replica?.isQuorate ?? false || replica != nil && settings.replica.quorumPolicy == .wait)
     if isServing != wasServing {
       wasServing = isServing
       out.showHealth(isServing)
@@ -375,10 +370,10 @@ final class ReplicaLoop {
 
   /// The first time that the age of the state is known, it is as of this start.
   private func reportRecovery() {
-    guard !recovery.isTold, let replica, replica.freshAsOf != nil else { return }
+    guard !recovery.isTold, replica?.freshAsOf != nil else { return }
     let now = MonotonicClock.now()
-    recovery.tell(
-      appliedNow: replica.status(at: now).appliedIndex, at: now, metrics, logger)
+    guard let status = replica?.status(at: now) else { return }
+    recovery.tell(appliedNow: status.appliedIndex, at: now, metrics, logger)
   }
 
   private func showPass() {
@@ -454,5 +449,12 @@ final class ReplicaLoop {
     transport.stop()
     replica = nil
     showPass()
+  }
+}
+
+extension ReplicaCore {
+  fileprivate var alarms: ReplicaLoop.Alarms {
+    ReplicaLoop.Alarms(
+      forApply: awaitsApply, forCommands: !isGathering, forReads: !isGatheringReads)
   }
 }

@@ -43,8 +43,12 @@ final class SimulatedMember {
 
   /// `nil` unless running.
   var core: ReplicaCore?
-  /// What the core stood at after its last step; looking into the core itself would copy it.
-  var standing = Standing()
+  /// What the core stands at.
+  var standing: Standing {
+    Standing(
+      term: core?.currentTerm ?? .zero, commitIndex: core?.commitIndex ?? .zero,
+      isLeader: core?.isLeader ?? false, leader: core?.leader)
+  }
 
   struct Standing {
     var term = Term.zero
@@ -191,7 +195,6 @@ final class SimulatedMember {
     pressure = .none
     backlog = []
     core = nil
-    standing = Standing()
     (wakeAt, wakeScheduled) = (.distantFuture, .distantFuture)
     for peer in sessions.indices { sessions[peer] = nil }
     quorumView = nil
@@ -205,19 +208,5 @@ final class SimulatedMember {
     watchHub = SimulatedMember.newHub()
     (watchStreams, refusedWatches) = ([:], [:])
     (hearsChanges, watchFeed, watchRead) = (false, [], nil)
-  }
-}
-
-extension ReplicaCore {
-  /// Steps, and says where that led.
-  mutating func step(
-    _ input: ReplicaInput, _ standing: inout SimulatedMember.Standing
-  ) -> ReplicaEffects {
-    let effects = step(input)
-    standing.term = currentTerm
-    standing.commitIndex = commitIndex
-    standing.isLeader = isLeader
-    standing.leader = leader
-    return effects
   }
 }

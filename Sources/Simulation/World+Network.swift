@@ -127,12 +127,10 @@ extension World {
 
   /// The members that a formed member goes by.
   private func known(to member: SimulatedMember) -> [KnownMember] {
-    guard let core = member.core else {
-      return member.log.configuration.members.map {
+    member.core?.knownMembers
+      ?? member.log.configuration.members.map {
         KnownMember(id: $0.id, incarnation: $0.incarnation)
       }
-    }
-    return core.knownMembers
   }
 
   private func greeted(_ member: SimulatedMember, _ greeting: Greeting) {

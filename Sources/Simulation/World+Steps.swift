@@ -13,7 +13,7 @@ extension World {
   func step(_ member: SimulatedMember, _ event: ReplicaEvent) {
     guard violation == nil, member.isRunning, !member.hasFailed else { return }
     let input = ReplicaInput(now: member.clock.local(at: now), event: event)
-    guard let effects = member.core?.step(input, &member.standing) else { return }
+    guard let effects = member.core?.step(input) else { return }
     carryOut(effects, member)
     if let marks = member.marks {
       check(checks.neverBack.violation(member: member.id, marks))

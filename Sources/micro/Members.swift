@@ -107,7 +107,7 @@ struct FollowingCore {
 }
 
 /// A replica that leads, its world, and one client.
-struct LeadingReplica {
+struct LeadingReplica: ~Copyable {
   private var replica: ReplicaCore
   private var now = Instant.zero
   private var numbers: UInt64 = 0

@@ -2,6 +2,32 @@ import KeyValue
 import Raft
 import Replica
 
+/// A replica where an array can hold it, and what tests look at.
+final class Seat {
+  private var core: ReplicaCore
+
+  init(_ core: consuming ReplicaCore) { self.core = core }
+
+  func step(_ input: ReplicaInput) -> ReplicaEffects { core.step(input) }
+
+  func status(at now: Instant) -> ReplicaStatus { core.status(at: now) }
+
+  var id: MemberID { core.id }
+  var boot: Boot { core.boot }
+  var isLeader: Bool { core.isLeader }
+  var leader: MemberID? { core.leader }
+  var currentTerm: Term { core.currentTerm }
+  var commitIndex: LogIndex { core.commitIndex }
+  var configuration: Configuration { core.configuration }
+  var membership: (index: LogIndex, isMember: Bool) { core.membership }
+  var knownMembers: [KnownMember] { core.knownMembers }
+  var serializablePass: SerializablePass? { core.serializablePass }
+  var freshAsOf: Instant? { core.freshAsOf }
+  var awaitsApply: Bool { core.awaitsApply }
+  var isFenced: Bool { core.isFenced }
+  var fencedRevisions: ClosedRange<Int64>? { core.fencedRevisions }
+}
+
 /// A few replicas on virtual time with a network, disks and state machines that only take time.
 ///
 /// A command is nine bytes: the member that was asked and the request's number.
@@ -22,7 +48,7 @@ struct Cluster {
   }
 
   var now = Instant(nanoseconds: 0)
-  private(set) var members: [ReplicaCore] = []
+  private(set) var members: [Seat] = []
   /// What each member told its clients, in order.
   private(set) var answers: [[Answer]]
   /// Requests that were answered by their results, by member.
@@ -69,9 +95,10 @@ struct Cluster {
     upkeepCommands = Array(repeating: [], count: count)
     let recovered = Cluster.fresh(voters: count)
     members = (0..<count).map { position in
-      ReplicaCore(
-        id: MemberID(UInt64(position) + 1), boot: Boot(UInt64(position) + 1),
-        settings: settings, recovered: recovered, seed: seed &+ UInt64(position), now: .zero)
+      Seat(
+        ReplicaCore(
+          id: MemberID(UInt64(position) + 1), boot: Boot(UInt64(position) + 1),
+          settings: settings, recovered: recovered, seed: seed &+ UInt64(position), now: .zero))
     }
     for position in 0..<count {
       for other in 0..<count where other != position {
@@ -155,11 +182,12 @@ struct Cluster {
     var present = members[0].configuration
     if present[id(position)] == nil { present = members[leader ?? 0].configuration }
     members.append(
-      ReplicaCore(
-        id: id(position), boot: Boot(UInt64(position) + 1), settings: settings,
-        recovered: Recovered(
-          hardState: HardState(), base: LogBase(last: .zero, configuration: present), entries: [],
-          applied: .zero), seed: UInt64(position), now: now))
+      Seat(
+        ReplicaCore(
+          id: id(position), boot: Boot(UInt64(position) + 1), settings: settings,
+          recovered: Recovered(
+            hardState: HardState(), base: LogBase(last: .zero, configuration: present),
+            entries: [], applied: .zero), seed: UInt64(position), now: now)))
     answers.append([])
     completed.append([])
     applied.append([])
