@@ -23,7 +23,8 @@ extension RowReading {
 }
 
 extension Row {
-  func show(_ body: RowVisitor) {
+  /// Shows `body` the row as a table would.
+  public func show(_ body: RowVisitor) {
     key.withUnsafeBytes { key in value.withUnsafeBytes { value in body(head, key, value) } }
   }
 }

@@ -6,36 +6,23 @@ extension KVService {
   public static func body(
     _ result: CommandResult, _ header: AnswerHeader
   ) throws(EtcdStatus) -> [UInt8] {
-    let header = header.message(revision: result.revision)
+    let revision = result.revision
     switch result.answer {
-    case .put(let put):
-      return EtcdPutResponse(put, header: header).encodedBytes
+    case .put(let put): return AnswerFields(put, header, revision: revision).bytes
     case .deleteRange(let deletion):
-      return EtcdDeleteRangeResponse(deletion, header: header).encodedBytes
-    case .txn(let txn):
-      return EtcdTxnResponse(txn, header: header).encodedBytes
-    case .compaction:
-      return EtcdCompactionResponse.make { $0.header = header }.encodedBytes
-    case .leaseGrant(let id, let ttl):
-      return EtcdLeaseGrantResponse.make {
-        $0.header = header
-        $0.id = id
-        $0.ttl = ttl
-      }.encodedBytes
-    case .leaseRevoke:
-      return EtcdLeaseRevokeResponse.make { $0.header = header }.encodedBytes
-    case .leaseKeepAlive(let id, let ttl):
-      return EtcdLeaseKeepAliveResponse.make {
-        $0.header = header
-        $0.id = id
-        $0.ttl = ttl
-      }.encodedBytes
+      return AnswerFields(deletion, header, revision: revision).bytes
+    case .txn(let txn): return AnswerFields(txn, header, revision: revision).bytes
+    case .compaction, .leaseRevoke: return AnswerFields(header, revision: revision).bytes
+    case .leaseGrant(let id, let ttl), .leaseKeepAlive(let id, let ttl):
+      return AnswerFields(lease: id, ttl: ttl, header, revision: revision).bytes
     case .leaseTime:
       preconditionFailure("nobody waits for what the leader asks of leases")
     case .marked:
       preconditionFailure("nobody waits for a mark")
     case .alarms(let alarms):
-      return MaintenanceService.alarms(alarms, header).encodedBytes
+      return MaintenanceService.alarms(
+        alarms, header.message(revision: revision)
+      ).encodedBytes
     case .failed(let error):
       throw EtcdStatus(error)
     }
@@ -43,7 +30,7 @@ extension KVService {
 
   /// The answer to a range read.
   public static func body(_ response: RangeResponse, _ header: AnswerHeader) -> [UInt8] {
-    RangeAnswer(response, header).bytes
+    RangeAnswer(response, header).fields.bytes
   }
 
   /// The answer to a scan, row by row from where the rows are; `reading` may be `nil` if all are in
@@ -57,13 +44,13 @@ extension KVService {
       revision: range.meta.revision, expecting: range.rowCount, header)
     try range.scan(reading: reading) { head, key, value in answer.append(head, key, value) }
     answer.finish(more: range.more, count: range.count)
-    return answer.bytes
+    return answer.fields.bytes
   }
 
   /// The answer to a transaction that was read at `revision`.
   public static func body(
     _ response: TxnResponse, revision: Int64, _ header: AnswerHeader
   ) -> [UInt8] {
-    EtcdTxnResponse(response, header: header.message(revision: revision)).encodedBytes
+    AnswerFields(response, header, revision: revision).bytes
   }
 }

@@ -225,29 +225,20 @@ import Testing
     }
   }
 
-  /// Numbers at every length that they have as bytes, and what is left out because it is nothing.
-  @Test func `a range is encoded as SwiftProtobuf would`() {
-    let numbers = (0..<64).map { Int64(bitPattern: 1 << UInt64($0)) } + [0, -1, 127, 128, 300]
-    var dice = SystemRandomNumberGenerator()
-    func number() -> Int64 { numbers.randomElement(using: &dice)! }
-    func bytes() -> [UInt8] {
-      [UInt8](repeating: .random(in: 0...255), count: [0, 1, 127, 128, 20_000].randomElement()!)
-    }
-    for count in 0..<200 {
-      let rows = (0..<count % 7).map { _ in
-        Row(
-          number: RowNumber(1), modRevision: number(), subRevision: 0, key: bytes(),
-          value: bytes(), createRevision: number(), version: number(), lease: number())
-      }
-      let response = RangeResponse(
-        pairs: rows, more: count % 2 == 1, count: number(), revision: number())
-      let header = AnswerHeader(
-        cluster: UInt64(bitPattern: number()), member: UInt64(bitPattern: number()),
-        raftTerm: UInt64(bitPattern: number()))
-      let expected = EtcdRangeResponse(
-        response, header: header.message(revision: response.revision)
-      ).encodedBytes
-      #expect(KVService.body(response, header) == expected, "\(response), \(header)")
+  @Test func `every answer is encoded as SwiftProtobuf would`() throws {
+    let dice = AnswerDice()
+    for count in 0..<300 {
+      let header = dice.header()
+      let range = dice.range()
+      #expect(
+        KVService.body(range, header)
+          == EtcdRangeResponse(range, header: header.message(revision: range.revision))
+          .encodedBytes, "\(range), \(header)")
+      let revision = dice.number()
+      let message = header.message(revision: revision)
+      let (answer, expected) = dice.answer(count % 6, message)
+      let result = CommandResult(revision: revision, answer: answer)
+      #expect(try KVService.body(result, header) == expected, "\(answer), \(header)")
     }
   }
 
