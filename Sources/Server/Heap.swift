@@ -5,15 +5,17 @@
 #endif
 
 /// Gives memory back to the system after a crowd of writes: glibc keeps what was freed, and a bulk
-/// load leaves half of the heap free between what stays.
+/// load leaves half of the heap free between what stays. What stays gets large pages.
 ///
-/// It takes the allocator's locks for some milliseconds, so it waits until nothing is written.
+/// To give back takes the allocator's locks for some milliseconds, so it waits until nothing is
+/// written.
 struct Heap {
   /// Below that there is little to give back.
   private static let limitBytes = 16 << 20
 
   private var usedBytes = 0
   private var isQuiet = true
+  private var hugePages = HugePages()
 
   /// So many bytes of rows went through memory.
   mutating func use(_ bytes: Int) {
@@ -24,9 +26,12 @@ struct Heap {
   /// To be called about once a second: gives back once a whole one was quiet.
   mutating func rest() {
     defer { isQuiet = true }
-    guard isQuiet, usedBytes >= Self.limitBytes else { return }
-    usedBytes = 0
-    _ = Self.trim?(0)
+    if isQuiet, usedBytes >= Self.limitBytes {
+      usedBytes = 0
+      _ = Self.trim?(0)
+      hugePages.forget()
+    }
+    hugePages.tend()
   }
 
   /// glibc's `malloc_trim`, which its module does not show; other allocators have none.

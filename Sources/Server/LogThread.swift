@@ -26,13 +26,11 @@ struct LogThread {
   private let door: ReplicaDoor
   private let metrics: Metrics
   private let fate: Fate
-  /// Told about once a second.
-  private let tick: @Sendable () -> Void
   private var isShort = false
 
   init(
     store: any MemberStore, files: StateFiles, board: Board, door: ReplicaDoor, metrics: Metrics,
-    fate: Fate, tick: @escaping @Sendable () -> Void = {}
+    fate: Fate
   ) {
     self.store = store
     self.files = files
@@ -40,7 +38,6 @@ struct LogThread {
     self.door = door
     self.metrics = metrics
     self.fate = fate
-    self.tick = tick
     board.fileBytes = files.bytes()
   }
 
@@ -93,7 +90,6 @@ struct LogThread {
   }
 
   private mutating func lookAtSpace() throws(StorageError) {
-    tick()
     board.fileBytes = files.bytes()
     let isShort = try store.space() != .plenty
     guard isShort != self.isShort else { return }

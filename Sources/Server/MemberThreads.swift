@@ -53,8 +53,7 @@ final class MemberThreads: Sendable {
     log.run(
       start: {
         LogThread(
-          store: store.value, files: files, board: board, door: door, metrics: metrics, fate: fate,
-          tick: { flush.post(.rest) })
+          store: store.value, files: files, board: board, door: door, metrics: metrics, fate: fate)
       },
       work: { $0.work($1) }, end: { $0.close() })
     flush.run(

@@ -20,6 +20,7 @@ final class ReplicaLoop {
   /// The other threads, as the loop sees them.
   struct Outlets: Sendable {
     var log: @Sendable (LogThread.Job) -> Void
+    var flush: @Sendable (Flusher.Job) -> Void
     var apply: @Sendable (Applier.Job) -> Void
     var snapshots: @Sendable (SnapshotThread.Job) -> Void
     /// Serves a read that is ready on the loop of its client.
@@ -150,9 +151,10 @@ final class ReplicaLoop {
     self.transport = transport
     showMembers()
     if case .quarantined = phase {} else { talkToMembers() }
-    let log = out.log
+    let (log, flush) = (out.log, out.flush)
     spaceWatch = loop.scheduleRepeatedTask(initialDelay: .zero, delay: .seconds(1)) { _ in
       log(.lookAtSpace)
+      flush(.rest)
     }
     if replica != nil { step(.introduced(ownIntroduction)) } else { formIfComplete() }
     endBatch()
