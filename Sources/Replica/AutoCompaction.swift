@@ -66,13 +66,18 @@ struct Compactor: Sendable {
       let interval = min(period, Self.longestInterval)
       tickAt = now + interval / Self.divisor
       defer { note(revision, period, every: interval / Self.divisor) }
-      guard isLeader, now - succeededAt >= (isFirst ? period : interval),
+      // What is on its way is not asked for again: where the log is slow it would only grow.
+      let isUnderWay = asked.map { now < $0.at + interval } ?? false
+      guard isLeader, !isUnderWay, now - succeededAt >= (isFirst ? period : interval),
         let oldest = samples.first
       else { return nil }
       isFirst = false
       return propose(oldest, compacted, at: now)
     }
   }
+
+  /// What was asked for last has not got into the log: the next tick asks again.
+  mutating func refused() { asked = nil }
 
   private mutating func propose(_ revision: Int64, _ compacted: Int64, at now: Instant) -> Int64? {
     guard revision > compacted else {

@@ -266,10 +266,11 @@ extension ReplicaCore {
       at: now, revision: upkeep.facts.revision, compacted: upkeep.facts.compactRevision,
       isLeader: core.isLeader && hasAppliedElection && !isFenced && mayWriteUpkeep)
     guard let revision else { return }
-    // Refused: the next tick asks again.
     let command = CommandEnvelope(
       origin: CommandOrigin(member: 0, boot: 0, sequence: 0),
       command: .compaction(revision: revision))
-    _ = offer([command.encoded()], &effects)
+    for outcome in offer([command.encoded()], &effects) {
+      if case .refused = outcome { upkeep.compactor.refused() }
+    }
   }
 }

@@ -45,20 +45,23 @@ extension World {
   }
 
   /// A majority of the voters would be left without it, and no other member's disk is in doubt
-  /// that counts for one.
+  /// that counts for one. So it is with what the members are about to become: whoever asks, or
+  /// promotes, in the moment in which a disk is lost cannot know of it yet.
   func isExpendable(_ member: SimulatedMember) -> Bool {
-    guard !member.isSuspect, let leader = members.first(where: { $0.isLeader && !$0.isPaused }),
+    guard !member.isSuspect, now >= membersAskedUntil,
+      let leader = members.first(where: { $0.isLeader && !$0.isPaused }),
       let configuration = leader.core?.configuration,
       // Not while the members change: the next configuration may need it.
       leader.log.configuration == configuration,
       leader.appliedConfiguration == configuration,
       configuration.members.contains(where: { $0.id == member.id })
     else { return false }
-    let entry = EntryID.zero
-    return checks.majorityDurability.violation(committed: entry, in: configuration) { id in
-      guard id != member.id, let position = positionOf[id] else { return false }
-      return !members[position].isSuspect
-    } == nil
+    return [configuration, configuration.seating(member.id)].allSatisfy { configuration in
+      checks.majorityDurability.violation(committed: .zero, in: configuration) { id in
+        guard id != member.id, let position = positionOf[id] else { return false }
+        return !members[position].isSuspect
+      } == nil
+    }
   }
 
   // MARK: Links and clocks
@@ -216,5 +219,20 @@ extension World {
       client: nil, attempt: 0, member: member.position, boot: member.boot,
       timeout: weather.clientTimeout, wish: .compact(revision))
     after(.microseconds(100), .request(request))
+  }
+}
+
+extension Configuration {
+  /// What comes of it when the member gets the place that it is promised.
+  fileprivate func seating(_ id: MemberID) -> Configuration {
+    guard let promised = self[id], promised.role == .learner, promised.prospect != .none else {
+      return self
+    }
+    var seated = members
+    if case .successor(of: let old) = promised.prospect { seated.removeAll { $0.id == old } }
+    for position in seated.indices where seated[position].id == id {
+      (seated[position].role, seated[position].prospect) = (.voter, .none)
+    }
+    return Configuration(members: seated)
   }
 }

@@ -51,6 +51,7 @@ extension World {
     let id = nextOperatorRequest(member)
     tell(member, "is asked to change the members")
     let deadline = member.clock.local(at: now) + weather.clientTimeout
+    membersAskedUntil = now + weather.clientTimeout
     step(member, .reconfigure(MemberRequest(id: id, change: change, deadline: deadline)))
     return id
   }

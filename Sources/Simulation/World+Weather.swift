@@ -149,6 +149,7 @@ extension World {
     let deadline = leader.clock.local(at: now) + weather.clientTimeout
     let id = nextOperatorRequest(leader)
     tell(leader, "is asked to change the members")
+    membersAskedUntil = now + weather.clientTimeout
     step(leader, .change(id, change, deadline: deadline))
   }
 

@@ -36,6 +36,8 @@ final class World {
   /// Separate dice, so that one more draw for the network does not change what clients do.
   var networkDice: SplitMix64
   var weatherDice: SplitMix64
+  /// Until when somebody may wait for a change of the members.
+  var membersAskedUntil = Instant.zero
 
   /// Whether no client asks and no weather changes.
   var isCalm = true

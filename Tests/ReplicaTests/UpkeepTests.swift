@@ -245,6 +245,23 @@ import Testing
     #expect(follower.tick(at: now, revision: 26, compacted: 9, isLeader: true) == 15)
   }
 
+  /// Each tick would add one to a log that is slower than the ticks.
+  @Test func `what was asked for is not asked for again while it is on its way`() {
+    var compactor = Compactor(.period(.seconds(600)), at: .zero)
+    func tick(_ minute: Int) -> Int64? {
+      compactor.tick(
+        at: .zero + .seconds(60) * minute, revision: 50 + Int64(minute), compacted: -1,
+        isLeader: true)
+    }
+    #expect((0..<10).allSatisfy { tick($0) == nil })
+    #expect(tick(10) == 50)
+    #expect((11..<20).allSatisfy { tick($0) == nil })
+    #expect(tick(20) == 59, "it may be lost")
+    #expect(tick(21) == nil)
+    compactor.refused()
+    #expect(tick(22) == 61)
+  }
+
   @Test func `so many revisions are kept, looked at every five minutes`() {
     var compactor = Compactor(.revisions(1_000), at: .zero)
     #expect(compactor.tickAt == .zero + .seconds(300))
