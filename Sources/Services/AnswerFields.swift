@@ -36,6 +36,9 @@ struct AnswerFields {
     bytes += inner.bytes
   }
 
+  /// Fields that were encoded before.
+  mutating func append(encoded fields: [UInt8]) { bytes += fields }
+
   /// `ResponseHeader`.
   mutating func append(_ header: AnswerHeader, revision: Int64) {
     let revision = UInt64(bitPattern: revision)
