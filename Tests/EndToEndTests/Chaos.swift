@@ -131,12 +131,13 @@ struct Chaos: Sendable {
     }
   }
 
-  /// Every member serves and votes, and nobody else does.
+  /// Every member serves and votes, and nobody else does, not even in a change that is under way:
+  /// whoever is to leave counts until it is done.
   private var isWhole: Bool {
     guard let seen = try? lab.look() else { return false }
     return seen.allSatisfy { member in
       member.page?.phase == "serving" && member.page?.role != "learner"
-        && member.page?.voters == members
+        && member.page?.voters == members && member.page?.links.count == members - 1
     }
   }
 
