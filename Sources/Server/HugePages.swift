@@ -18,6 +18,8 @@
     private static let collapse: Int32 = 25
 
     private var joined: Set<UInt> = []
+    /// The system has joined some before: it knows how.
+    private var isAbleTo = false
     private(set) var isRefused = false
 
     /// A part of the heap was given back: what was joined may be in pieces.
@@ -42,9 +44,10 @@
       if madvise(UnsafeMutableRawPointer(bitPattern: page), Int(Self.pageBytes), Self.collapse) == 0
       {
         joined.insert(page)
+        isAbleTo = true
       } else if errno == EINVAL {
         // A kernel before 6.1, or one that knows no large pages. Anything else passes.
-        isRefused = joined.isEmpty
+        isRefused = !isAbleTo
       }
     }
 
