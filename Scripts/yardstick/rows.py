@@ -306,7 +306,8 @@ class Upkeep:
 
 
 class ManyKeys:
-    """Puts with few keys and with many, on members of their own. Takes long: only when named."""
+    """Puts with few keys and with many, in turn, on members of their own. Takes long: only when
+    named."""
 
     def measure(self, row, setting):
         figures = [
@@ -318,25 +319,26 @@ class ManyKeys:
         ]
         found = []
         for store in ("quorate", "etcd"):
-            cluster = setting.fresh(store, [])
+            few, many = setting.fresh(store, []), setting.fresh(store, [])
             try:
-                found.append(self.rates(cluster, setting))
+                found.append(self.rates(few, many, setting))
             finally:
-                cluster.stop()
+                few.stop()
+                many.stop()
         for ours, theirs in zip(*found):
             for figure, pair in zip(figures, zip(ours, theirs)):
                 figure.add(*pair)
         return figures
 
-    def rates(self, cluster, setting):
-        cluster.load(setting.keys)
-        few = [self.rate(cluster, setting, setting.keys, n) for n in range(setting.rounds)]
-        cluster.load(setting.many)
-        cluster.await_leader(120)
-        many = [self.rate(cluster, setting, setting.many, n) for n in range(setting.rounds)]
-        memory = anonymous_bytes(cluster.processes[cluster.followers()[0]].pid) / 1e6
-        setting.say(f"{cluster.store}: {few} beside {many} puts a second, {memory:.0f} MB")
-        return [(a, b, b / a, memory) for a, b in zip(few, many)]
+    def rates(self, few, many, setting):
+        many.load(setting.many)
+        many.await_leader(120)
+        few.load(setting.keys)
+        pairs = [(self.rate(few, setting, setting.keys, n), self.rate(many, setting, setting.many, n))
+                 for n in range(setting.rounds)]
+        memory = anonymous_bytes(many.processes[many.followers()[0]].pid) / 1e6
+        setting.say(f"{many.store}: {pairs} puts a second, {memory:.0f} MB")
+        return [(a, b, b / a, memory) for a, b in pairs]
 
     def rate(self, cluster, setting, keys, number):
         return rate(cluster.bench("put", "--seconds", setting.seconds, "--keys", keys,

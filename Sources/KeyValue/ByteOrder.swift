@@ -27,6 +27,12 @@ enum ByteOrder {
   ) -> Int {
     let common = min(left.count, right.count)
     var offset = 0
+    while offset + 8 <= common {
+      let a = left.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      let b = right.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      if a != b { return offset + (a ^ b).littleEndian.trailingZeroBitCount / 8 }
+      offset += 8
+    }
     while offset < common && left[offset] == right[offset] { offset += 1 }
     return offset
   }

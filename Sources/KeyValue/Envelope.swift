@@ -1,8 +1,11 @@
-/// Who waits for a command: a slot in one boot of one member. Zeroes: nobody.
+/// Who waits for a command: a slot in one boot of one member.
 public struct CommandOrigin: Hashable, Sendable {
   public var member: UInt64
   public var boot: UInt64
   public var sequence: UInt64
+
+  /// Of a command that the leader gives itself.
+  public static let nobody = CommandOrigin(member: 0, boot: 0, sequence: 0)
 
   public init(member: UInt64, boot: UInt64, sequence: UInt64) {
     self.member = member

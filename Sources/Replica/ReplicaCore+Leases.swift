@@ -49,11 +49,7 @@ extension ReplicaCore {
     guard now >= leases.wakeAt, mayWriteLeases else { return }
     let commands = leases.due(at: now, asOf: appliedIndex, settings)
     let outcomes = offer(
-      commands.map { command in
-        CommandEnvelope(
-          origin: CommandOrigin(member: 0, boot: 0, sequence: 0), command: .lease(command)
-        ).encoded()
-      }, &effects)
+      commands.map { CommandEnvelope(origin: .nobody, command: .lease($0)).encoded() }, &effects)
     for (command, outcome) in zip(commands, outcomes) {
       if case .refused = outcome { leases.refused(command, at: now, settings) }
     }

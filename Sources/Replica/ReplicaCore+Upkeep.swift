@@ -245,8 +245,7 @@ extension ReplicaCore {
       member.id != id && peers.isOpen(member.id) && !upkeep.digests.hasReported(member.id)
     }
     guard last != appliedIndex.number || isSilent, mayWriteUpkeep else { return }
-    let command = CommandEnvelope(
-      origin: CommandOrigin(member: 0, boot: 0, sequence: 0), command: .upkeep(.mark))
+    let command = CommandEnvelope(origin: .nobody, command: .upkeep(.mark))
     for outcome in offer([command.encoded()], &effects) {
       if case .refused = outcome {
         upkeep.digests.markAt = now + settings.raft.heartbeatInterval
@@ -266,9 +265,7 @@ extension ReplicaCore {
       at: now, revision: upkeep.facts.revision, compacted: upkeep.facts.compactRevision,
       isLeader: core.isLeader && hasAppliedElection && !isFenced && mayWriteUpkeep)
     guard let revision else { return }
-    let command = CommandEnvelope(
-      origin: CommandOrigin(member: 0, boot: 0, sequence: 0),
-      command: .compaction(revision: revision))
+    let command = CommandEnvelope(origin: .nobody, command: .compaction(revision: revision))
     for outcome in offer([command.encoded()], &effects) {
       if case .refused = outcome { upkeep.compactor.refused() }
     }

@@ -64,8 +64,7 @@ import Testing
 
   @Test func `the extremes of leases come back, and no lease has the id zero`() throws {
     func envelope(_ command: LeaseCommand) -> CommandEnvelope {
-      CommandEnvelope(
-        origin: CommandOrigin(member: 0, boot: 0, sequence: 0), command: .lease(command))
+      CommandEnvelope(origin: .nobody, command: .lease(command))
     }
     for number in [Int64.min, -1, 1, .max] {
       let tick = LeaseTick(
