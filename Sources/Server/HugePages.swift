@@ -16,6 +16,9 @@
     private static let fullPages = 448
     /// `madvise`'s, which Glibc's module does not show.
     private static let collapse: Int32 = 25
+    /// Of the machine.
+    private static let memoryBytes = UInt(
+      max(0, sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))))
 
     private var joined: Set<UInt> = []
     /// The system has joined some before: it knows how.
@@ -78,12 +81,14 @@
     }
 
     /// A line as `7f2a98000000-7f2a9a21b000 rw-p 00000000 00:00 0 [heap]` (proc_pid_maps(5));
-    /// `nil`: none of an arena.
+    /// `nil`: none of an arena. What is larger than the memory was only reserved, as sanitizers do
+    /// it: to look through that would take for ever.
     static func mapping(_ line: String) -> Range<UInt>? {
       let words = line.split(whereSeparator: \.isWhitespace)
       guard words.count >= 5, words[1] == "rw-p", words[4] == "0" else { return nil }
       let bounds = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
-      guard bounds.count == 2, bounds[0] < bounds[1] else { return nil }
+      guard bounds.count == 2, bounds[0] < bounds[1], bounds[1] - bounds[0] <= memoryBytes
+      else { return nil }
       let isArena = words.count == 5 && bounds[0].isMultiple(of: 64 << 20)
       guard isArena || words.last == "[heap]" else { return nil }
       return bounds[0]..<bounds[1]

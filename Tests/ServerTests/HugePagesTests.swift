@@ -27,6 +27,8 @@
       // A file.
       "7f2a98000000-7f2a9a21b000 rw-p 00000000 fe:00 71 /data/state-1.db",
       "7ffd1c000000-7ffd1c021000 rw-p 00000000 00:00 0 [stack]",
+      // A sanitizer's shadow of the whole address space.
+      "100000000000-200000000000 rw-p 00000000 00:00 0 ",
       "", "7f2a98000000 rw-p 00000000 00:00 0", "x-y rw-p 00000000 00:00 0",
     ])
     func `nothing else is touched`(line: String) {
