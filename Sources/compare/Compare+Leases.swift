@@ -8,7 +8,7 @@ import Synchronization
 extension Compare {
   static func leaseAnswer(
     to call: RequestGenerator.Call, from connection: RPCConnection
-  ) async -> (text: String, revision: Int64, isRefusal: Bool) {
+  ) async -> Answer {
     switch call {
     case .grant(let request):
       await answer(
@@ -41,7 +41,7 @@ extension Compare {
   /// One question on a stream of its own.
   private static func keepAlive(
     _ id: Int64, over connection: RPCConnection
-  ) async -> (text: String, revision: Int64, isRefusal: Bool) {
+  ) async -> Answer {
     let last = Mutex<ByteBuffer?>(nil)
     let outcome = await withCheckedContinuation { (done: CheckedContinuation<CallOutcome, Never>) in
       let stream = connection.open(EtcdMethod.Lease.leaseKeepAlive) { event in
@@ -56,10 +56,10 @@ extension Compare {
     }
     guard let body = last.withLock({ $0 }),
       var response = try? EtcdLeaseKeepAliveResponse(decoding: Array(body.readableBytesView))
-    else { return ("\(outcome.status.code): \(outcome.status.message)", 0, true) }
+    else { return .refusal("\(outcome.status.code): \(outcome.status.message)") }
     response.header.clusterID = 0
     response.header.memberID = 0
     response.header.raftTerm = 0
-    return ("\(response.fieldText) \(outcome.status.code)", response.header.revision, false)
+    return Answer("\(response.fieldText) \(outcome.status.code)", response.header.revision)
   }
 }

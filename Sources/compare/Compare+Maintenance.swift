@@ -35,7 +35,7 @@ extension Compare {
 
   private static func maintenanceAnswer(
     to call: MaintenanceGenerator.Call, from connection: RPCConnection
-  ) async -> (text: String, revision: Int64, isRefusal: Bool) {
+  ) async -> Answer {
     switch call {
     case .plain(let call): await answer(to: call, from: connection)
     case .alarm(let request):
@@ -81,7 +81,7 @@ extension Compare {
   /// The shape of a snapshot's stream: its pieces count down, and the last one is a hash.
   private static func snapshot(
     over connection: RPCConnection
-  ) async -> (text: String, revision: Int64, isRefusal: Bool) {
+  ) async -> Answer {
     let messages = Mutex<[EtcdSnapshotResponse]>([])
     let outcome = await withCheckedContinuation { (done: CheckedContinuation<CallOutcome, Never>) in
       let stream = connection.open(EtcdMethod.Maintenance.snapshot) { event in
@@ -103,12 +103,11 @@ extension Compare {
       sent += message.blob.count
       return message.remainingBytes == UInt64(total - sent)
     }
-    return (
+    return Answer(
       "\(outcome.status.code) \(countsDown) \(total % 512) \(all.last?.blob.count ?? -1) "
         + "\(all.last?.remainingBytes ?? 1) \(all.allSatisfy { !$0.hasHeader }) "
         + "\(all.dropLast(2).allSatisfy { $0.blob.count == 32 << 10 })",
-      0, false
-    )
+      0)
   }
 }
 
