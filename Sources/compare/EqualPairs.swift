@@ -1,8 +1,8 @@
 import EtcdAPI
 import Foundation
 
-/// etcd 3.5.1 leaves the order of pairs that are equal in what they are sorted by to Go's sort, which
-/// mixes seven and more. To be compared they are put in the order of their keys.
+/// etcd 3.5.1 leaves the order of pairs that are equal in what they are sorted by to Go's sort,
+/// which mixes seven and more. To be compared they are put in the order of their keys.
 extension EtcdRangeResponse {
   mutating func orderEquals(as request: EtcdRangeRequest) {
     let isEqual: (EtcdKeyValue, EtcdKeyValue) -> Bool
