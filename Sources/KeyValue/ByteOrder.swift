@@ -36,4 +36,18 @@ enum ByteOrder {
     while offset < common && left[offset] == right[offset] { offset += 1 }
     return offset
   }
+
+  /// The bytes of a key from `offset` on, as many as the number has, so that comparing the numbers
+  /// compares the bytes, except that a key's end looks like zeroes.
+  static func head<Head: FixedWidthInteger & BitwiseCopyable>(
+    of key: UnsafeRawBufferPointer, from offset: Int
+  ) -> Head {
+    let end = offset + MemoryLayout<Head>.size
+    if end <= key.count {
+      return Head(bigEndian: key.loadUnaligned(fromByteOffset: offset, as: Head.self))
+    }
+    var head: Head = 0
+    for index in offset..<end { head = head << 8 | (index < key.count ? Head(key[index]) : 0) }
+    return head
+  }
 }

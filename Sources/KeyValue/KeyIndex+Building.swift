@@ -97,7 +97,7 @@ struct KeyIndexBuilder: ~Copyable {
           common = min(common, ByteOrder.commonPrefix(key(items[0]), key(item)))
         }
         var order = items.indices.map {
-          Order(prefix: KeyIndexBuilder.prefix(of: key(items[$0]), from: common), item: $0)
+          Order(prefix: ByteOrder.head(of: key(items[$0]), from: common), item: $0)
         }
         KeyIndexBuilder.sortByPrefix(&order)
         // Equal beginnings are in the order of their rows already; different keys among them are
@@ -149,15 +149,5 @@ struct KeyIndexBuilder: ~Copyable {
       }
       swap(&order, &target)
     }
-  }
-
-  /// Up to eight bytes from `offset` on, so that comparing the numbers compares the bytes, except
-  /// that a key's end looks like zeroes.
-  private static func prefix(of key: UnsafeRawBufferPointer, from offset: Int) -> UInt64 {
-    var prefix: UInt64 = 0
-    for index in offset..<offset + 8 {
-      prefix = prefix << 8 | (index < key.count ? UInt64(key[index]) : 0)
-    }
-    return prefix
   }
 }

@@ -12,8 +12,7 @@
 /// heads are equal are compared.
 struct PackedKeys: Sendable {
   private struct Slot {
-    /// The first bytes of the key behind what all keys here begin with, so that comparing the
-    /// numbers compares the bytes, except that a key's end looks like zeroes.
+    /// Of the key, behind what all keys here begin with.
     var head: UInt32
     /// Where the key ends in `bytes`.
     var end: UInt32
@@ -51,7 +50,7 @@ struct PackedKeys: Sendable {
           UnsafeRawBufferPointer(rebasing: key[..<shared]))
         if order != 0 { return (order < 0 ? slots.count : 0, false) }
         guard shared == common else { return (0, false) }
-        var (low, high) = PackedKeys.candidates(PackedKeys.head(of: key, from: common), slots)
+        var (low, high) = PackedKeys.candidates(ByteOrder.head(of: key, from: common), slots)
         while low < high {
           let middle = (low + high) / 2
           let start = middle == 0 ? 0 : Int(slots[middle - 1].end)
@@ -93,7 +92,7 @@ struct PackedKeys: Sendable {
         ByteOrder.commonPrefix(UnsafeRawBufferPointer(rebasing: $0[..<common]), key)
       }
     bytes.insert(contentsOf: key, at: start)
-    slots.insert(Slot(head: PackedKeys.head(of: key, from: shared), end: UInt32(start)), at: slot)
+    slots.insert(Slot(head: ByteOrder.head(of: key, from: shared), end: UInt32(start)), at: slot)
     shift(from: slot, by: key.count)
     if shared != common { behead(from: shared) }
   }
@@ -161,18 +160,7 @@ struct PackedKeys: Sendable {
   private mutating func behead(from common: Int) {
     self.common = common
     for slot in slots.indices {
-      slots[slot].head = withKey(at: slot) { PackedKeys.head(of: $0, from: common) }
+      slots[slot].head = withKey(at: slot) { ByteOrder.head(of: $0, from: common) }
     }
-  }
-
-  private static func head(of key: UnsafeRawBufferPointer, from offset: Int) -> UInt32 {
-    if offset + 4 <= key.count {
-      return UInt32(bigEndian: key.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-    }
-    var head: UInt32 = 0
-    for index in offset..<offset + 4 {
-      head = head << 8 | (index < key.count ? UInt32(key[index]) : 0)
-    }
-    return head
   }
 }

@@ -34,3 +34,13 @@ extension EtcdTxnResponse {
     }
   }
 }
+
+extension RequestGenerator.Call {
+  /// Its answer may hold pairs in an order that was asked for.
+  var isOfPairs: Bool {
+    switch self {
+    case .range, .txn: true
+    case .put, .deleteRange, .compact, .grant, .revoke, .keepAlive, .timeToLive, .leases: false
+    }
+  }
+}

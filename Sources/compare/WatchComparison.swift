@@ -21,6 +21,7 @@ struct WatchComparison {
 
   private static let streamsOfRound = 25
   private static let stepsOfRound = 90
+  private static let isTaken = "mvcc: duplicate watch ID provided on the WatchStream"
   private static let rest = Duration.milliseconds(250)
 
   private struct Pair {
@@ -181,13 +182,17 @@ struct WatchComparison {
     guard mine.created.count == theirs.created.count else { return }
     for place in mine.created.indices
     where mine.created[place].canceled != theirs.created[place].canceled {
-      let (refusing, id) =
-        mine.created[place].canceled
-        ? (mine, theirs.created[place].watchID) : (theirs, mine.created[place].watchID)
-      guard let end = refusing.ended[id], end.compactRevision != 0 else { continue }
+      let (refusing, granting) = mine.created[place].canceled ? (mine, theirs) : (theirs, mine)
+      let id = granting.created[place].watchID
+      let before = refusing.events[id] ?? []
+      guard refusing.created[place].cancelReason == Self.isTaken,
+        let end = refusing.ended[id], end.compactRevision != 0, granting.ended[id] != nil,
+        (granting.events[id] ?? []).starts(with: before)
+      else { continue }
+      // What the first watch of that id brought is still compared.
       (mine.created[place], theirs.created[place]) = (EtcdWatchResponse(), EtcdWatchResponse())
-      (mine.events[id], theirs.events[id]) = (nil, nil)
-      (mine.ended[id], theirs.ended[id]) = (nil, nil)
+      (mine.events[id], theirs.events[id]) = (before, before)
+      (mine.ended[id], theirs.ended[id]) = (end, end)
       reasons.insert("the id of a watch that compaction has ended stays taken at one")
     }
   }
