@@ -7,7 +7,7 @@ import Testing
   /// Keys that are hard to tell apart: long common beginnings, ends where others have zeroes.
   private func key(_ dice: inout Dice) -> [UInt8] {
     let beginning = [UInt8]("registry/").prefix(dice.once(in: 8) ? dice.below(9) : 9)
-    return beginning + (0..<dice.below(8)).map { _ in dice.pick([0, 0, 1, 0x7F, 0x80, 0xFF]) }
+    return beginning + (0..<dice.below(24)).map { _ in dice.pick([0, 0, 1, 0x7F, 0x80, 0xFF]) }
   }
 
   private func expect(_ packed: PackedKeys, _ model: [[UInt8]], _ dice: inout Dice) {
@@ -50,6 +50,21 @@ import Testing
       }
       expect(packed, model, &dice)
     }
+  }
+
+  @Test func `the common beginning of two keys ends at the first byte that differs`() {
+    let left = [UInt8](repeating: 7, count: 20)
+    for place in left.indices {
+      for other in place..<left.count {
+        var right = left
+        (right[place], right[other]) = (8, 8)
+        let common = left.withUnsafeBytes { left in
+          right.withUnsafeBytes { ByteOrder.commonPrefix(left, $0) }
+        }
+        #expect(common == place)
+      }
+    }
+    #expect(left.withUnsafeBytes { ByteOrder.commonPrefix($0, $0) } == left.count)
   }
 
   /// A branch's first bound counts as −∞, and keys that came later may have made it too high.
