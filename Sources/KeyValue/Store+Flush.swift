@@ -57,6 +57,11 @@ extension Store {
     state.window.drop(through: end.meta.lastRow, keepingBytes: settings.recentLimitBytes)
   }
 
+  /// Takes the batch that the flusher has for written, so that the last one begins behind it.
+  public mutating func passOverFlight() {
+    if let inFlight { flushed(through: inFlight.meta.appliedIndex) }
+  }
+
   /// The furthest end of an entry that is within the limit, else the nearest.
   private func nextEnd(_ limitBytes: Int) -> Boundary {
     let now = Boundary(meta: state.meta, appliedBytes: appliedBytes)

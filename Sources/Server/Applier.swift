@@ -77,6 +77,8 @@ struct Applier {
   private var isScrubDue = false
   private var isRestoring = false
   private var wasFull = false
+  /// The store lacks an entry, or has half of one: it is neither changed nor flushed any more.
+  private var hasFailed = false
   private var openSnapshots = 0
   private var openings: [Opening] = []
   /// The board has a root, and gets each new one.
@@ -104,18 +106,24 @@ struct Applier {
   }
 
   mutating func work(_ jobs: [Job]) {
+    guard !hasFailed else { return }
     do {
       for job in jobs { try take(job) }
       try applyPending()
       showToLookers()
       try flushIfDue()
     } catch let error as StorageError {
-      out.fate.seal(ServerExit(error))
+      fail(ServerExit(error))
     } catch let error as ServerExit {
-      out.fate.seal(error)
+      fail(error)
     } catch {
-      out.fate.seal(.diskFailed(file: "the state file", reason: "\(error)"))
+      fail(.diskFailed(file: "the state file", reason: "\(error)"))
     }
+  }
+
+  private mutating func fail(_ exit: ServerExit) {
+    hasFailed = true
+    out.fate.seal(exit)
   }
 
   private mutating func take(_ job: Job) throws {
@@ -372,12 +380,15 @@ struct Applier {
     out.door.complete(.restored(base, leases: store.leaseImage, upkeep: store.facts))
   }
 
-  /// The last job: everything that was applied goes to the flusher.
+  /// The last job: everything that was applied goes to the flusher, also behind a batch that it
+  /// has, for it writes them in order and none after one that fails.
   mutating func close() {
-    if let batch = isFlushing ? nil : store.takeFlushBatch(limitBytes: Self.lastFlushLimitBytes) {
+    defer { reader.close() }
+    guard !hasFailed && !isRestoring else { return }
+    store.passOverFlight()
+    if let batch = store.takeFlushBatch(limitBytes: Self.lastFlushLimitBytes) {
       out.flush(.flush(batch))
     }
-    reader.close()
   }
 }
 

@@ -25,6 +25,10 @@ extension EndToEnd {
       }
       for number in 1...50 { try await client.put("key-\(number)", "1") }
       await client.close()
+      // What is left holds all of it: a quorum of the others may have answered.
+      let second = try members.client(2)
+      #expect(try await second.get("key-50") == Data("1".utf8))
+      await second.close()
       let running = recover(["--plan", members.dataDirectory(2)])
       #expect(running.status == 1 && running.text.contains("in use"), "\(running)")
       for number in 1...3 { members.stop(number, with: 9) }

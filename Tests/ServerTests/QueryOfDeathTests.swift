@@ -49,6 +49,7 @@ import Testing
       await cluster.shutDown(3)
 
       try await cluster.put("key", "poison", with: others)
+      try await cluster.wait(for: "n1 to apply it") { try await old(cluster, 1) == "poison" }
       let last = try #require(try await cluster.status(1)["applied"] as? NSNumber).uint64Value
       try die(cluster, 3, at: last, deaths: 1)
       try await cluster.start(3)

@@ -47,11 +47,13 @@ extension Fate {
     let flushes = Told<Flusher.Job>()
     let marks = Told<LogIndex>()
     let board: Board
+    let failure: StorageFailure
     var applier: Applier
 
     init(_ settings: StoreSettings = StoreSettings()) throws {
       let store = MemoryStore(
         identity: Identity(cluster: 1, member: me, name: "n7", incarnation: Incarnation(1)))
+      failure = store.failure
       let start = try Flusher.load(try store.openState(), settings: settings)
       board = Board(
         root: start.store.value.root,
@@ -75,10 +77,24 @@ extension Fate {
       return waiters.insert(waiter, shard: 0)!
     }
 
-    func put(_ index: UInt64, by id: RequestID? = nil, bytes: Int = 1) -> Entry {
+    func put(
+      _ index: UInt64, by id: RequestID? = nil, key: UInt8 = 1, bytes: Int = 1
+    ) -> Entry {
+      put(index, by: id, PutRequest(key: [key], value: [UInt8](repeating: 2, count: bytes)))
+    }
+
+    /// Reads the pair of key one that it replaces.
+    func putForPrevious(_ index: UInt64) -> Entry {
+      var request = PutRequest(key: [1], value: [3])
+      request.previousPair = true
+      return put(index, request)
+    }
+
+    private func put(
+      _ index: UInt64, by id: RequestID? = nil, _ request: PutRequest
+    ) -> Entry {
       let origin = CommandOrigin(
         member: me.number, boot: boot.number, sequence: id?.number ?? 0)
-      let request = PutRequest(key: [1], value: [UInt8](repeating: 2, count: bytes))
       return Entry(
         id: EntryID(term: Term(1), index: LogIndex(index)),
         content: .command(CommandEnvelope(origin: origin, command: .put(request)).encoded()))
@@ -191,6 +207,35 @@ extension Fate {
     #expect(bench.told().last == "not full")
   }
 
+  /// The flusher works in order, and stops at the first batch that fails.
+  @Test func `an orderly end hands over all that was applied, behind a flush that is under way`()
+    throws
+  {
+    let bench = try Bench()
+    bench.applier.work([.apply([bench.put(1)])])
+    bench.applier.work([.apply([bench.put(2), bench.put(3)])])
+    bench.applier.close()
+    let batches = bench.flushes.take().compactMap { job -> FlushBatch? in
+      if case .flush(let batch) = job { batch } else { nil }
+    }
+    #expect(batches.map(\.meta.appliedIndex) == [1, 3])
+    #expect(batches.map { $0.rows.map(\.number) } == [[1], [2, 3]])
+  }
+
+  /// What was applied before belongs to a file that is gone.
+  @Test func `an end during the move to a snapshot hands nothing over`() throws {
+    let bench = try Bench()
+    bench.applier.work([.apply([bench.put(1)])])
+    bench.applier.work([.apply([bench.put(2)])])
+    bench.applier.work([.flushed(1)])
+    _ = bench.flushes.take()
+    let base = LogBase(
+      last: EntryID(term: Term(1), index: LogIndex(9)), configuration: Configuration(members: []))
+    bench.applier.work([.restore(base)])
+    bench.applier.close()
+    #expect(bench.flushes.take().isEmpty)
+  }
+
   @Test func `a command of an unknown version ends the member before it is applied`() throws {
     let bench = try Bench()
     let unknown = Entry(
@@ -198,8 +243,31 @@ extension Fate {
     bench.applier.work([.apply([bench.put(1)])])
     bench.applier.work([.apply([unknown, bench.put(3)])])
     #expect(bench.fate.exit?.code == 29)
+    // What was on its way does not follow an entry that is left out.
+    bench.applier.work([.apply([bench.put(4)])])
+    bench.applier.close()
     #expect(bench.board.meta.appliedIndex == 1)
     #expect(bench.told() == ["applied 1: 1"])
+  }
+
+  @Test func `a table that cannot be read ends the member with its reason, whatever comes after`()
+    throws
+  {
+    var settings = StoreSettings()
+    settings.cacheLimitBytes = 0
+    settings.recentLimitBytes = 0
+    let bench = try Bench(settings)
+    // Large enough to leave memory when it is flushed.
+    bench.applier.work([.apply([bench.put(1, bytes: 500_000), bench.put(2, key: 2)])])
+    bench.applier.work([.flushed(2)])
+    _ = bench.flushes.take()
+    _ = bench.failure.latch(.failed(file: "state-1.db", action: "read", reason: "EIO"))
+    bench.applier.work([.apply([bench.putForPrevious(3), bench.put(4)])])
+    bench.applier.work([.apply([bench.put(5)])])
+    bench.applier.close()
+    #expect(bench.fate.exit?.code == 28)
+    #expect(bench.board.meta.appliedIndex == 2)
+    #expect(bench.flushes.take().isEmpty)
   }
 }
 

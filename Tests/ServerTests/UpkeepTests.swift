@@ -146,17 +146,48 @@ import Testing
     _ = try await client.put("after", "1")
   }
 
+  /// A quorum without it may have answered the writer.
+  private func awaitKey(
+    _ key: String, at number: Int, in cluster: TestCluster
+  ) async throws {
+    let one = try cluster.client(number)
+    try await cluster.wait(for: "\(key) at n\(number)") {
+      try await !one.range(
+        .make {
+          $0.key = Data(key.utf8)
+          $0.serializable = true
+        }
+      ).message.kvs.isEmpty
+    }
+    await one.close()
+  }
+
+  /// A copy of the state begins when all that is applied is in the file.
+  private func awaitFlush(of number: Int, in cluster: TestCluster) async throws {
+    try await awaitKey("key-20", at: number, in: cluster)
+    let one = try cluster.client(number)
+    try await one.snapshot(of: one.endpoints[0]) { _ throws(SnapshotRefused) in }
+    await one.close()
+  }
+
+  /// The row of the file; `nil`: it is not flushed yet.
+  private func row(
+    _ number: RowNumber, in file: String, on connection: Connection
+  ) throws -> Row? {
+    let select = try connection.prepare("SELECT \(RowTable.columns) FROM row WHERE number = ?1")
+    var found: Row?
+    _ = try select.first(number) { () throws(StorageError) in
+      found = try RowTable.row(by: select, in: file)
+    }
+    return found
+  }
+
   /// Row, checksum, count and digests agree with each other: no start can tell.
   private func change(_ file: String) throws {
     let connection = try Connection(file, .write, on: POSIXFileSystem())
     defer { connection.close() }
-    let select = try connection.prepare(
-      "SELECT \(RowTable.columns) FROM row WHERE number = ?1")
-    var found: Row?
-    _ = try select.first(2) { () throws(StorageError) in
-      found = try RowTable.row(by: select, in: file)
-    }
-    let before = try #require(found)
+    // An orderly end flushes what was applied.
+    let before = try #require(try row(2, in: file, on: connection))
     var after = before
     after.value = Array("tampered".utf8)
     var meta = try StateFile.meta(on: connection)
@@ -180,6 +211,7 @@ import Testing
         try await cluster.put("key-\(number)", "value", with: client)
       }
       await client.close()
+      try await awaitKey("key-20", at: 3, in: cluster)
       await cluster.shutDown(3)
       try change(cluster.directory + "/n3/state-1.db")
       try await cluster.start(3, settings: quick)
@@ -196,21 +228,17 @@ import Testing
       for number in 1...20 {
         try await cluster.put("key-\(number)", "value", with: client)
       }
-      try await Task.sleep(for: .milliseconds(300))
+      try await awaitFlush(of: 2, in: cluster)
       // With its checksum, as somebody would who knows it.
       let file = cluster.directory + "/n2/state-1.db"
       let connection = try Connection(file, .write, on: POSIXFileSystem())
-      let select = try connection.prepare(
-        "SELECT \(RowTable.columns) FROM row WHERE number = ?1")
-      var found: Row?
-      _ = try select.first(3) { () throws(StorageError) in
-        found = try RowTable.row(by: select, in: file)
-      }
-      var row = try #require(found)
-      row.value = Array("tampered".utf8)
+      // The member's readers let go of the file when they come by.
+      try connection.execute("PRAGMA busy_timeout = 10000")
+      var changed = try #require(try row(3, in: file, on: connection))
+      changed.value = Array("tampered".utf8)
       try connection.transaction { () throws(StorageError) in
         try connection.execute("DELETE FROM row WHERE number = 3")
-        try RowTable.insert(row, with: try connection.prepare(RowTable.insert))
+        try RowTable.insert(changed, with: try connection.prepare(RowTable.insert))
       }
       connection.close()
       await client.close()
@@ -334,6 +362,7 @@ import Testing
       let client = try cluster.client()
       for number in 1...30 { try await cluster.put("key-\(number)", "1", with: client) }
       await client.close()
+      try await awaitKey("key-30", at: 1, in: cluster)
       for number in 1...3 { await cluster.shutDown(number) }
       let directories = (1...3).map { cluster.directory + "/n\($0)" }
       #expect(throws: StoreRecovery.Failure.self) {
