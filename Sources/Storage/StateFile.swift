@@ -191,7 +191,10 @@ public final class StateFile: StateStore {
     let gate = shared.gate
     #if Mutants
       if Mutant.writesIndexApart.isPlanted {
-        try connection.transaction { () throws(StorageError) in
+        // Alone, as every commit: it is to break one rule, not the readers'.
+        try connection.transaction(
+          committing: { (commit) throws(StorageError) in try gate.alone(commit) }
+        ) { () throws(StorageError) in
           try StateFile.write(batch.meta, with: putMeta)
         }
       }
