@@ -27,9 +27,11 @@ def free_ports(count):
 class Cluster:
     """Members 0, 1, 2; each a process with its own directory, log and ports."""
 
-    def __init__(self, store, program, quorate, place, flags=()):
-        """`program` is the words that start a member, as ["etcd"] or ["quorate", "server"]."""
+    def __init__(self, store, program, quorate, place, flags=(), side=0):
+        """`program` is the words that start a member, as ["etcd"] or ["quorate", "server"]; `side`
+        says which of the two that are compared it is."""
         self.store, self.program, self.quorate, self.place = store, program, quorate, place
+        self.side = side
         # The last of two counts.
         self.flags = ["--log-level", "error"] + list(flags)
         ports = free_ports(6)

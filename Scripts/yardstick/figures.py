@@ -65,8 +65,20 @@ HEAD = ["figure", "Quorate", "etcd", "times better: median (min – max)", "to r
         "commit", "row"]
 
 
-def table(figures, commit):
-    return lines([HEAD, ["---"] * len(HEAD)] + [figure.cells(commit) for figure in figures])
+def table(figures, commit, other="etcd"):
+    """`other` heads the column of what ours is compared with."""
+    head = [other if cell == "etcd" else cell for cell in HEAD]
+    return lines([head, ["---"] * len(HEAD)] + [figure.cells(commit) for figure in figures])
+
+
+def losses(figures, below):
+    """A sentence for each figure whose median ratio is below the bound."""
+    return [
+        f"{figure.row}: {figure.text}: {statistics.median(figure.ratios):.3f} of the other "
+        f"({min(figure.ratios):.3f} to {max(figure.ratios):.3f})"
+        for figure in figures
+        if figure.ratios and statistics.median(figure.ratios) < below
+    ]
 
 
 def lines(rows):

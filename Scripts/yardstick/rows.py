@@ -10,8 +10,8 @@ class Setting:
     """What the rows share: the two stores, loaded, and how long to measure."""
 
     def __init__(self, ours, theirs, keys, many, rounds, seconds, say, fresh, go_client):
-        """`fresh(store, flags)` makes a started cluster that the caller stops; `go_client` is the
-        path of the Go client, None where it cannot be built."""
+        """`fresh(side, flags)` makes a started cluster of one of the two sides, which the caller
+        stops; `go_client` is the path of the Go client, None where it cannot be built."""
         self.ours, self.theirs, self.keys, self.many = ours, theirs, keys, many
         self.rounds, self.seconds, self.say = rounds, seconds, say
         self.fresh, self.go_client = fresh, go_client
@@ -161,7 +161,7 @@ class Restart:
         fresh = []
         try:
             for cluster in setting.both:
-                fresh.append(setting.fresh(cluster.store, []))
+                fresh.append(setting.fresh(cluster.side, []))
                 fresh[-1].load(setting.keys)
             # What was put off during the load has its time.
             time.sleep(2)
@@ -216,7 +216,7 @@ class Pauses:
         try:
             for cluster in setting.both:
                 fresh = setting.fresh(
-                    cluster.store, ["--snapshot-count", str(self.cut), "--log-level", "info"])
+                    cluster.side, ["--snapshot-count", str(self.cut), "--log-level", "info"])
                 busy.append(fresh)
                 fresh.load(setting.keys)
             for number in range(setting.rounds):
@@ -270,7 +270,7 @@ class Upkeep:
         fresh = []
         try:
             for cluster in setting.both:
-                fresh.append(setting.fresh(cluster.store, []))
+                fresh.append(setting.fresh(cluster.side, []))
                 fresh[-1].load(setting.keys)
             for number in range(setting.rounds):
                 found = [self.tails(cluster, setting, number) for cluster in fresh]
@@ -318,8 +318,8 @@ class ManyKeys:
                    0),
         ]
         found = []
-        for store in ("quorate", "etcd"):
-            few, many = setting.fresh(store, []), setting.fresh(store, [])
+        for side in range(2):
+            few, many = setting.fresh(side, []), setting.fresh(side, [])
             try:
                 found.append(self.rates(few, many, setting))
             finally:

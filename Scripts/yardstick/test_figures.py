@@ -2,7 +2,7 @@
 
 import unittest
 
-from .figures import HEAD, Figure, between_markers, merged_table, number, table
+from .figures import HEAD, Figure, between_markers, losses, merged_table, number, table
 
 
 def cells(figure, commit="c0ffee"):
@@ -37,6 +37,15 @@ class FigureTests(unittest.TestCase):
     def test_numbers_have_no_more_digits_than_were_measured(self):
         self.assertEqual([number(n) for n in (12345.6, 99.94, 1.005, 0.4)],
                          ["12,346", "99.9", "1.00", "0.40"])
+
+    def test_what_got_worse_is_named_by_its_median(self):
+        slower, same, unknown = Figure("put", "puts", ""), Figure("get", "gets", ""), Figure("x", "", "")
+        for ours in (96, 90, 120):
+            slower.add(ours, 100)
+        for ours in (80, 97, 99):
+            same.add(ours, 100)
+        self.assertEqual(losses([slower, same, unknown], below=0.97),
+                         ["put: puts: 0.960 of the other (0.900 to 1.200)"])
 
     def test_one_way_is_better(self):
         with self.assertRaises(AssertionError):
