@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Reading what happened, revision by revision: for watches that memory does not serve any more.
 extension Root {
   /// The changes from a revision on: a bounded piece. Rows that were superseded at or before the
@@ -52,9 +48,6 @@ extension Root {
   }
 
   private func revision(before row: Row) -> Int64 {
-    #if Mutants
-      if Mutant.tellsPresentAsPast.isPlanted { return revision }
-    #endif
     return row.modRevision - 1
   }
 }

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Events: from batches for who is in step, from pieces for who lags.
 extension WatchHub {
   // MARK: Batches
@@ -20,9 +16,6 @@ extension WatchHub {
   }
 
   private func misses(_ batch: ChangeBatch) -> Bool {
-    #if Mutants
-      if Mutant.trustsBatches.isPlanted { return false }
-    #endif
     return batch.after > delivered
   }
 
@@ -120,17 +113,11 @@ extension WatchHub {
 
   /// Whether batches go on where the piece ends, or before: they have come while it was read.
   private static func reaches(_ delivered: Int64, _ piece: ChangePiece) -> Bool {
-    #if Mutants
-      if Mutant.joinsEarly.isPlanted { return true }
-    #endif
     return piece.through >= delivered
   }
 
   /// The piece holds only what was of interest when it was asked for.
   private static func reads(_ watch: Watch, _ read: UInt64) -> Bool {
-    #if Mutants
-      if Mutant.servesWhoeverLags.isPlanted { return true }
-    #endif
     return watch.read == read
   }
 
@@ -200,9 +187,6 @@ extension WatchHub {
 
   /// Events of one revision come together (etcd api_guarantees: atomic).
   private static func maySplit(before row: Row, after revision: Int64) -> Bool {
-    #if Mutants
-      if Mutant.splitsRevisions.isPlanted { return true }
-    #endif
     return row.modRevision > revision
   }
 }

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Everything that moves a hub.
 public enum WatchInput: Hashable, Sendable {
   case open(WatchStreamID)
@@ -249,9 +245,6 @@ public struct WatchHub: Sendable {
 
   /// A stream that takes nothing costs nothing until it takes again.
   static func mustWait(_ stream: Stream) -> Bool {
-    #if Mutants
-      if Mutant.servesWhoeverBlocks.isPlanted { return false }
-    #endif
     return stream.isBlocked
   }
 

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// What is committed stays (Raft §5.3, §5.4.2).
 extension RaftCore {
   /// Commits what a quorum holds durably, if it is an entry of this term; those before it follow.
@@ -22,25 +18,16 @@ extension RaftCore {
 
   /// Up to where this leader's own log counts.
   private var ownMatch: LogIndex {
-    #if Mutants
-      if Mutant.countsOwnCopyEarly.isPlanted { return lastEntry.index }
-    #endif
     return durability.index
   }
 
   /// Up to where the follower's log counts.
   private func matchIndex(of follower: Progress) -> LogIndex {
-    #if Mutants
-      if Mutant.countsSentEntries.isPlanted { return follower.next.previous }
-    #endif
     return follower.match
   }
 
   /// Whether copies of this entry on a quorum prove that every later leader holds it.
   private func provesCommit(_ index: LogIndex) -> Bool {
-    #if Mutants
-      if Mutant.commitsOlderTerms.isPlanted { return true }
-    #endif
     return log.term(at: index) == currentTerm
   }
 
@@ -71,9 +58,6 @@ extension RaftCore {
 
   /// Whether a quorum, itself included, was heard within an election timeout (Thesis §6.2).
   private var hearsQuorum: Bool {
-    #if Mutants
-      if Mutant.leadsUnheard.isPlanted { return true }
-    #endif
     let leader = leading
     let heardAt = quorum.agreed { member in
       if member == id { return now }
@@ -139,12 +123,6 @@ extension RaftCore {
       reply.round <= leading.round,
       "m\(member.number) answers round \(reply.round) of \(leading.round)")
     leading.followers[position].heardAt = now
-    #if Mutants
-      if Mutant.confirmsNewestRound.isPlanted {
-        leading.followers[position].confirmedRound = leading.round
-        return
-      }
-    #endif
     leading.followers[position].confirmedRound = max(
       leading.followers[position].confirmedRound, reply.round)
   }

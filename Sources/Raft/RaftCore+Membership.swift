@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Changing who the members are, while they work (Raft §6, Thesis §4).
 extension RaftCore {
   mutating func propose(
@@ -47,17 +43,11 @@ extension RaftCore {
 
   /// Whether the configuration in force is known to be committed.
   private var hasNoChangeInProgress: Bool {
-    #if Mutants
-      if Mutant.changesInParallel.isPlanted { return true }
-    #endif
     return configurations.currentIndex <= commitIndex
   }
 
   /// Whether everything that earlier terms committed is known to be committed here.
   private var knowsEarlierCommits: Bool {
-    #if Mutants
-      if Mutant.changesBeforeOwnCommit.isPlanted { return true }
-    #endif
     return hasCommittedInTerm
   }
 
@@ -65,9 +55,6 @@ extension RaftCore {
   /// it (Thesis §4.2.1).
   public func isCaughtUp(_ member: MemberID) -> Bool {
     if member == id { return true }
-    #if Mutants
-      if Mutant.promotesUnseen.isPlanted { return true }
-    #endif
     guard case .leader(let leader) = role, let position = leader.position(of: member) else {
       return false
     }

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// What goes to disk, what comes back from it, and what the state machine gets.
 extension RaftCore {
   // MARK: Disk
@@ -36,13 +32,6 @@ extension RaftCore {
 
   /// Term and vote are one record (Raft Figure 2).
   private var hardStateToWrite: HardState {
-    #if Mutants
-      if Mutant.storesTermBeforeVote.isPlanted,
-        hardState.currentTerm > durability.writtenHardState.currentTerm
-      {
-        return HardState(currentTerm: hardState.currentTerm, votedFor: nil)
-      }
-    #endif
     return hardState
   }
 
@@ -95,9 +84,6 @@ extension RaftCore {
 
   /// Not while the state machine moves to a snapshot.
   private var mayDeliver: Bool {
-    #if Mutants
-      if Mutant.appliesDuringInstall.isPlanted { return true }
-    #endif
     return delivery.installing == nil
   }
 

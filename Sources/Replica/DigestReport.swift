@@ -1,10 +1,6 @@
 public import KeyValue
 public import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// What a member says of its state at a mark: the leader compares (design §5).
 public struct DigestReport: Hashable, Sendable {
   public var mark: DigestMark
@@ -108,9 +104,6 @@ struct DigestBook: Sendable {
   }
 
   private func isMajority(_ count: Int, of voters: Int) -> Bool {
-    #if Mutants
-      if Mutant.believesOneDigest.isPlanted { return count >= 1 }
-    #endif
     return count > voters / 2
   }
 }

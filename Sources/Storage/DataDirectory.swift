@@ -1,9 +1,5 @@
 public import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// Whose data a directory is expected to hold.
 public struct Claim: Hashable, Sendable {
   public var cluster: UInt64
@@ -116,11 +112,6 @@ public final class DataDirectory: MemberStore {
   /// The generation of the state in force: `raft.db` alone says which.
   private var presentGeneration: UInt64 {
     get throws(StorageError) {
-      #if Mutants
-        if Mutant.takesNewestGeneration.isPlanted {
-          return try fileSystem.names(in: path).compactMap(DataDirectory.generation).max() ?? 0
-        }
-      #endif
       return raftLog.generation
     }
   }
