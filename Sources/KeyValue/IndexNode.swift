@@ -106,6 +106,6 @@ final class IndexNode: @unchecked Sendable {
   /// A tombstone of the compacted revision itself stays: a watch may begin there, and must be told
   /// of the deletion (etcd-io/etcd#19179).
   private func isSpent(_ version: KeyVersion, asOf revision: Int64) -> Bool {
-    return version.isTombstone && version.modRevision < revision
+    version.isTombstone && version.modRevision < revision
   }
 }

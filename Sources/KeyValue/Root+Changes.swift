@@ -29,7 +29,7 @@ extension Root {
     var slots: [Int] = []
     var numbers: [RowNumber] = []
     for (slot, change) in changes.enumerated() {
-      let before = self.revision(before: change.row)
+      let before = change.row.modRevision - 1
       guard change.row.createRevision != change.row.modRevision, before >= meta.compactRevision,
         wanted.contains(where: { $0.holds(change.row.key) }),
         let version = state.index.version(of: change.row.key, at: before)
@@ -45,10 +45,6 @@ extension Root {
     } catch {
       throw error.world
     }
-  }
-
-  private func revision(before row: Row) -> Int64 {
-    return row.modRevision - 1
   }
 }
 

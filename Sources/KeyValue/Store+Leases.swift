@@ -34,7 +34,7 @@ extension Store {
 
   /// Whether what the leader knew of the lease when it had applied `asOf` is still so.
   private func isUnchanged(_ lease: Lease, since asOf: UInt64) -> Bool {
-    return lease.renewedAt <= asOf
+    lease.renewedAt <= asOf
   }
 
   private mutating func take(_ tick: LeaseTick, _ writer: inout Writer) {

@@ -13,7 +13,7 @@ extension Store {
   /// Whether a command is refused because some member's store has grown to its quota: by the state
   /// alone, so alike on every member.
   func refusesGrowth(_ command: Command) -> Bool {
-    return command.isGrowing && state.meta.alarms.contains { $0.kind == .noSpace }
+    command.isGrowing && state.meta.alarms.contains { $0.kind == .noSpace }
   }
 
   mutating func run(_ command: UpkeepCommand) -> CommandResult.Answer {

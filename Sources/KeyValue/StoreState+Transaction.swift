@@ -37,7 +37,7 @@ extension StoreState {
   /// The oldest revision that any member still answers for: a matter of the log, not of the rows
   /// that a member happens to have removed.
   var oldestReadable: Int64 {
-    return meta.compactRevision
+    meta.compactRevision
   }
 
   private func compare(

@@ -240,12 +240,8 @@ public struct WatchHub: Sendable {
     watches[number]!.next = revision
     let stream = watches[number]!.stream
     noteLagging(stream, 1)
-    if !Self.mustWait(streams[stream]!) { enqueue(number) }
-  }
-
-  /// A stream that takes nothing costs nothing until it takes again.
-  static func mustWait(_ stream: Stream) -> Bool {
-    return stream.isBlocked
+    // A stream that takes nothing costs nothing until it takes again.
+    if !streams[stream]!.isBlocked { enqueue(number) }
   }
 
   mutating func enqueue(_ number: WatchNumber) {

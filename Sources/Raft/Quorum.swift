@@ -61,10 +61,8 @@ extension Configuration.Role {
   /// Counts in the majority that stands alone once a change is complete.
   var votesInNewHalf: Bool {
     switch self {
-    case .voter, .incoming: return true
-    case .learner:
-      return false
-    case .outgoing, .demoting: return false
+    case .voter, .incoming: true
+    case .learner, .outgoing, .demoting: false
     }
   }
 

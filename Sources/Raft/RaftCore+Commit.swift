@@ -6,29 +6,14 @@ extension RaftCore {
   mutating func advanceCommit(_ output: inout Output) {
     guard case .leader(let leader) = role else { return }
     let agreed = quorum.agreed { member in
-      if member == id { return ownMatch }
-      return leader.position(of: member).map { matchIndex(of: leader.followers[$0]) } ?? .zero
+      if member == id { return durability.index }
+      return leader.position(of: member).map { leader.followers[$0].match } ?? .zero
     }
-    guard let agreed, agreed > commitIndex, provesCommit(agreed) else { return }
+    guard let agreed, agreed > commitIndex, log.term(at: agreed) == currentTerm else { return }
     leading.uncommittedBytes -= log.bytes(after: commitIndex, through: agreed)
     let previous = commitIndex
     commit(upTo: agreed, &output)
     concludeChange(committedSince: previous, &output)
-  }
-
-  /// Up to where this leader's own log counts.
-  private var ownMatch: LogIndex {
-    return durability.index
-  }
-
-  /// Up to where the follower's log counts.
-  private func matchIndex(of follower: Progress) -> LogIndex {
-    return follower.match
-  }
-
-  /// Whether copies of this entry on a quorum prove that every later leader holds it.
-  private func provesCommit(_ index: LogIndex) -> Bool {
-    return log.term(at: index) == currentTerm
   }
 
   mutating func commit(upTo index: LogIndex, _ output: inout Output) {
@@ -91,9 +76,7 @@ extension RaftCore {
   /// A heartbeat to everyone. Answers to it prove that this member led when it began.
   mutating func beginRound(_ output: inout Output) {
     leading.round += 1
-    if mayServeReads {
-      leading.reads.begin(round: leading.round, at: commitIndex)
-    }
+    if hasCommittedInTerm { leading.reads.begin(round: leading.round, at: commitIndex) }
     for position in leading.followers.indices { sendHeartbeat(to: position, &output) }
   }
 

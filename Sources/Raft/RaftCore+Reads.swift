@@ -43,17 +43,13 @@ extension RaftCore {
   /// Begins a round for the reads that wait and answers those that are confirmed. One round is on
   /// its way at a time, and the next one takes along all that came meanwhile.
   mutating func serveReads(_ output: inout Output) {
-    guard mayServeReads, !leading.reads.isEmpty else { return }
+    // Before its first commit a leader may not know all that earlier leaders committed.
+    guard hasCommittedInTerm, !leading.reads.isEmpty else { return }
     answerConfirmed(&output)
     if leading.reads.batches.isEmpty && !leading.reads.waiting.isEmpty {
       beginRound(&output)
       answerConfirmed(&output)
     }
-  }
-
-  /// Before its first commit a leader may not know all that earlier leaders committed.
-  var mayServeReads: Bool {
-    return hasCommittedInTerm
   }
 
   private mutating func answerConfirmed(_ output: inout Output) {

@@ -224,12 +224,12 @@ extension RaftCore {
   private func unknown(
     _ entries: ArraySlice<Entry>, after previous: EntryID
   ) -> ArraySlice<Entry> {
-    return previous == lastEntry ? entries : entries.drop { log.term(at: $0.index) == $0.term }
+    previous == lastEntry ? entries : entries.drop { log.term(at: $0.index) == $0.term }
   }
 
   /// Says that this log is durably the leader's up to `match`, as soon as that is so.
   func isDurable(_ match: EntryID) -> Bool {
-    return durability.hardState.currentTerm == currentTerm && match.index <= durability.index
+    durability.hardState.currentTerm == currentTerm && match.index <= durability.index
   }
 
   mutating func acknowledge(_ match: EntryID, to leader: MemberID, _ output: inout Output) {

@@ -16,8 +16,8 @@ extension RaftCore {
       output.writes = []
       return
     }
-    let written = hardStateToWrite
-    if isNewHardState { output.draft.hardState = written }
+    // Term and vote are one record (Raft Figure 2).
+    if isNewHardState { output.draft.hardState = hardState }
     if hasEntries {
       let entries = log.entries(
         from: durability.unwrittenFrom, through: lastEntry.index, limitBytes: .max)
@@ -27,12 +27,7 @@ extension RaftCore {
       output.draft.entries = entries
     }
     output.draft.ticket = durability.begin(
-      hardState: written, last: lastEntry.index, install: draft.install)
-  }
-
-  /// Term and vote are one record (Raft Figure 2).
-  private var hardStateToWrite: HardState {
-    return hardState
+      hardState: hardState, last: lastEntry.index, install: draft.install)
   }
 
   mutating func stored(_ ticket: WriteTicket, _ output: inout Output) {
@@ -67,10 +62,10 @@ extension RaftCore {
 
   // MARK: State machine
 
-  /// Hands over what is committed and on this member's disk, each entry once, in order, and not
-  /// more than the state machine can hold.
+  /// Hands over what is committed and on this member's disk, each entry once, in order, not more
+  /// than the state machine can hold, and none while it moves to a snapshot.
   mutating func deliver(_ output: inout Output) {
-    guard mayDeliver, delivery.fetching == nil else { return }
+    guard delivery.installing == nil, delivery.fetching == nil else { return }
     while canHandOver(delivery.handedOver.next) {
       guard let entry = log.entry(at: delivery.handedOver.next) else {
         return fetchForDelivery(&output)
@@ -81,11 +76,6 @@ extension RaftCore {
 
   /// Whether committed entries are held back until the state machine has applied more.
   public var awaitsApplied: Bool { delivery.handedOver < min(commitIndex, durability.index) }
-
-  /// Not while the state machine moves to a snapshot.
-  private var mayDeliver: Bool {
-    return delivery.installing == nil
-  }
 
   private func canHandOver(_ index: LogIndex) -> Bool {
     index == delivery.handedOver.next && index <= min(commitIndex, durability.index)

@@ -16,7 +16,7 @@ extension RaftCore {
   /// Whether a log that ends so may hold every committed entry, as far as this one tells: it is at
   /// least as up-to-date (Raft §5.4.1).
   private func mayHoldAll(_ last: EntryID) -> Bool {
-    return last >= lastEntry
+    last >= lastEntry
   }
 
   /// The refusal carries this member's term: an asker that is behind catches up with it. Else two
@@ -54,7 +54,7 @@ extension RaftCore {
 
   /// Whether this member's vote of this term is not given, or given to this very candidate.
   private func isFree(for candidate: MemberID) -> Bool {
-    return votedFor == nil || votedFor == candidate
+    votedFor == nil || votedFor == candidate
   }
 
   mutating func receive(_ reply: VoteReply, from voter: MemberID, _ output: inout Output) {

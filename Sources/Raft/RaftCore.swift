@@ -95,7 +95,7 @@ public struct RaftCore: Hashable, Sendable {
 
   /// The configuration in force: the last one appended, committed or not (Raft §6).
   public var configuration: Configuration {
-    return configurations.current
+    configurations.current
   }
 
   /// The configuration in force at an entry of the log; `nil`: it lies outside the log.
@@ -134,7 +134,7 @@ public struct RaftCore: Hashable, Sendable {
   }
 
   public var quorum: Quorum {
-    return configurations.quorum
+    configurations.quorum
   }
 
   /// The log up to here is on this member's disk.

@@ -84,7 +84,7 @@ struct DigestBook: Sendable {
         counts.append((report.mark.digest, 1))
       }
     }
-    guard let majority = counts.first(where: { isMajority($0.voters, of: voters.count) }) else {
+    guard let majority = counts.first(where: { $0.voters > voters.count / 2 }) else {
       let isOver = voters.allSatisfy { voter in spoken.contains { $0.0 == voter } }
       return isOver ? Verdict(isUndecided: true) : nil
     }
@@ -101,9 +101,5 @@ struct DigestBook: Sendable {
       }
     }
     return verdict
-  }
-
-  private func isMajority(_ count: Int, of voters: Int) -> Bool {
-    return count > voters / 2
   }
 }

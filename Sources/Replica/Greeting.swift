@@ -168,13 +168,13 @@ public struct GreetingRule: Hashable, Sendable {
   /// whose log ends with an uncommitted removal must be able to hear the leader that it would
   /// remove.
   func isNamed(in greeting: Greeting) -> Bool {
-    return greeting.isFormed
+    greeting.isFormed
       && greeting.known.contains { $0.id == me && $0.incarnation == incarnation }
   }
 
   /// Two known incarnations that are not the same.
   private func differ(_ left: Incarnation, _ right: Incarnation) -> Bool {
-    return left != .unknown && right != .unknown && left != right
+    left != .unknown && right != .unknown && left != right
   }
 }
 

@@ -16,7 +16,7 @@ public struct QuorumView: Hashable, Sendable {
 
     /// R > ⌊N/2⌋. Nobody is no majority.
     public var isQuorate: Bool {
-      return heard > voters / 2
+      heard > voters / 2
     }
   }
 

@@ -103,16 +103,10 @@ public final class DataDirectory: MemberStore {
   /// *Throws* `damaged`.
   public func prove() throws(StorageError) {
     try raftLog.prove()
-    try removeGenerations { [generation = try presentGeneration] in $0 != generation }
+    // `raft.db` alone says which state is in force.
+    try removeGenerations { [generation = raftLog.generation] in $0 != generation }
     for name in try fileSystem.names(in: path) where BackupWriter.isLeftover(name) {
       try fileSystem.remove(path + "/" + name)
-    }
-  }
-
-  /// The generation of the state in force: `raft.db` alone says which.
-  private var presentGeneration: UInt64 {
-    get throws(StorageError) {
-      return raftLog.generation
     }
   }
 
@@ -151,7 +145,7 @@ public final class DataDirectory: MemberStore {
 
   public func openState() throws(StorageError) -> any StateStore {
     try failure.guarding { () throws(StorageError) in
-      let generation = try presentGeneration
+      let generation = raftLog.generation
       let shared = StateShared(
         path: DataDirectory.statePath(in: path, generation: generation), generation: generation,
         fileSystem: fileSystem, failure: failure)
