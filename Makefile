@@ -14,8 +14,8 @@ RELEASE := .build/release/quorate
 
 MUTANTS := .build/mutants
 
-.PHONY: help setup build demo test every-byte chaos figures install verify fix bench micro swarm \
-  mutants explore compare docs sanitize clean
+.PHONY: help setup build demo test scripts every-byte chaos figures install verify fix bench micro \
+  swarm mutants explore compare docs sanitize clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,14 +33,15 @@ demo: build ## Three members: write, read, cut, heal, and what happened
 # lose a race against another test's processor time, or a free port to it.
 SOCKETS := RPCTests|ClientTests|TransportTests|ServerTests
 
-test: build ## Every test: units, suites, seeds, real processes
-	@if grep -q QUORATE_MUTANT $(RELEASE); then echo 'the release holds mutants'; exit 1; fi
-	PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s Scripts -t Scripts
+test: scripts build ## Every test: units, suites, seeds, real processes
 	swift build --build-tests
 	swift test --skip-build --disable-xctest --skip 'EndToEndTests|$(SOCKETS)'
 	swift test --skip-build --disable-xctest --no-parallel --filter '$(SOCKETS)'
 	QUORATE=$(abspath $(RELEASE)) \
 	  swift test --skip-build --disable-xctest --no-parallel --filter EndToEndTests
+
+scripts: setup ## The scripts' own tests; and every mutant has its place
+	PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s Scripts -t Scripts
 
 every-byte: setup ## Flip each byte (STEP=n: each n-th) of a small store: noticed, or harmless
 	QUORATE_EVERY_BYTE=$(STEP) swift test -c release -Xswiftc -enable-testing --disable-xctest \
@@ -86,23 +87,25 @@ swarm: build ## SEEDS=… FIRST_SEED=… random simulated clusters; power losses
 	$(RELEASE) simulate --first-seed $(FIRST_SEED) --seeds 1000 --power-loss --least-cuts 20
 	$(RELEASE) simulate --first-seed $(FIRST_SEED) --requests 1000000
 
-# Preconditions say what they have found, which a release build leaves to the debugger.
-HUNT := swift build -c release --product hunt --traits Mutants --scratch-path $(MUTANTS) \
-  -Xswiftc -assert-config -Xswiftc Debug
+# A copy of the package with every mutant in it, and the hunt of that. Preconditions say what they
+# have found, which a release build leaves to the debugger.
+HUNT := Scripts/plant $(MUTANTS) && swift build --package-path $(MUTANTS) -c release \
+  --product hunt -Xswiftc -assert-config -Xswiftc Debug
 
 # The unit suites run as the debug build has them; what the hunt plays is a release.
 mutants: setup ## Break one rule at a time and show who notices
 	$(HUNT)
-	swift build --build-tests --traits Mutants --scratch-path $(MUTANTS)
-	$(MUTANTS)/release/hunt --tests $(MUTANTS)/debug/quoratePackageTests.xctest \
+	swift build --package-path $(MUTANTS) --build-tests
+	$(MUTANTS)/.build/release/hunt --tests $(MUTANTS)/.build/debug/quoratePackageTests.xctest \
 	  --write Docs/Simulation.md
-	QUORATE=$(abspath $(MUTANTS)/debug/quorate) $(MUTANTS)/debug/quoratePackageTests.xctest \
-	  --testing-library swift-testing --filter 'huntTests'
+	QUORATE_MUTANTS=$(abspath $(MUTANTS)/.build/debug/quorate) \
+	  $(MUTANTS)/.build/debug/quoratePackageTests.xctest --testing-library swift-testing \
+	  --filter huntTests
 
 explore: build ## Every state of small clusters; then famous mistakes, planted
 	$(RELEASE) explore --quiet
 	$(HUNT)
-	$(MUTANTS)/release/hunt explore
+	$(MUTANTS)/.build/release/hunt explore
 
 DOCUMENTATION := .build/documentation
 

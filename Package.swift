@@ -12,10 +12,6 @@ let settings: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
-/// Faults to plant: there only with the trait, so no other build holds a trace of them.
-let mutants: Target.Dependency = .target(
-  name: "Mutants", condition: .when(traits: ["Mutants"]))
-
 let nio: [Target.Dependency] = [
   .product(name: "NIOCore", package: "swift-nio"),
   .product(name: "NIOPosix", package: "swift-nio"),
@@ -38,11 +34,6 @@ let package = Package(
     .executable(name: "quorate", targets: ["quorate"]),
     .library(name: "QuorateClient", targets: ["Client"]),
   ],
-  traits: [
-    .trait(
-      name: "Mutants",
-      description: "Plants the fault that QUORATE_MUTANT names; for `make mutants` only.")
-  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
@@ -54,16 +45,16 @@ let package = Package(
     // Above the line: deterministic. No clock, socket, disk, lock, async or hidden dice.
     module("CChecksum"),
     module("Checksum", ["CChecksum"]),
-    module("Raft", [mutants]),
-    module("KeyValue", ["Checksum", mutants]),
-    module("Replica", ["Raft", "KeyValue", mutants]),
-    module("Wire", ["Raft", "KeyValue", "Replica", "Checksum", mutants]),
+    module("Raft"),
+    module("KeyValue", ["Checksum"]),
+    module("Replica", ["Raft", "KeyValue"]),
+    module("Wire", ["Raft", "KeyValue", "Replica", "Checksum"]),
     module("Linearizability"),
 
     // Below the line: the world.
     .systemLibrary(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-    module("Storage", ["Raft", "KeyValue", "Checksum", "CSQLite", mutants]),
+    module("Storage", ["Raft", "KeyValue", "Checksum", "CSQLite"]),
     module(
       "Simulation",
       [
@@ -96,11 +87,10 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
-    // Faults by name, and the tool that shows that each is noticed (`make mutants`); for us.
-    module("Mutants"),
+    // Shows who notices each mutant of `Mutants/` (`make mutants`); for us.
     .executableTarget(
       name: "hunt",
-      dependencies: ["Mutants", "Simulation", "Storage", "Wire", "Replica", "KeyValue", "Raft"],
+      dependencies: ["Simulation", "Storage", "Wire", "Replica", "KeyValue", "Raft"],
       swiftSettings: settings),
     // What one operation of each part costs (`make micro`); for us.
     module("CountedMalloc"),
@@ -148,7 +138,7 @@ let package = Package(
     suite("quorateTests", ["quorate", "Client", "EtcdAPI"]),
     suite("LabTests", ["Lab", "Client"]),
     suite("EndToEndTests", ["Lab", "Client", "EtcdAPI", "Linearizability", "Raft", "quorate"]),
-    suite("huntTests", ["hunt", "Mutants", "Simulation"]),
+    suite("huntTests", ["hunt", "Simulation"]),
     suite("TidyTests", []),
   ]
 )

@@ -1,4 +1,4 @@
-"""Run by `make test`: python3 -m unittest discover -s Scripts -t Scripts"""
+"""Run by `make scripts`: python3 -m unittest discover -s Scripts -t Scripts"""
 
 import unittest
 

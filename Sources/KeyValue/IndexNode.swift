@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// A block of the index: a leaf of keys with their versions, or a branch of blocks.
 ///
 /// Blocks are shared between the index and every root that shows them.
@@ -110,9 +106,6 @@ final class IndexNode: @unchecked Sendable {
   /// A tombstone of the compacted revision itself stays: a watch may begin there, and must be told
   /// of the deletion (etcd-io/etcd#19179).
   private func isSpent(_ version: KeyVersion, asOf revision: Int64) -> Bool {
-    #if Mutants
-      if Mutant.scrubsLastDeletion.isPlanted { return version.isTombstone }
-    #endif
-    return version.isTombstone && version.modRevision < revision
+    version.isTombstone && version.modRevision < revision
   }
 }

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Reading what happened, revision by revision: for watches that memory does not serve any more.
 extension Root {
   /// The changes from a revision on: a bounded piece. Rows that were superseded at or before the
@@ -33,7 +29,7 @@ extension Root {
     var slots: [Int] = []
     var numbers: [RowNumber] = []
     for (slot, change) in changes.enumerated() {
-      let before = self.revision(before: change.row)
+      let before = change.row.modRevision - 1
       guard change.row.createRevision != change.row.modRevision, before >= meta.compactRevision,
         wanted.contains(where: { $0.holds(change.row.key) }),
         let version = state.index.version(of: change.row.key, at: before)
@@ -49,13 +45,6 @@ extension Root {
     } catch {
       throw error.world
     }
-  }
-
-  private func revision(before row: Row) -> Int64 {
-    #if Mutants
-      if Mutant.tellsPresentAsPast.isPlanted { return revision }
-    #endif
-    return row.modRevision - 1
   }
 }
 

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// What entries do to leases (etcd lease/lessor.go).
 extension Store {
   /// What a change of a lease occupies until it is flushed, about.
@@ -38,10 +34,7 @@ extension Store {
 
   /// Whether what the leader knew of the lease when it had applied `asOf` is still so.
   private func isUnchanged(_ lease: Lease, since asOf: UInt64) -> Bool {
-    #if Mutants
-      if Mutant.expiresKeptAlive.isPlanted { return true }
-    #endif
-    return lease.renewedAt <= asOf
+    lease.renewedAt <= asOf
   }
 
   private mutating func take(_ tick: LeaseTick, _ writer: inout Writer) {
@@ -73,12 +66,6 @@ extension Store {
   private mutating func end(_ id: Int64, _ writer: inout Writer) {
     guard let lease = leases[id] else { preconditionFailure("lease \(id) ends twice") }
     for key in leases.keys(on: id) {
-      #if Mutants
-        if Mutant.leavesKeysOfLeases.isPlanted {
-          leases.attach(key, to: 0)
-          continue
-        }
-      #endif
       write(key, value: nil, lease: 0, &writer)
     }
     state.meta.leases.digest = state.meta.leases.digest - StateDigest(of: lease)

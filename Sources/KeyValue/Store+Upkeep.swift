@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Alarms and marks (etcd server/etcdserver/api/v3alarm).
 extension Store {
   /// Alarms of one store: members and kinds are few, and a client may name any member.
@@ -17,10 +13,7 @@ extension Store {
   /// Whether a command is refused because some member's store has grown to its quota: by the state
   /// alone, so alike on every member.
   func refusesGrowth(_ command: Command) -> Bool {
-    #if Mutants
-      if Mutant.growsBeyondQuota.isPlanted { return false }
-    #endif
-    return command.isGrowing && state.meta.alarms.contains { $0.kind == .noSpace }
+    command.isGrowing && state.meta.alarms.contains { $0.kind == .noSpace }
   }
 
   mutating func run(_ command: UpkeepCommand) -> CommandResult.Answer {

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Builds a store from the rows of a state file, in number order, and verifies them on the way.
 public struct StoreLoader: ~Copyable {
   private let meta: StateMeta
@@ -55,9 +51,6 @@ public struct StoreLoader: ~Copyable {
     blocks.add(head.number, revision: head.modRevision, rowDigest)
     count += 1
     last = head
-    #if Mutants
-      if Mutant.startsWithoutRows.isPlanted { return }
-    #endif
     if head.lease != 0 || !leaseOf.isEmpty { leaseOf[[UInt8](key)] = head.lease }
     builder.add(
       KeyVersion(

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// A read settled by the index alone, before any row was fetched.
 struct RangePlan: Sendable {
   /// In the answer's order, unless the rows must be sorted by value first.

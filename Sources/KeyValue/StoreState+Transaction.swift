@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Which branch each transaction of a nest takes, in the order in which they are met.
 struct TransactionPath {
   private var branches: [Bool] = []
@@ -31,9 +27,6 @@ extension StoreState {
     do {
       try checkPuts(request, leases, &walk)
       walk = path
-      #if Mutants
-        if Mutant.checksRangesLate.isPlanted { return path }
-      #endif
       try checkRanges(request, &walk)
     } catch {
       throw .refused(error)
@@ -44,10 +37,7 @@ extension StoreState {
   /// The oldest revision that any member still answers for: a matter of the log, not of the rows
   /// that a member happens to have removed.
   var oldestReadable: Int64 {
-    #if Mutants
-      if Mutant.readsUnscrubbed.isPlanted { return meta.scrubbedRevision }
-    #endif
-    return meta.compactRevision
+    meta.compactRevision
   }
 
   private func compare(

@@ -1,13 +1,9 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Events: from batches for who is in step, from pieces for who lags.
 extension WatchHub {
   // MARK: Batches
 
   mutating func take(_ batch: ChangeBatch, _ output: inout WatchOutput) {
-    if misses(batch) { fallBehind(batch.after) }
+    if batch.after > delivered { fallBehind(batch.after) }
     var touched: [WatchNumber] = []
     for (position, change) in batch.changes.enumerated()
     where change.row.modRevision > delivered {
@@ -17,13 +13,6 @@ extension WatchHub {
     for number in touched {
       respond(number, through: nil, &output) { batch.changes[$0].row }
     }
-  }
-
-  private func misses(_ batch: ChangeBatch) -> Bool {
-    #if Mutants
-      if Mutant.trustsBatches.isPlanted { return false }
-    #endif
-    return batch.after > delivered
   }
 
   /// What lies between `delivered` and `revision` did not come by.
@@ -44,7 +33,7 @@ extension WatchHub {
     guard !isReading else { return nil }
     lagging.removeAll { number in
       guard let watch = watches[number] else { return true }
-      if watch.isLagging && !Self.mustWait(streams[watch.stream]!) { return false }
+      if watch.isLagging && !streams[watch.stream]!.isBlocked { return false }
       watches[number]!.isQueued = false
       return true
     }
@@ -91,14 +80,16 @@ extension WatchHub {
   private mutating func take(_ piece: ChangePiece, _ output: inout WatchOutput) {
     let read = lastRead
     let isServed = { (watch: Watch) in
-      watch.isLagging && Self.reads(watch, read) && watch.next >= piece.from
+      // The piece holds only what was of interest when it was asked for.
+      watch.isLagging && watch.read == read && watch.next >= piece.from
         && watch.next <= piece.through
     }
     var touched: [WatchNumber] = []
     for (position, change) in piece.changes.enumerated() {
       offer(change.row, at: position, &touched, isServed)
     }
-    let isInStep = Self.reaches(delivered, piece)
+    // Whether batches go on where the piece ends, or before: they have come while it was read.
+    let isInStep = piece.through >= delivered
     for number in touched {
       respond(number, through: piece.through, &output) { piece.changes[$0].row }
     }
@@ -116,22 +107,6 @@ extension WatchHub {
     let moved = Set(late)
     lagging.removeAll { moved.contains($0) }
     lagging += late
-  }
-
-  /// Whether batches go on where the piece ends, or before: they have come while it was read.
-  private static func reaches(_ delivered: Int64, _ piece: ChangePiece) -> Bool {
-    #if Mutants
-      if Mutant.joinsEarly.isPlanted { return true }
-    #endif
-    return piece.through >= delivered
-  }
-
-  /// The piece holds only what was of interest when it was asked for.
-  private static func reads(_ watch: Watch, _ read: UInt64) -> Bool {
-    #if Mutants
-      if Mutant.servesWhoeverLags.isPlanted { return true }
-    #endif
-    return watch.read == read
   }
 
   private mutating func cancelCompacted(_ revision: Int64, _ output: inout WatchOutput) {
@@ -186,7 +161,8 @@ extension WatchHub {
     }
     for position in watch.found {
       let row = row(position)
-      if bytes >= limits.responseBytes, Self.maySplit(before: row, after: last) {
+      // Events of one revision come together (etcd api_guarantees: atomic).
+      if bytes >= limits.responseBytes, row.modRevision > last {
         close(last)
         part = []
         bytes = 0
@@ -196,14 +172,6 @@ extension WatchHub {
       last = row.modRevision
     }
     close(through ?? last)
-  }
-
-  /// Events of one revision come together (etcd api_guarantees: atomic).
-  private static func maySplit(before row: Row, after revision: Int64) -> Bool {
-    #if Mutants
-      if Mutant.splitsRevisions.isPlanted { return true }
-    #endif
-    return row.modRevision > revision
   }
 }
 

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Bookmarks: revisions up to which everything was delivered.
 extension WatchHub {
   /// To be told once that is true of every watch of the stream. A revision that the client knows
@@ -19,7 +15,7 @@ extension WatchHub {
     guard !waitingForProgress.isEmpty else { return }
     for id in waitingForProgress {
       let stream = streams[id]!
-      guard let due = stream.progressDue, !stream.isBlocked, isInStep(stream),
+      guard let due = stream.progressDue, !stream.isBlocked, stream.laggingCount == 0,
         stream.watches.isEmpty || delivered >= due
       else { continue }
       streams[id]!.progressDue = nil
@@ -29,13 +25,6 @@ extension WatchHub {
           content: .progress))
     }
     waitingForProgress.removeAll { streams[$0]!.progressDue == nil }
-  }
-
-  private func isInStep(_ stream: Stream) -> Bool {
-    #if Mutants
-      if Mutant.reportsEarly.isPlanted { return true }
-    #endif
-    return stream.laggingCount == 0
   }
 
   /// Each watch that wants it and had no events for an interval is told how far it has come (etcd

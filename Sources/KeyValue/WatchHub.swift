@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Everything that moves a hub.
 public enum WatchInput: Hashable, Sendable {
   case open(WatchStreamID)
@@ -244,15 +240,8 @@ public struct WatchHub: Sendable {
     watches[number]!.next = revision
     let stream = watches[number]!.stream
     noteLagging(stream, 1)
-    if !Self.mustWait(streams[stream]!) { enqueue(number) }
-  }
-
-  /// A stream that takes nothing costs nothing until it takes again.
-  static func mustWait(_ stream: Stream) -> Bool {
-    #if Mutants
-      if Mutant.servesWhoeverBlocks.isPlanted { return false }
-    #endif
-    return stream.isBlocked
+    // A stream that takes nothing costs nothing until it takes again.
+    if !streams[stream]!.isBlocked { enqueue(number) }
   }
 
   mutating func enqueue(_ number: WatchNumber) {

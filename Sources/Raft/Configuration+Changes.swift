@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 extension Configuration {
   /// The configuration that the change leads to, joint if more than one voter changes at once.
   ///
@@ -19,9 +15,6 @@ extension Configuration {
     case .remove(let id):
       guard self[id] != nil else { throw .memberNotFound }
       let rest = Configuration(members: members.filter { $0.id != id })
-      #if Mutants
-        if Mutant.removesLastVoter.isPlanted { return rest }
-      #endif
       guard !Quorum(rest).voters.isEmpty else { throw .noVoters }
       return rest
     case .update(let id, peerURLs: let peerURLs):

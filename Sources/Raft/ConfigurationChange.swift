@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// A wish for other members (Raft §6, Thesis §4).
 public enum ConfigurationChange: Hashable, Sendable {
   /// One member more, as a learner.
@@ -42,9 +38,6 @@ public struct Introduction: Hashable, Sendable {
   /// data directory than the one that is bound says nothing.
   public func isNews(to member: Configuration.Member) -> Bool {
     guard id == member.id, incarnation != .unknown else { return false }
-    #if Mutants
-      if Mutant.bindsAnyDirectory.isPlanted, incarnation != member.incarnation { return true }
-    #endif
     guard member.incarnation != .unknown else { return true }
     return incarnation == member.incarnation
       && (name != member.name || clientURLs != member.clientURLs)

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// The configurations along the log: the one in force is the last that was appended, committed or
 /// not, and it goes when its entry is truncated (Raft §6).
 struct ConfigurationHistory: Hashable, Sendable {
@@ -93,9 +89,6 @@ struct ConfigurationHistory: Hashable, Sendable {
 
   /// Forgets what lay after `index`; says whether the configuration in force is another one now.
   mutating func truncate(after index: LogIndex) -> Bool {
-    #if Mutants
-      if Mutant.keepsTruncatedChange.isPlanted { return false }
-    #endif
     let count = items.count
     while items.count > 1, items[items.count - 1].index > index { items.removeLast() }
     guard items.count < count else { return false }

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// What of this member's log and hard state is on disk, and what is on its way there.
 ///
 /// ```text
@@ -68,9 +64,6 @@ struct Durability: Hashable, Sendable {
   mutating func truncate(after last: LogIndex) {
     index = min(index, last)
     unwrittenFrom = min(unwrittenFrom, last.next)
-    #if Mutants
-      if Mutant.trustsStaleWrites.isPlanted || Mutant.acknowledgesStaleWrites.isPlanted { return }
-    #endif
     for position in underWay.indices {
       underWay[position].covers = min(underWay[position].covers, last)
     }

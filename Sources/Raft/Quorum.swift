@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Which members decide: one majority, or two while a change of voters is under way (Raft §6).
 ///
 /// Small enough that counting pair by pair beats sorting, and nothing is allocated.
@@ -35,9 +31,6 @@ public struct Quorum: Hashable, Sendable {
   /// `nil`: there is no voter.
   public func agreed<Value: Comparable>(_ value: (MemberID) -> Value) -> Value? {
     guard let new = Self.agreed(among: voters, value) else { return nil }
-    #if Mutants
-      if Mutant.countsNewHalfOnly.isPlanted { return new }
-    #endif
     guard let old = Self.agreed(among: outgoingVoters, value) else { return new }
     return min(new, old)
   }
@@ -68,13 +61,8 @@ extension Configuration.Role {
   /// Counts in the majority that stands alone once a change is complete.
   var votesInNewHalf: Bool {
     switch self {
-    case .voter, .incoming: return true
-    case .learner:
-      #if Mutants
-        if Mutant.countsLearners.isPlanted { return true }
-      #endif
-      return false
-    case .outgoing, .demoting: return false
+    case .voter, .incoming: true
+    case .learner, .outgoing, .demoting: false
     }
   }
 

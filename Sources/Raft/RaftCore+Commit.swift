@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// What is committed stays (Raft §5.3, §5.4.2).
 extension RaftCore {
   /// Commits what a quorum holds durably, if it is an entry of this term; those before it follow.
@@ -10,38 +6,14 @@ extension RaftCore {
   mutating func advanceCommit(_ output: inout Output) {
     guard case .leader(let leader) = role else { return }
     let agreed = quorum.agreed { member in
-      if member == id { return ownMatch }
-      return leader.position(of: member).map { matchIndex(of: leader.followers[$0]) } ?? .zero
+      if member == id { return durability.index }
+      return leader.position(of: member).map { leader.followers[$0].match } ?? .zero
     }
-    guard let agreed, agreed > commitIndex, provesCommit(agreed) else { return }
+    guard let agreed, agreed > commitIndex, log.term(at: agreed) == currentTerm else { return }
     leading.uncommittedBytes -= log.bytes(after: commitIndex, through: agreed)
     let previous = commitIndex
     commit(upTo: agreed, &output)
     concludeChange(committedSince: previous, &output)
-  }
-
-  /// Up to where this leader's own log counts.
-  private var ownMatch: LogIndex {
-    #if Mutants
-      if Mutant.countsOwnCopyEarly.isPlanted { return lastEntry.index }
-    #endif
-    return durability.index
-  }
-
-  /// Up to where the follower's log counts.
-  private func matchIndex(of follower: Progress) -> LogIndex {
-    #if Mutants
-      if Mutant.countsSentEntries.isPlanted { return follower.next.previous }
-    #endif
-    return follower.match
-  }
-
-  /// Whether copies of this entry on a quorum prove that every later leader holds it.
-  private func provesCommit(_ index: LogIndex) -> Bool {
-    #if Mutants
-      if Mutant.commitsOlderTerms.isPlanted { return true }
-    #endif
-    return log.term(at: index) == currentTerm
   }
 
   mutating func commit(upTo index: LogIndex, _ output: inout Output) {
@@ -71,9 +43,6 @@ extension RaftCore {
 
   /// Whether a quorum, itself included, was heard within an election timeout (Thesis §6.2).
   private var hearsQuorum: Bool {
-    #if Mutants
-      if Mutant.leadsUnheard.isPlanted { return true }
-    #endif
     let leader = leading
     let heardAt = quorum.agreed { member in
       if member == id { return now }
@@ -107,9 +76,7 @@ extension RaftCore {
   /// A heartbeat to everyone. Answers to it prove that this member led when it began.
   mutating func beginRound(_ output: inout Output) {
     leading.round += 1
-    if mayServeReads {
-      leading.reads.begin(round: leading.round, at: commitIndex)
-    }
+    if hasCommittedInTerm { leading.reads.begin(round: leading.round, at: commitIndex) }
     for position in leading.followers.indices { sendHeartbeat(to: position, &output) }
   }
 
@@ -139,12 +106,6 @@ extension RaftCore {
       reply.round <= leading.round,
       "m\(member.number) answers round \(reply.round) of \(leading.round)")
     leading.followers[position].heardAt = now
-    #if Mutants
-      if Mutant.confirmsNewestRound.isPlanted {
-        leading.followers[position].confirmedRound = leading.round
-        return
-      }
-    #endif
     leading.followers[position].confirmedRound = max(
       leading.followers[position].confirmedRound, reply.round)
   }

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Changing who the members are, while they work (Raft §6, Thesis §4).
 extension RaftCore {
   mutating func propose(
@@ -28,7 +24,7 @@ extension RaftCore {
 
   /// Whether a change could be appended now.
   public var canChangeMembers: Bool {
-    isLeader && !isHandingOver && hasNoChangeInProgress && !quorum.isJoint && knowsEarlierCommits
+    isLeader && !isHandingOver && hasNoChangeInProgress && !quorum.isJoint && hasCommittedInTerm
   }
 
   /// Whether the log has this very entry; `nil`: it was cut away.
@@ -39,35 +35,19 @@ extension RaftCore {
   /// One change at a time, and none before this leader knows what earlier terms have committed:
   /// otherwise two majorities of two configurations may not meet (Ongaro, raft-dev 2015-07-10).
   private func checkChangeMayBegin() throws(ConfigurationRefusal) {
-    guard hasNoChangeInProgress, !quorum.isJoint else {
-      throw .changeInProgress
-    }
-    guard knowsEarlierCommits else { throw .termNotCommitted }
+    guard hasNoChangeInProgress, !quorum.isJoint else { throw .changeInProgress }
+    guard hasCommittedInTerm else { throw .termNotCommitted }
   }
 
   /// Whether the configuration in force is known to be committed.
   private var hasNoChangeInProgress: Bool {
-    #if Mutants
-      if Mutant.changesInParallel.isPlanted { return true }
-    #endif
-    return configurations.currentIndex <= commitIndex
-  }
-
-  /// Whether everything that earlier terms committed is known to be committed here.
-  private var knowsEarlierCommits: Bool {
-    #if Mutants
-      if Mutant.changesBeforeOwnCommit.isPlanted { return true }
-    #endif
-    return hasCommittedInTerm
+    configurations.currentIndex <= commitIndex
   }
 
   /// Whether the member was heard lately and lacks few entries, so that commits need not wait for
   /// it (Thesis §4.2.1).
   public func isCaughtUp(_ member: MemberID) -> Bool {
     if member == id { return true }
-    #if Mutants
-      if Mutant.promotesUnseen.isPlanted { return true }
-    #endif
     guard case .leader(let leader) = role, let position = leader.position(of: member) else {
       return false
     }
@@ -81,7 +61,7 @@ extension RaftCore {
     _ configuration: Configuration, _ output: inout Output
   ) -> EntryID {
     demand(
-      hasNoChangeInProgress && knowsEarlierCommits,
+      hasNoChangeInProgress && hasCommittedInTerm,
       "the configuration at \(configurations.currentIndex.number) is not committed")
     let entry = append(.configuration(configuration), &output)
     updateFollowers(next: entry.index)

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// What other members say, and the one gate that every message passes.
 extension RaftCore {
   mutating func receive(
@@ -30,11 +26,6 @@ extension RaftCore {
   private mutating func passesTermGate(
     _ message: Message, from sender: MemberID, _ output: inout Output
   ) -> Bool {
-    #if Mutants
-      if Mutant.takesStaleSnapshots.isPlanted {
-        if case .installSnapshot = message.body { return true }
-      }
-    #endif
     if message.term < currentTerm {
       answerStale(message, from: sender, &output)
       return false
@@ -45,10 +36,6 @@ extension RaftCore {
       return true  // It names a term that nobody has begun.
     case .preVoteReply(let reply) where reply.granted:
       return true  // It repeats the term that the pre-vote named.
-    #if Mutants
-      case .preVoteReply where Mutant.learnsNoTermFromRefusals.isPlanted:
-        return false
-    #endif
     case .requestVote(let request) where hearsLeader && !request.isTransfer:
       return false  // Whoever is cut off must not depose a leader that works (Thesis §4.2.3).
     case .appendEntries, .heartbeat, .installSnapshot:
@@ -66,9 +53,6 @@ extension RaftCore {
   ) {
     switch message.body {
     case .preVote:
-      #if Mutants
-        if Mutant.ignoresEarlierPreVotes.isPlanted { break }
-      #endif
       refusePreVote(of: sender, &output)
     case .requestVote:
       send(.voteReply(VoteReply(granted: false)), to: sender, &output)
@@ -76,12 +60,6 @@ extension RaftCore {
       let result = AppendReply.Result.rejected(previous: append.previous.index, hint: .zero)
       send(.appendReply(AppendReply(result)), to: sender, &output)
     case .heartbeat:
-      #if Mutants
-        if case .heartbeat(let heartbeat) = message.body, Mutant.confirmsStaleRound.isPlanted {
-          let reply = HeartbeatReply(round: heartbeat.round)
-          return send(.heartbeatReply(reply), to: sender, &output)
-        }
-      #endif
       // Round zero: the sender may lead this very term by now, and its rounds of an earlier one
       // must confirm nothing.
       send(.heartbeatReply(HeartbeatReply(round: 0)), to: sender, &output)

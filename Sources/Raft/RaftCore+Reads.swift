@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Linearizable reads without a log entry (Raft §8, Thesis §6.4): from which applied index on, and
 /// only after a quorum has confirmed that this leader still led when the read had come.
 extension RaftCore {
@@ -9,18 +5,8 @@ extension RaftCore {
     let deadline = now + settings.electionTimeout
     switch role {
     case .leader:
-      #if Mutants
-        if Mutant.readsWithoutRound.isPlanted {
-          return output.readable.append(Readable(read: id, index: commitIndex))
-        }
-      #endif
       leading.reads.add(ReadQueue.Read(id: id, from: nil, deadline: deadline))
     case .follower(let follower):
-      #if Mutants
-        if Mutant.followersServeReads.isPlanted {
-          return output.readable.append(Readable(read: id, index: commitIndex))
-        }
-      #endif
       guard let leader = follower.leader else { return output.unreadable.append(id) }
       following.reads.append(Follower.ForwardedRead(id: id, deadline: deadline))
       send(.readIndex(ReadIndex(id: id)), to: leader, &output)
@@ -57,20 +43,13 @@ extension RaftCore {
   /// Begins a round for the reads that wait and answers those that are confirmed. One round is on
   /// its way at a time, and the next one takes along all that came meanwhile.
   mutating func serveReads(_ output: inout Output) {
-    guard mayServeReads, !leading.reads.isEmpty else { return }
+    // Before its first commit a leader may not know all that earlier leaders committed.
+    guard hasCommittedInTerm, !leading.reads.isEmpty else { return }
     answerConfirmed(&output)
     if leading.reads.batches.isEmpty && !leading.reads.waiting.isEmpty {
       beginRound(&output)
       answerConfirmed(&output)
     }
-  }
-
-  /// Before its first commit a leader may not know all that earlier leaders committed.
-  var mayServeReads: Bool {
-    #if Mutants
-      if Mutant.readsBeforeOwnCommit.isPlanted { return true }
-    #endif
-    return hasCommittedInTerm
   }
 
   private mutating func answerConfirmed(_ output: inout Output) {

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// The leader's log becomes everyone's (Raft §5.3).
 extension RaftCore {
   private var pipelineLimits: Inflight.Limits {
@@ -60,9 +56,6 @@ extension RaftCore {
     while !leading.followers[position].isPaused {
       let follower = leading.followers[position]
       guard let term = log.term(at: follower.next.previous) else {
-        #if Mutants
-          if Mutant.sendsNoSnapshot.isPlanted { return }
-        #endif
         return requestSnapshot(for: position, &output)
       }
       let previous = EntryID(term: term, index: follower.next.previous)
@@ -231,29 +224,16 @@ extension RaftCore {
   private func unknown(
     _ entries: ArraySlice<Entry>, after previous: EntryID
   ) -> ArraySlice<Entry> {
-    #if Mutants
-      if Mutant.truncatesWhatItHolds.isPlanted { return entries }
-    #endif
-    return previous == lastEntry ? entries : entries.drop { log.term(at: $0.index) == $0.term }
+    previous == lastEntry ? entries : entries.drop { log.term(at: $0.index) == $0.term }
   }
 
   /// Says that this log is durably the leader's up to `match`, as soon as that is so.
   func isDurable(_ match: EntryID) -> Bool {
-    #if Mutants
-      if Mutant.acknowledgesEarly.isPlanted { return true }
-    #endif
-    return durability.hardState.currentTerm == currentTerm && match.index <= durability.index
+    durability.hardState.currentTerm == currentTerm && match.index <= durability.index
   }
 
   mutating func acknowledge(_ match: EntryID, to leader: MemberID, _ output: inout Output) {
     let reply = Message.Body.appendReply(AppendReply(.accepted(match: match)))
-    #if Mutants
-      if Mutant.acknowledgesStaleWrites.isPlanted, match.index <= durability.index {
-        // Matched by its index alone: another entry may have stood there when it was written.
-        return output.sends.append(
-          Envelope(to: leader, message: Message(term: currentTerm, body: reply)))
-      }
-    #endif
     if isDurable(match) {
       send(reply, to: leader, &output)
     } else {

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// The only ways into a role (Raft Figure 4, Thesis §9.6).
 extension RaftCore {
   /// What a member is when it starts: the only voter there is need not wait for anybody.
@@ -18,20 +14,8 @@ extension RaftCore {
     demand(
       term >= currentTerm, "term \(term.number) is before \(currentTerm.number)")
     demand(leader != id, "m\(id.number) cannot follow itself")
-    #if Mutants
-      let known = self.leader == id ? nil : self.leader
-      let leader = Mutant.keepsLeaderAcrossTerms.isPlanted ? leader ?? known : leader
-      let stepsDown =
-        switch role {
-        case .candidate, .leader: true
-        case .follower, .preCandidate: false
-        }
-    #endif
     leaveRole(&output)
     if term > currentTerm { hardState = HardState(currentTerm: term, votedFor: nil) }
-    #if Mutants
-      if Mutant.forgetsVoteOnStepDown.isPlanted && stepsDown { hardState.votedFor = nil }
-    #endif
     role = .follower(
       Follower(
         leader: leader, heardAt: leader == nil ? nil : now, electionAt: drawElectionInstant()))
@@ -49,11 +33,6 @@ extension RaftCore {
     role = .preCandidate(
       PreCandidate(granted: [id], electionAt: electionAt, quickTries: quickTries))
     output.notes.append(.becamePreCandidate(currentTerm))
-    #if Mutants
-      if Mutant.standsUnasked.isPlanted {
-        return becomeCandidate(quickTries: quickTries, isTransfer: false, &output)
-      }
-    #endif
     let request = Message(
       term: currentTerm.next, body: .preVote(PreVote(lastEntry: lastEntry)))
     for voter in otherVoters {
@@ -75,13 +54,6 @@ extension RaftCore {
     output.notes.append(.becameCandidate(currentTerm))
     let request = RequestVote(lastEntry: lastEntry, isTransfer: isTransfer)
     for voter in otherVoters {
-      #if Mutants
-        if Mutant.asksForVotesEarly.isPlanted {
-          output.sends.append(
-            Envelope(to: voter, message: Message(term: currentTerm, body: .requestVote(request))))
-          continue
-        }
-      #endif
       promise(.requestVote(request), to: voter, &output)
     }
   }

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Followers that are too far behind the log, and logs that have grown too long (Raft §7).
 extension RaftCore {
   // MARK: Leader
@@ -76,11 +72,6 @@ extension RaftCore {
       delivery.installing?.last == base.last,
       "the state machine moved to \(base.last.index.number), which was not asked")
     delivery = Delivery(applied: base.last.index)
-    #if Mutants
-      if Mutant.standsBeforeSnapshot.isPlanted {
-        delivery = Delivery(applied: base.last.index.previous)
-      }
-    #endif
   }
 
   // MARK: Cutting
@@ -95,10 +86,6 @@ extension RaftCore {
     applied(upTo: index)
     retention.bytesBehind += log.bytes(after: retention.durableApplied, through: index)
     retention.durableApplied = index
-    #if Mutants
-      let slowest = followers.map(\.match).min() ?? index
-      let index = Mutant.keepsLogForTheSlowest.isPlanted ? min(index, slowest) : index
-    #endif
     var cut = log.base.index
     var bytes = retention.bytesBehind
     while cut < index,
@@ -127,9 +114,6 @@ extension RaftCore {
   /// snapshot before that has arrived, and a follower that returns under load would be sent one
   /// after the other, for ever.
   private var heldFrom: LogIndex? {
-    #if Mutants
-      if Mutant.cutsBehindSnapshots.isPlanted { return nil }
-    #endif
     guard retention.bytesBehind <= settings.heldBytes else { return nil }
     return followers.filter { $0.isReturning && isHeard($0) }.map(\.needed).min()
   }

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// What goes to disk, what comes back from it, and what the state machine gets.
 extension RaftCore {
   // MARK: Disk
@@ -20,8 +16,8 @@ extension RaftCore {
       output.writes = []
       return
     }
-    let written = hardStateToWrite
-    if isNewHardState { output.draft.hardState = written }
+    // Term and vote are one record (Raft Figure 2).
+    if isNewHardState { output.draft.hardState = hardState }
     if hasEntries {
       let entries = log.entries(
         from: durability.unwrittenFrom, through: lastEntry.index, limitBytes: .max)
@@ -31,19 +27,7 @@ extension RaftCore {
       output.draft.entries = entries
     }
     output.draft.ticket = durability.begin(
-      hardState: written, last: lastEntry.index, install: draft.install)
-  }
-
-  /// Term and vote are one record (Raft Figure 2).
-  private var hardStateToWrite: HardState {
-    #if Mutants
-      if Mutant.storesTermBeforeVote.isPlanted,
-        hardState.currentTerm > durability.writtenHardState.currentTerm
-      {
-        return HardState(currentTerm: hardState.currentTerm, votedFor: nil)
-      }
-    #endif
-    return hardState
+      hardState: hardState, last: lastEntry.index, install: draft.install)
   }
 
   mutating func stored(_ ticket: WriteTicket, _ output: inout Output) {
@@ -78,10 +62,10 @@ extension RaftCore {
 
   // MARK: State machine
 
-  /// Hands over what is committed and on this member's disk, each entry once, in order, and not
-  /// more than the state machine can hold.
+  /// Hands over what is committed and on this member's disk, each entry once, in order, not more
+  /// than the state machine can hold, and none while it moves to a snapshot.
   mutating func deliver(_ output: inout Output) {
-    guard mayDeliver, delivery.fetching == nil else { return }
+    guard delivery.installing == nil, delivery.fetching == nil else { return }
     while canHandOver(delivery.handedOver.next) {
       guard let entry = log.entry(at: delivery.handedOver.next) else {
         return fetchForDelivery(&output)
@@ -92,14 +76,6 @@ extension RaftCore {
 
   /// Whether committed entries are held back until the state machine has applied more.
   public var awaitsApplied: Bool { delivery.handedOver < min(commitIndex, durability.index) }
-
-  /// Not while the state machine moves to a snapshot.
-  private var mayDeliver: Bool {
-    #if Mutants
-      if Mutant.appliesDuringInstall.isPlanted { return true }
-    #endif
-    return delivery.installing == nil
-  }
 
   private func canHandOver(_ index: LogIndex) -> Bool {
     index == delivery.handedOver.next && index <= min(commitIndex, durability.index)

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Asking for votes and giving them (Raft §5.2, §5.4.1). Given whatever this member believes its
 /// own role to be: its configuration may be older than the candidate's, who counts its own voters.
 extension RaftCore {
@@ -13,9 +9,6 @@ extension RaftCore {
     guard isNewTerm && mayHoldAll(request.lastEntry) && !hearsLeader else {
       return refusePreVote(of: candidate, &output)
     }
-    #if Mutants
-      if Mutant.preVoteCountsAsContact.isPlanted, case .follower = role { following.heardAt = now }
-    #endif
     let reply = Message(term: term, body: .preVoteReply(VoteReply(granted: true)))
     output.sends.append(Envelope(to: candidate, message: reply))
   }
@@ -23,11 +16,7 @@ extension RaftCore {
   /// Whether a log that ends so may hold every committed entry, as far as this one tells: it is at
   /// least as up-to-date (Raft §5.4.1).
   private func mayHoldAll(_ last: EntryID) -> Bool {
-    #if Mutants
-      if Mutant.comparesLogsByIndex.isPlanted { return last.index >= lastEntry.index }
-      if Mutant.learnersDoNotVote.isPlanted, !quorum.contains(id) { return false }
-    #endif
-    return last >= lastEntry
+    last >= lastEntry
   }
 
   /// The refusal carries this member's term: an asker that is behind catches up with it. Else two
@@ -59,28 +48,16 @@ extension RaftCore {
     }
     hardState.votedFor = candidate
     waitForElection(&output)
-    #if Mutants
-      if Mutant.grantsVotesEarly.isPlanted {
-        let grant = Message(term: currentTerm, body: .voteReply(VoteReply(granted: true)))
-        return output.sends.append(Envelope(to: candidate, message: grant))
-      }
-    #endif
     // A granted vote is a promise to remember: it leaves only once it is on disk.
     promise(.voteReply(VoteReply(granted: true)), to: candidate, &output)
   }
 
   /// Whether this member's vote of this term is not given, or given to this very candidate.
   private func isFree(for candidate: MemberID) -> Bool {
-    #if Mutants
-      if Mutant.votesOnceOnly.isPlanted { return votedFor == nil }
-    #endif
-    return votedFor == nil || votedFor == candidate
+    votedFor == nil || votedFor == candidate
   }
 
   mutating func receive(_ reply: VoteReply, from voter: MemberID, _ output: inout Output) {
-    #if Mutants
-      if Mutant.countsRefusals.isPlanted { return count(voteOf: voter, &output) }
-    #endif
     guard reply.granted else { return }
     count(voteOf: voter, &output)
   }

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// One member's part in the agreement on one log (Raft, Figure 2): a value with one door.
 ///
 /// Everything that happens is an `Input`; everything it asks of the world is in the `Output`. It
@@ -65,9 +61,6 @@ public struct RaftCore: Hashable, Sendable {
     configurations = ConfigurationHistory(base: recovered.base)
     for entry in recovered.entries {
       log.append(entry)
-      #if Mutants
-        if Mutant.forgetsMembersAtStart.isPlanted { continue }
-      #endif
       configurations.append(entry)
       log.shrinkWindow(limitBytes: settings.windowLimitBytes, durable: entry.index)
     }
@@ -102,10 +95,7 @@ public struct RaftCore: Hashable, Sendable {
 
   /// The configuration in force: the last one appended, committed or not (Raft §6).
   public var configuration: Configuration {
-    #if Mutants
-      if Mutant.changesAtCommit.isPlanted { return configurations.configuration(at: commitIndex) }
-    #endif
-    return configurations.current
+    configurations.current
   }
 
   /// The configuration in force at an entry of the log; `nil`: it lies outside the log.
@@ -144,10 +134,7 @@ public struct RaftCore: Hashable, Sendable {
   }
 
   public var quorum: Quorum {
-    #if Mutants
-      if Mutant.changesAtCommit.isPlanted { return Quorum(configuration) }
-    #endif
-    return configurations.quorum
+    configurations.quorum
   }
 
   /// The log up to here is on this member's disk.
@@ -210,9 +197,6 @@ public struct RaftCore: Hashable, Sendable {
     case .sessionLost(let member): sessionLost(with: member, &output)
     case .fetched(let fetch, let entries): fetched(fetch, entries, &output)
     case .applied(let index):
-      #if Mutants
-        if Mutant.cutsBeforeFlush.isPlanted { return durablyApplied(upTo: index, &output) }
-      #endif
       applied(upTo: index)
     case .durableApplied(let index): durablyApplied(upTo: index, &output)
     case .snapshotSent(let request, let outcome): snapshotSent(request, outcome)

@@ -1,10 +1,6 @@
 public import KeyValue
 public import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// What a member says of its state at a mark: the leader compares (design §5).
 public struct DigestReport: Hashable, Sendable {
   public var mark: DigestMark
@@ -88,7 +84,7 @@ struct DigestBook: Sendable {
         counts.append((report.mark.digest, 1))
       }
     }
-    guard let majority = counts.first(where: { isMajority($0.voters, of: voters.count) }) else {
+    guard let majority = counts.first(where: { $0.voters > voters.count / 2 }) else {
       let isOver = voters.allSatisfy { voter in spoken.contains { $0.0 == voter } }
       return isOver ? Verdict(isUndecided: true) : nil
     }
@@ -105,12 +101,5 @@ struct DigestBook: Sendable {
       }
     }
     return verdict
-  }
-
-  private func isMajority(_ count: Int, of voters: Int) -> Bool {
-    #if Mutants
-      if Mutant.believesOneDigest.isPlanted { return count >= 1 }
-    #endif
-    return count > voters / 2
   }
 }

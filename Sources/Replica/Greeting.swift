@@ -1,9 +1,5 @@
 public import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// A member and the data directory it is known to have.
 public struct KnownMember: Hashable, Sendable {
   public var id: MemberID
@@ -172,21 +168,13 @@ public struct GreetingRule: Hashable, Sendable {
   /// whose log ends with an uncommitted removal must be able to hear the leader that it would
   /// remove.
   func isNamed(in greeting: Greeting) -> Bool {
-    #if Mutants
-      if Mutant.admitsWipedMembers.isPlanted {
-        return greeting.isFormed && greeting.known.contains { $0.id == me }
-      }
-    #endif
-    return greeting.isFormed
+    greeting.isFormed
       && greeting.known.contains { $0.id == me && $0.incarnation == incarnation }
   }
 
   /// Two known incarnations that are not the same.
   private func differ(_ left: Incarnation, _ right: Incarnation) -> Bool {
-    #if Mutants
-      if Mutant.admitsWipedMembers.isPlanted { return false }
-    #endif
-    return left != .unknown && right != .unknown && left != right
+    left != .unknown && right != .unknown && left != right
   }
 }
 

@@ -1,10 +1,6 @@
 import KeyValue
 import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// When the leases end, as this member sees it, and, at the leader, what to do about it.
 ///
 /// ```text
@@ -124,9 +120,6 @@ struct LeaseClock: Sendable {
   /// Everything that was committed before the election is applied here.
   mutating func lead() {
     (time, timeAt) = (writtenTime, electedAt)
-    #if Mutants
-      if Mutant.roundsLeasesDown.isPlanted { time += 999 }
-    #endif
     var leading = Leading(undated: [], tickAt: electedAt, allowance: 0, refillAt: electedAt)
     for id in items.keys.sorted() {
       guard var item = items[id] else { continue }

@@ -1,9 +1,5 @@
 public import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// How many voters answer, at one instant, and whether they are enough.
 public struct QuorumView: Hashable, Sendable {
   /// One electorate: all voters, or one half of a joint configuration.
@@ -20,10 +16,7 @@ public struct QuorumView: Hashable, Sendable {
 
     /// R > ⌊N/2⌋. Nobody is no majority.
     public var isQuorate: Bool {
-      #if Mutants
-        if Mutant.halfIsQuorate.isPlanted { return heard >= voters / 2 }
-      #endif
-      return heard > voters / 2
+      heard > voters / 2
     }
   }
 

@@ -1,9 +1,5 @@
 import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// Linearizable reads on their way: gathered, asked for in batches, confirmed at an index.
 ///
 /// One `ReadID` stands for a batch. A confirmation holds for every earlier batch as well, because
@@ -72,12 +68,6 @@ struct ReadBatches: Sendable {
 
   /// Takes out the reads that may be served once `index` is applied.
   mutating func take(applied index: LogIndex) -> [Confirmed] {
-    #if Mutants
-      if Mutant.servesReadsEarly.isPlanted {
-        defer { confirmed = [] }
-        return confirmed
-      }
-    #endif
     guard confirmed.contains(where: { $0.index <= index }) else { return [] }
     let ready = confirmed.filter { $0.index <= index }
     confirmed.removeAll { $0.index <= index }

@@ -1,9 +1,5 @@
 import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// Commands of one member's clients on their way to the leader. Each is sent at most once: whether
 /// a lost forward was appended cannot be known, so a second one could take effect twice.
 ///
@@ -85,9 +81,6 @@ extension ReplicaCore {
   /// The forwards that have gathered, judged by what holds now.
   mutating func takeForwards() -> [JudgedForward] {
     defer { heldForwards.removeAll(keepingCapacity: true) }
-    #if Mutants
-      if Mutant.forgetsHeldForwards.isPlanted, !core.isLeader { return [] }
-    #endif
     return heldForwards.map { held in
       var judged = JudgedForward(from: held.from, boot: held.forward.boot)
       let refusalOfAll = refusal(of: held.forward, from: held.from)
@@ -104,9 +97,6 @@ extension ReplicaCore {
   }
 
   private func refusal(of forward: Forward, from member: MemberID) -> ForwardRefusal? {
-    #if Mutants
-      if Mutant.takesForwardsOfAnyTerm.isPlanted, core.isLeader { return nil }
-    #endif
     guard core.isLeader, core.currentTerm == forward.term else {
       return .notLeader(leader: core.leader)
     }

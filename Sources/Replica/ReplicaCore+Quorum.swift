@@ -1,9 +1,5 @@
 import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// The quorum rule: ping all voters, count R, and while R ≤ ⌊N/2⌋ refuse what cannot succeed
 /// (design §9).
 extension ReplicaCore {
@@ -25,9 +21,6 @@ extension ReplicaCore {
   }
 
   mutating func heard(_ member: MemberID, pingedAt: Instant) {
-    #if Mutants
-      let pingedAt = Mutant.countsPongsFromArrival.isPlanted ? now : pingedAt
-    #endif
     monitor.heard(member, pingedAt: pingedAt, now: now)
     quorumCheckAt = now
   }

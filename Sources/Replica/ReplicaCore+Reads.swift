@@ -1,9 +1,5 @@
 public import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// Reads, and how old the state is that they see (design §10).
 extension ReplicaCore {
   mutating func read(_ reads: [ReadRequest], _ effects: inout ReplicaEffects) {
@@ -51,11 +47,6 @@ extension ReplicaCore {
   /// that may refuse such reads gives no leave.
   public var serializablePass: SerializablePass? {
     guard shutdownAt == nil, settings.quorumPolicy != .halt, !isFenced else { return nil }
-    #if Mutants
-      if Mutant.passesAsFresh.isPlanted {
-        return SerializablePass(freshAsOf: now, committed: core.commitIndex)
-      }
-    #endif
     return SerializablePass(freshAsOf: freshness.asOf, committed: core.commitIndex)
   }
 
@@ -93,11 +84,6 @@ extension ReplicaCore {
     guard let (askedAt, confirmed) = reads.confirm(readable.read, at: readable.index) else {
       return
     }
-    #if Mutants
-      if Mutant.agesFromTheAnswer.isPlanted {
-        freshness.confirm(askedAt: now, index: readable.index, applied: appliedIndex)
-      }
-    #endif
     freshness.confirm(askedAt: askedAt, index: readable.index, applied: appliedIndex)
     for id in confirmed where requests.contains(id) {
       requests.update(id, .read(confirmedAt: readable.index))
@@ -105,11 +91,6 @@ extension ReplicaCore {
   }
 
   mutating func unconfirmed(_ read: ReadID) {
-    #if Mutants
-      if Mutant.dropsUnconfirmedReads.isPlanted {
-        for id in reads.takeUnconfirmed() { requests.remove(id) }
-      }
-    #endif
     reads.fail(read)
     isReadingBlocked = true
   }

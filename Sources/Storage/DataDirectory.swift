@@ -1,9 +1,5 @@
 public import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// Whose data a directory is expected to hold.
 public struct Claim: Hashable, Sendable {
   public var cluster: UInt64
@@ -107,21 +103,10 @@ public final class DataDirectory: MemberStore {
   /// *Throws* `damaged`.
   public func prove() throws(StorageError) {
     try raftLog.prove()
-    try removeGenerations { [generation = try presentGeneration] in $0 != generation }
+    // `raft.db` alone says which state is in force.
+    try removeGenerations { [generation = raftLog.generation] in $0 != generation }
     for name in try fileSystem.names(in: path) where BackupWriter.isLeftover(name) {
       try fileSystem.remove(path + "/" + name)
-    }
-  }
-
-  /// The generation of the state in force: `raft.db` alone says which.
-  private var presentGeneration: UInt64 {
-    get throws(StorageError) {
-      #if Mutants
-        if Mutant.takesNewestGeneration.isPlanted {
-          return try fileSystem.names(in: path).compactMap(DataDirectory.generation).max() ?? 0
-        }
-      #endif
-      return raftLog.generation
     }
   }
 
@@ -160,7 +145,7 @@ public final class DataDirectory: MemberStore {
 
   public func openState() throws(StorageError) -> any StateStore {
     try failure.guarding { () throws(StorageError) in
-      let generation = try presentGeneration
+      let generation = raftLog.generation
       let shared = StateShared(
         path: DataDirectory.statePath(in: path, generation: generation), generation: generation,
         fileSystem: fileSystem, failure: failure)

@@ -1,9 +1,5 @@
 import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// The entries of a log, in segments beside `raft.db`, which says which edition of it counts, and
 /// from which segment on.
 ///
@@ -143,9 +139,6 @@ final class EntryLog {
       (next, previous) = (next + 1, head.checksum)
       rest = rest.dropFirst(Int(head.count))
     }
-    #if Mutants
-      if Mutant.commitsWithoutSync.isPlanted { return }
-    #endif
     try dirty?.file.sync()
   }
 

@@ -1,9 +1,5 @@
 import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// What the log had reached at some durable batch. The log never lies below it, so a log that
 /// does has lost something that was promised.
 struct LandmarkRecord: Hashable {
@@ -14,9 +10,6 @@ struct LandmarkRecord: Hashable {
 
   /// A log that stands here contains everything that the landmark speaks of.
   func isReached(by log: LandmarkRecord) -> Bool {
-    #if Mutants
-      if Mutant.takesDamageForTornTail.isPlanted { return true }
-    #endif
     guard log.last >= last, log.baseNumber >= baseNumber else { return false }
     if log.hardState.currentTerm == hardState.currentTerm {
       return hardState.votedFor == nil || hardState.votedFor == log.hardState.votedFor
@@ -95,9 +88,6 @@ final class Landmark {
   /// Takes back what the log is about to lose, durably.
   func lower(to last: EntryID) throws(StorageError) {
     guard last < record.last else { return }
-    #if Mutants
-      if Mutant.keepsLandmarkHigh.isPlanted { return }
-    #endif
     var lowered = record
     lowered.last = last
     try advance(to: lowered)

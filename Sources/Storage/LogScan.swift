@@ -1,9 +1,5 @@
 import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// Reads a log's segments in their order, and tells a torn tail from damage.
 ///
 /// A commit is synced before the next begins. So a power loss leaves at most one unfinished commit,
@@ -57,9 +53,6 @@ struct LogScan {
     guard let record = LogRecord(bytes, at: offset), isOwn(record.head),
       record.head.sequence == next
     else { return nil }
-    #if Mutants
-      if Mutant.believesAnyFollower.isPlanted { return record }
-    #endif
     return record.head.previous == previous ?? record.head.previous ? record : nil
   }
 
@@ -70,14 +63,6 @@ struct LogScan {
   private func checkTail(
     _ bytes: [UInt8], from end: Int, _ path: String
   ) throws(StorageError) {
-    #if Mutants
-      if Mutant.takesDamageForTornTail.isPlanted { return }
-      if Mutant.refusesTornTails.isPlanted, let head = LogRecord.Head(bytes, at: end), isOwn(head),
-        head.sequence == next
-      {
-        throw .damaged(file: path, place: "its end")
-      }
-    #endif
     for offset in stride(from: end, to: bytes.count, by: LogRecord.alignment) {
       guard let head = LogRecord.Head(bytes, at: offset), isOwn(head), head.sequence > next,
         head.synced > next

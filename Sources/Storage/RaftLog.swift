@@ -1,9 +1,5 @@
 public import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// What a member has promised: identity, hard state and base in `raft.db`, entries in segments
 /// beside it (`EntryLog`). On one thread.
 ///
@@ -75,11 +71,6 @@ public final class RaftLog: LogStore {
     self.settings = settings
     let pageSize = try DatabaseFormat.log.checkHeader(of: path, on: fileSystem)
     let wal = try fileSystem.contents(of: path + "-wal") ?? []
-    #if Mutants
-      if Mutant.refusesTornTails.isPlanted, WALScan.verdict(on: wal, pageSize: pageSize) == .torn {
-        throw .damaged(file: path + "-wal", place: "its end")
-      }
-    #endif
     if case .damaged(let offset) = WALScan.verdict(on: wal, pageSize: pageSize) {
       throw .damaged(file: path + "-wal", place: "byte \(offset); whole commits follow it")
     }
@@ -87,9 +78,6 @@ public final class RaftLog: LogStore {
     connection = try Connection(path, .write, on: fileSystem)
     try connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     try connection.execute("PRAGMA synchronous = FULL")
-    #if Mutants
-      if Mutant.commitsWithoutSync.isPlanted { try connection.execute("PRAGMA synchronous = OFF") }
-    #endif
     try connection.execute("PRAGMA cache_size = -1024")
     _ = try DatabaseFormat.log.checkOwnSchema(of: connection)
     records = try RecordTable(connection)
@@ -202,9 +190,6 @@ public final class RaftLog: LogStore {
       return
     }
     let place = entryLog.place(after: base.last.index)
-    #if Mutants
-      if Mutant.dropsSegmentsEarly.isPlanted { try entryLog.move(to: place) }
-    #endif
     try write(BaseRecord(generation: generation, base: base, log: place), state)
     try entryLog.move(to: place)
   }

@@ -1,9 +1,5 @@
 import Synchronization
 
-#if Mutants
-  import Mutants
-#endif
-
 /// Space that nothing uses, given up once when the disk is full, so that what frees space still
 /// finds some (design §6). Shared by all threads of a member.
 final class Reserve: Sendable {
@@ -28,9 +24,6 @@ final class Reserve: Sendable {
 
   /// Gives the space back to the file system; whether there was any.
   func release() -> Bool {
-    #if Mutants
-      if Mutant.keepsReserve.isPlanted { return false }
-    #endif
     return isWhole.withLock { isWhole in
       guard isWhole else { return false }
       isWhole = false

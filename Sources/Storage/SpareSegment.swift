@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// The next segment's file, made ready between commits: a commit that writes blocks which are there
 /// already, and hold something, takes half the time of one that makes them.
 ///
@@ -75,9 +71,6 @@ struct SpareSegment {
       try made.allocate(size)
       try made.sync()
     }
-    #if Mutants
-      if Mutant.forgetsSegmentNames.isPlanted { return (made, size) }
-    #endif
     try fileSystem.syncDirectory(directory)
     return (made, size)
   }

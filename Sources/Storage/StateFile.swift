@@ -1,10 +1,6 @@
 public import KeyValue
 public import Raft
 
-#if Mutants
-  import Mutants
-#endif
-
 /// `state-<generation>.db`: rows and meta, written by one connection of one thread.
 ///
 /// A rollback journal with `synchronous=FULL`: a flush is durable when it returns, and each page is
@@ -107,11 +103,6 @@ public final class StateFile: StateStore {
     }
     try connection.execute("PRAGMA journal_size_limit = \(StateFile.journalBytes)")
     try connection.execute("PRAGMA synchronous = FULL")
-    #if Mutants
-      if Mutant.flushesWithoutSync.isPlanted {
-        try connection.execute("PRAGMA synchronous = OFF")
-      }
-    #endif
     try connection.execute("PRAGMA cache_size = -2048")
     // The file changes in commits alone, which readers stay out of.
     try connection.execute("PRAGMA cache_spill = OFF")
@@ -189,16 +180,6 @@ public final class StateFile: StateStore {
 
   private func write(_ batch: FlushBatch) throws(StorageError) {
     let gate = shared.gate
-    #if Mutants
-      if Mutant.writesIndexApart.isPlanted {
-        // Alone, as every commit: it is to break one rule, not the readers'.
-        try connection.transaction(
-          committing: { (commit) throws(StorageError) in try gate.alone(commit) }
-        ) { () throws(StorageError) in
-          try StateFile.write(batch.meta, with: putMeta)
-        }
-      }
-    #endif
     try connection.transaction(
       committing: { (commit) throws(StorageError) in try gate.alone(commit) }
     ) { () throws(StorageError) in

@@ -1,9 +1,5 @@
 import Synchronization
 
-#if Mutants
-  import Mutants
-#endif
-
 /// The first failure of a data directory, kept for ever: after it nothing is written, answered or
 /// tried again, for a second fsync may report success over lost pages (PostgreSQL, 2018).
 ///
@@ -18,9 +14,6 @@ public final class StorageFailure: Sendable {
 
   /// *Throws* `stopped` once anything has failed.
   public func check() throws(StorageError) {
-    #if Mutants
-      if Mutant.goesOnAfterErrors.isPlanted { return }
-    #endif
     if let cause { throw .stopped(because: cause.description) }
   }
 

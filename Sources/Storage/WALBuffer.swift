@@ -1,9 +1,5 @@
 import CSQLite
 
-#if Mutants
-  import Mutants
-#endif
-
 /// Gathers what SQLite writes to a WAL in a commit, so that it is one write instead of two for each
 /// page.
 ///
@@ -43,11 +39,6 @@ final class WALBuffer {
     table.pointee.methods.xWrite = { WALBuffer.write($0!, $1!, Int($2), $3) }
     table.pointee.methods.xClose = { WALBuffer.close($0!) }
     table.pointee.methods.xSync = { file, flags in
-      #if Mutants
-        if Mutant.syncsBeforeWriting.isPlanted {
-          return WALBuffer.table(of: file!).pointee.real.pointee.xSync(file, flags)
-        }
-      #endif
       return WALBuffer.afterWriting(file!) { $0.pointee.xSync(file, flags) }
     }
     table.pointee.methods.xRead = { file, target, count, offset in

@@ -1,7 +1,3 @@
-#if Mutants
-  import Mutants
-#endif
-
 /// Tells a torn tail from damage in a WAL that SQLite would silently cut at the first bad frame
 /// (https://www.sqlite.org/walformat.html §2).
 ///
@@ -23,9 +19,6 @@ enum WALScan {
 
   /// `pageSize`: of the database file.
   static func verdict(on wal: [UInt8], pageSize: Int) -> Verdict {
-    #if Mutants
-      if Mutant.takesDamageForTornTail.isPlanted { return .torn }
-    #endif
     guard wal.count > headerLength else { return .sound }
     return wal.withUnsafeBytes { verdict(on: $0, pageSize) }
   }

@@ -2,10 +2,6 @@ import Checksum
 import Raft
 import Replica
 
-#if Mutants
-  import Mutants
-#endif
-
 /// Takes a connection's bytes as they come and gives its frames back.
 ///
 /// It holds no more than one frame, what the last `receive` brought, and one message in pieces.
@@ -67,9 +63,6 @@ public struct FrameDecoder: Sendable {
   }
 
   private func isWhole(_ payload: ArraySlice<UInt8>, _ header: FrameHeader) -> Bool {
-    #if Mutants
-      if Mutant.believesAnyPayload.isPlanted { return true }
-    #endif
     var crc = CRC32C()
     crc.update(payload)
     return crc.value == header.payloadChecksum

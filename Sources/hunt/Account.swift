@@ -1,5 +1,3 @@
-import Mutants
-
 /// What becomes of each known failure of real Raft stores: none is left out in silence.
 struct Account: Hashable, Sendable {
   enum Answer: Hashable, Sendable {
@@ -63,9 +61,8 @@ struct Account: Hashable, Sendable {
   ]
 
   /// The failure that a mutant re-introduces: its id without the letter.
-  static func failure(of mutant: Mutant) -> String {
-    let id = mutant.rawValue
-    return id.last?.isLowercase == true ? String(id.dropLast()) : id
+  static func failure(ofMutant id: String) -> String {
+    id.last?.isLowercase == true ? String(id.dropLast()) : id
   }
 }
 

@@ -1,5 +1,4 @@
 import Foundation
-import Mutants
 
 /// A process with at most one fault planted, whose every word is read.
 struct Child {
@@ -11,22 +10,22 @@ struct Child {
 
   /// Plays a run of this very executable to its end. `planting` nil: the product as it is.
   static func play(
-    _ trial: Trial, planting mutant: Mutant?, onlySeed: UInt64? = nil
+    _ trial: Trial, planting mutant: String?, onlySeed: UInt64? = nil
   ) throws -> Outcome {
     let ending = try start(
       URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath(),
-      ["run", trial.mutant.rawValue] + (onlySeed.map { ["\($0)"] } ?? []), planting: mutant)
+      ["run", trial.mutant] + (onlySeed.map { ["\($0)"] } ?? []), planting: mutant)
     return Outcome(lines: ending.lines, endedWell: ending.endedWell)
   }
 
   static func start(
-    _ executable: URL, _ arguments: [String], planting mutant: Mutant?
+    _ executable: URL, _ arguments: [String], planting mutant: String?
   ) throws -> Ending {
     let process = Process()
     process.executableURL = executable
     process.arguments = arguments
     var environment = ProcessInfo.processInfo.environment
-    environment[Mutant.variable] = mutant?.rawValue
+    environment[Mutant.variable] = mutant
     environment["SWIFT_BACKTRACE"] = "enable=no"
     process.environment = environment
     let output = Pipe()

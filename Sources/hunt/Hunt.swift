@@ -1,5 +1,4 @@
 import Foundation
-import Mutants
 import Synchronization
 
 /// `hunt [id …] [--tests bundle] [--write page]` plants each mutant and shows who notices; with a
@@ -25,11 +24,15 @@ struct Hunt {
     }
     if arguments.first == "explore" { try Walk.start(Array(arguments.dropFirst())) }
     let page = take("--write", from: &arguments)
-    let suites = try take("--tests", from: &arguments).map { try UnitSuites(bundle: $0) }
+    let mutants = try Mutant.read(from: URL(fileURLWithPath: "Mutants"))
+    let suites = try take("--tests", from: &arguments).map {
+      try UnitSuites(bundle: $0, mutants: mutants)
+    }
     let trials = arguments.isEmpty ? Catalogue.trials : try arguments.map(trial)
     let judgements = try huntAll(trials, suites)
-    print(Table(judgements).text)
-    if let page { try Page.write(judgements, to: page) }
+    let table = Table(judgements, of: mutants)
+    print(table.text)
+    if let page { try Page.write(table, to: page) }
     let failures = judgements.filter { $0.objection != nil }
     print("\(judgements.count - failures.count) of \(judgements.count) mutants died as foretold")
     exit(failures.isEmpty ? 0 : 1)
@@ -50,7 +53,7 @@ struct Hunt {
   }
 
   private static func trial(_ id: String) throws -> Trial {
-    guard let trial = Catalogue.trials.first(where: { $0.mutant.rawValue == id }) else {
+    guard let trial = Catalogue.trials.first(where: { $0.mutant == id }) else {
       throw Unknown(id: id)
     }
     return trial
@@ -66,7 +69,7 @@ struct Hunt {
         found.withLock { $0[position] = judgement }
         let verdict = judgement.objection ?? "\(judgement.trial.killer.name), \(judgement.needed)"
         FileHandle.standardError.write(
-          Data("\(judgement.trial.mutant.rawValue) · \(verdict)\n".utf8))
+          Data("\(judgement.trial.mutant) · \(verdict)\n".utf8))
       } catch {
         failure.withLock { $0 = "\(error)" }
       }

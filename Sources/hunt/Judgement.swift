@@ -1,5 +1,3 @@
-import Mutants
-
 /// What became of a mutant.
 struct Judgement: Sendable {
   let trial: Trial

@@ -10,12 +10,12 @@ enum Page {
     var description: String { "\(path) has no place for the table" }
   }
 
-  static func write(_ judgements: [Judgement], to path: String) throws {
+  static func write(_ table: Table, to path: String) throws {
     let page = try String(contentsOfFile: path, encoding: .utf8)
     guard let begin = page.range(of: begins), let end = page.range(of: ends),
       begin.upperBound <= end.lowerBound
     else { throw NoPlace(path: path) }
-    let body = "\n\(Table(judgements).markdown)\n\n\(Account.markdown)\n\n"
+    let body = "\n\(table.markdown)\n\n\(Account.markdown)\n\n"
     let changed =
       page[..<begin.upperBound] + body + page[end.lowerBound...]
     try String(changed).write(toFile: path, atomically: true, encoding: .utf8)

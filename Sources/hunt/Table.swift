@@ -1,15 +1,14 @@
-import Mutants
-
 /// `id · what it breaks · killed by · seeds or steps needed`.
 struct Table {
   let rows: [[String]]
 
-  init(_ judgements: [Judgement]) {
+  init(_ judgements: [Judgement], of mutants: [String: Mutant]) {
     rows = judgements.map { judgement in
-      [
-        judgement.trial.mutant.rawValue, judgement.trial.breaks,
+      let mutant = mutants[judgement.trial.mutant]
+      return [
+        judgement.trial.mutant, mutant?.breaks ?? "",
         judgement.objection.map { "NOBODY: \($0)" } ?? judgement.trial.killer.name,
-        judgement.needed, Aim.summary(judgement.trial.mutant),
+        judgement.needed, mutant?.summary ?? "",
       ]
     }
   }

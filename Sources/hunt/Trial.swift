@@ -1,16 +1,12 @@
-import Mutants
-
 /// One mutant, and how it is to die.
 struct Trial: Sendable {
-  let mutant: Mutant
-  /// What it breaks, in one clause.
-  let breaks: String
+  /// Its id: `Mutants/` has a file of that name.
+  let mutant: String
   let killer: Killer
   let ground: Ground
 
-  init(_ mutant: Mutant, _ breaks: String, _ killer: Killer, _ ground: Ground) {
+  init(_ mutant: String, _ killer: Killer, _ ground: Ground) {
     self.mutant = mutant
-    self.breaks = breaks
     self.killer = killer
     self.ground = ground
   }

@@ -1,11 +1,10 @@
 import Foundation
-import Mutants
 
-/// The unit suites of the modules that mutants are planted in, run with one planted: those tests
-/// that are aimed at it fail, and all others pass (`Aim`). So a mutant is as small as the mistake
-/// that it stands for.
+/// The unit suites of the modules that mutants are planted in, run with one planted: the tests that
+/// are aimed at it (`Mutant.tests`) fail, and all others pass. So a mutant is as small as the
+/// mistake that it stands for.
 struct UnitSuites: Sendable {
-  /// A test bundle that was built with the trait.
+  /// A test bundle of the copy that the mutants are planted in.
   let bundle: String
   /// Every test of the suites, by id.
   let tests: Set<String>
@@ -20,29 +19,32 @@ struct UnitSuites: Sendable {
     "Storage": ["StorageTests"],
   ]
 
-  /// Where each mutant is planted, by its case's name: the product's sources say so.
-  private let modules: [String: String]
+  private let mutants: [String: Mutant]
+
+  private static func suites(of mutant: Mutant) -> [String] {
+    Set(mutant.modules.flatMap { suites[$0] ?? [] }).sorted()
+  }
 
   struct Unusable: Error, CustomStringConvertible {
     let description: String
   }
 
   /// *Throws* if something that is aimed at a mutant is not there, or the product as it is fails.
-  init(bundle: String) throws {
+  init(bundle: String, mutants: [String: Mutant]) throws {
     self.bundle = bundle
+    self.mutants = mutants
     let listing = try Self.start(bundle, ["--list-tests"], planting: nil)
     let prefixes = Set(Self.suites.values.joined()).map { $0 + "." }
     tests = Set(
       listing.lines.map(String.init).filter { line in prefixes.contains { line.hasPrefix($0) } })
-    modules = try Self.readModules()
     guard tests.count > 200 else {
       throw Unusable(description: "\(bundle) has \(tests.count) unit tests")
     }
-    for name in Aim.searches + Aim.tests.values.joined() where !tests.contains(name) {
+    for name in Self.searches + mutants.values.flatMap(\.tests) where !tests.contains(name) {
       throw Unusable(description: "\(name) is no test of \(bundle)")
     }
-    for mutant in Mutant.allCases where Self.suites[modules["\(mutant)"] ?? ""] == nil {
-      throw Unusable(description: "\(mutant.rawValue) is planted nowhere below Sources")
+    for mutant in mutants.values where Self.suites(of: mutant).isEmpty {
+      throw Unusable(description: "\(mutant.id) is planted where no unit suite looks")
     }
     let all = Set(Self.suites.values.joined()).sorted()
     if let failure = try failure(in: all, besides: [], planting: nil) {
@@ -50,32 +52,16 @@ struct UnitSuites: Sendable {
     }
   }
 
-  /// From the checkout that the process runs in.
-  private static func readModules() throws -> [String: String] {
-    var modules: [String: String] = [:]
-    for module in suites.keys {
-      let folder = URL(fileURLWithPath: "Sources/\(module)")
-      let files = try FileManager.default.contentsOfDirectory(
-        at: folder, includingPropertiesForKeys: nil)
-      for file in files where file.pathExtension == "swift" {
-        let text = try String(contentsOf: file, encoding: .utf8)
-        for match in text.matches(of: #/Mutant\.(\w+)\.isPlanted/#) {
-          modules[String(match.1)] = module
-        }
-      }
-    }
-    return modules
-  }
-
   /// What speaks against "the tests aimed at it notice, and no others"; `nil`: nothing.
-  func objection(to mutant: Mutant) throws -> String? {
-    let aimed = Aim.tests[mutant, default: []]
-    let suites = Self.suites[modules["\(mutant)"] ?? ""] ?? []
-    if let failure = try failure(in: suites, besides: aimed, planting: mutant) {
+  func objection(to id: String) throws -> String? {
+    guard let mutant = mutants[id] else { return "Mutants/\(id).diff is missing" }
+    if let failure = try failure(
+      in: Self.suites(of: mutant), besides: mutant.tests, planting: id)
+    {
       return "a test that is not aimed at it fails: \(failure)"
     }
-    for test in aimed {
-      let run = try Self.start(bundle, ["--filter", Self.pattern(test)], planting: mutant)
+    for test in mutant.tests {
+      let run = try Self.start(bundle, ["--filter", Self.pattern(test)], planting: id)
       if run.endedWell { return "\(test) is aimed at it and passes" }
     }
     return nil
@@ -83,10 +69,10 @@ struct UnitSuites: Sendable {
 
   /// The first failure of the other tests; `nil`: all pass.
   private func failure(
-    in suites: [String], besides aimed: [String], planting mutant: Mutant?
+    in suites: [String], besides aimed: [String], planting mutant: String?
   ) throws -> String? {
     var arguments = ["--filter", "^(\(suites.joined(separator: "|")))\\."]
-    let left = Set(Aim.searches + aimed)
+    let left = Set(Self.searches + aimed)
     for test in left { arguments += ["--skip", Self.pattern(test)] }
     let run = try Self.start(bundle, arguments, planting: mutant)
     if run.endedWell {
@@ -108,7 +94,7 @@ struct UnitSuites: Sendable {
   }
 
   private static func start(
-    _ bundle: String, _ arguments: [String], planting mutant: Mutant?
+    _ bundle: String, _ arguments: [String], planting mutant: String?
   ) throws -> Child.Ending {
     try Child.start(
       URL(fileURLWithPath: bundle), ["--testing-library", "swift-testing"] + arguments,

@@ -35,9 +35,6 @@ enum House {
         if line.contains("+ nio") || line.contains(" nio + ") || line.contains("nio +") {
           arrows[target]!.formUnion(["NIOCore", "NIOPosix"])
         }
-        if line.contains(", mutants]") || line.contains("[mutants]") {
-          arrows[target]!.insert("Mutants")
-        }
       }
     }
     return arrows

@@ -38,26 +38,6 @@ struct SourceFile {
     "@_exported",
   ]
 
-  /// The lines that name the module `Mutants` or its type while no `#if Mutants` is open.
-  var linesNamingMutants: [Int] {
-    let mutant = #/\bMutants?\b/#.wordBoundaryKind(.simple)
-    var conditions: [Bool] = []
-    var found: [Int] = []
-    for (number, line) in code.enumerated() {
-      let text = line.trimmingCharacters(in: .whitespaces)
-      if text.hasPrefix("#if") {
-        conditions.append(text == "#if Mutants")
-      } else if text.hasPrefix("#else") {
-        if !conditions.isEmpty { conditions[conditions.count - 1] = false }
-      } else if text == "#endif" {
-        _ = conditions.popLast()
-      } else if line.firstMatch(of: mutant) != nil, !conditions.contains(true) {
-        found.append(number + 1)
-      }
-    }
-    return found
-  }
-
   /// Every function, initializer and subscript with the number of its lines that hold code.
   var functions: [(line: Int, codeLines: Int)] {
     var found: [(Int, Int)] = []

@@ -12,7 +12,7 @@ import Testing
   @Test func `the listing of the house found the house`() {
     #expect(House.sources.count > 200)
     #expect(House.arrows["Replica"]?.isSuperset(of: ["Raft", "KeyValue"]) == true)
-    #expect(House.arrows["Raft"] == ["Mutants"])
+    #expect(House.arrows["Raft"] == [])
     #expect(House.arrows["Checksum"] == ["CChecksum"])
     #expect(House.arrows["CChecksum"] == [])
   }
@@ -50,15 +50,6 @@ import Testing
         #expect(
           !line.contains("precondition(") && !line.contains("preconditionFailure("),
           "\(file.path):\(number + 1) wants `demand` or `fatalError`")
-      }
-    }
-  }
-
-  /// A planted fault exists only in a build with the trait `Mutants` (Docs/Testing.md).
-  @Test func `a mutant is named only where the trait compiles it`() {
-    for file in House.sources where !["Mutants", "hunt"].contains(file.module) {
-      for line in file.linesNamingMutants {
-        Issue.record("\(file.path):\(line) names a mutant outside of #if Mutants")
       }
     }
   }
@@ -113,13 +104,6 @@ import Testing
       path: "Sources/Raft/A.swift",
       text: "public import KeyValue\nimport struct Foundation.Date\n// import NIOCore\n")
     #expect(file.imports == ["KeyValue", "Foundation"])
-  }
-
-  @Test func `a mutant outside of its condition is seen`() {
-    let file = SourceFile(
-      path: "Sources/Raft/A.swift",
-      text: "#if Mutants\n  import Mutants\n#endif\nif Mutant.commitsOlderTerms.isPlanted {}\n")
-    #expect(file.linesNamingMutants == [4])
   }
 
   @Test func `a long function is counted without its comments`() {

@@ -1,4 +1,3 @@
-import Mutants
 import Testing
 
 @testable import hunt
@@ -37,8 +36,7 @@ import Testing
 /// Nobody dies by accident.
 @Suite struct JudgementTests {
   private func judgement(_ text: String, sound: String? = nil) -> Judgement {
-    let trial = Trial(
-      .commitsOlderTerms, "…", .committedLog, .seeds(upTo: 9))
+    let trial = Trial("C1", .committedLog, .seeds(upTo: 9))
     let outcome = Outcome(lines: text.split(separator: "\n"), endedWell: false)
     return Judgement(trial: trial, outcome: outcome, foundInSound: sound)
   }

@@ -1,7 +1,4 @@
-import Mutants
-
-/// Which unit tests are there to notice each mutant: the claims that it makes untrue.
-enum Aim {
+extension UnitSuites {
   /// They state no rule, but try at random, or one after the other, and look for whatever breaks
   /// any: no mutant is asked to pass them.
   static let searches: [String] = [
@@ -27,24 +24,4 @@ enum Aim {
     "StorageTests.damage/`of any byte of a store that was killed is noticed or harmless`()",
     "StorageTests.damage/`of any byte of a store that was stopped is noticed or harmless`()",
   ]
-
-  /// Those with many break what nearly every story rests on: that somebody is elected, that a
-  /// promise waits for its write.
-  static let tests: [Mutant: [String]] = elections.merging(log) { left, _ in left }
-    .merging(rest) { left, _ in left }
-
-  /// How many there are and in which suites, for a page.
-  static func summary(_ mutant: Mutant) -> String {
-    let tests = tests[mutant, default: []]
-    let suites = tests.map { String($0.prefix { $0 != "/" }).replacing("`", with: "") }
-    var counted: [(suite: String, count: Int)] = []
-    for suite in suites.sorted() {
-      if counted.last?.suite == suite {
-        counted[counted.count - 1].count += 1
-      } else {
-        counted.append((suite, 1))
-      }
-    }
-    return counted.map { "\($0.suite) \($0.count)" }.joined(separator: ", ")
-  }
 }
