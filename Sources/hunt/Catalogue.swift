@@ -65,7 +65,7 @@ enum Catalogue {
       .history, .story("a late answer to a heartbeat")),
     Trial(
       .confirmsStaleRound, "an answer to an earlier term's heartbeat confirms a round",
-      .trap("RaftCore+Commit", "answers round"), .seeds(upTo: 1_000, edition: 1)),
+      .trap("RaftCore+Commit", "answers round"), .story("a heartbeat of an earlier term")),
     Trial(
       .dropsUnconfirmedReads, "a read that no leader confirms is forgotten", .answered,
       .story("a read while the leader dies")),

@@ -54,6 +54,17 @@ import Testing
     #expect(!network.isOpen(1, 3) && network.isOpen(3, 1) && !network.isOpenBothWays(1, 3))
   }
 
+  /// The landmark may go with the power, and without it damage in the last commit looks like a torn
+  /// tail: the weather does not do both to one disk before the member has started again.
+  @Test(arguments: [false, true])
+  func `no bit turns between a power loss and the next start`(losesPower: Bool) {
+    let scenario = Scenario(members: 3) { $0.usesFiles = true }
+    scenario.elect(1)
+    if losesPower { scenario.losePower(3) } else { scenario.kill(3) }
+    scenario.world.strike(.bitFlip, scenario[3], .milliseconds(1))
+    #expect(scenario[3].isSuspect == !losesPower)
+  }
+
   @Test func `a shadow log follows writes, cuts and installations`() {
     let base = LogBase(last: .zero, configuration: Configuration(members: []))
     var log = ShadowLog(base: base)
