@@ -239,10 +239,10 @@ enum Catalogue {
       .drill(.watches)),
     Trial(
       .tellsPresentAsPast, "the pair before a change is read as of now", .watchGuarantees,
-      .seeds(upTo: 500, edition: 7)),
+      .seeds(upTo: 500)),
     Trial(
       .servesWhoeverBlocks, "the store is read for a stream that takes nothing", .watchGuarantees,
-      .seeds(upTo: 500, edition: 7)),
+      .seeds(upTo: 500)),
   ]
 
   private static let promises = [
@@ -268,16 +268,16 @@ enum Catalogue {
       .refusedForCertain, .story("a forward held by a leader that is deposed")),
     Trial(
       .passesAsFresh, "leave to serve serializable reads tells of a state as of now", .honestAge,
-      .seeds(upTo: 500, edition: 3)),
+      .seeds(upTo: 500)),
     Trial(
       .roundsLeasesDown, "a new leader rounds down what is left of a lease", .leaseHonesty,
-      .seeds(upTo: 500, edition: 4)),
+      .seeds(upTo: 500)),
     Trial(
       .leavesKeysOfLeases, "the keys of a lease stay when it ends", .leasesEnd,
-      .seeds(upTo: 100, edition: 4)),
+      .seeds(upTo: 100)),
     Trial(
       .growsBeyondQuota, "apply takes what grows behind an alarm for space", .quota,
-      .seeds(upTo: 500, edition: 5)),
+      .seeds(upTo: 500)),
     Trial(
       .believesOneDigest, "one member's digest is enough to fence those that differ", .fences,
       .story("a changed state")),

@@ -65,6 +65,37 @@ import Testing
     #expect(scenario[3].isSuspect == !losesPower)
   }
 
+  /// One more concern, or one more draw of one, must not change what the others draw.
+  @Test func `each concern has dice of its own`() {
+    let concerns = ["members", "network", "crash", "crashAll", "world", ""]
+    var firsts: Set<UInt64> = []
+    for seed in 0..<100 as Range<UInt64> {
+      for concern in concerns {
+        var dice = SplitMix64(seed: seed, for: concern)
+        firsts.insert(dice.next())
+      }
+    }
+    #expect(firsts.count == 100 * concerns.count)
+    for seed in 1...50 as ClosedRange<UInt64> {
+      var five = Weather.drawn(seed: seed, members: 5)
+      let drawn = Weather.drawn(seed: seed, members: nil)
+      five.members = drawn.members
+      #expect(five == drawn, "the members change what else seed \(seed) draws")
+    }
+  }
+
+  @Test func `every fault strikes in some storm, and where there are files to strike`() {
+    var met: Set<Fault> = []
+    for seed in 1...300 as ClosedRange<UInt64> {
+      let weather = Weather.drawn(seed: seed, members: nil)
+      for fault in weather.faultWeights.keys {
+        met.insert(fault)
+        #expect(weather.usesFiles || !fault.needsFiles)
+      }
+    }
+    #expect(met == Set(Fault.allCases))
+  }
+
   @Test func `a shadow log follows writes, cuts and installations`() {
     let base = LogBase(last: .zero, configuration: Configuration(members: []))
     var log = ShadowLog(base: base)
