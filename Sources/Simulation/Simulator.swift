@@ -26,6 +26,9 @@ public struct Simulator: Hashable, Sendable {
   /// Election timeouts within which, after that, everything is applied everywhere.
   static let settleLimit = 400
 
+  /// Election timeouts within which a sound majority takes a write, whatever lasting fault the
+  /// others have (design §12).
+  static let lastingLimit = 10
   /// Election timeouts within which each member serves a calm cluster's clients.
   static let serviceLimit = 20
 

@@ -76,6 +76,8 @@ public struct Weather: Hashable, Sendable {
   public var resetsLinks = false
   /// Whether members are killed in the middle of what an operator asked for.
   public var crashesInChanges = false
+  /// What a minority has after the storm and the calm; `nil`: nothing.
+  public var lasting: LastingFault?
   /// How often a power cut is laid; `nil`: never.
   public var powerCuts: Span?
   /// What most of them wait for; `nil`: all are alike.
