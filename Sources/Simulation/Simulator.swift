@@ -10,8 +10,6 @@ public struct Simulator: Hashable, Sendable {
   public let members: Int?
   /// Events of the storm.
   public var steps: Int
-  /// Which list of faults the seed draws from (`Weather.edition`).
-  public let edition: Int
   public let kind: Kind
   /// What is left out of the run.
   public var reduction: Reduction
@@ -28,17 +26,17 @@ public struct Simulator: Hashable, Sendable {
   /// Election timeouts within which, after that, everything is applied everywhere.
   static let settleLimit = 400
 
+  /// Election timeouts within which a sound majority takes a write, whatever lasting fault the
+  /// others have (design §12).
+  static let lastingLimit = 10
   /// Election timeouts within which each member serves a calm cluster's clients.
   static let serviceLimit = 20
 
   public init(
     seed: UInt64, members: Int? = nil, steps: Int? = nil, kind: Kind = .storm,
-    edition: Int = Weather.newestEdition,
     reduction: Reduction = Reduction()
   ) {
     self.reduction = reduction
-    precondition((1...Weather.newestEdition).contains(edition), "there is no edition \(edition)")
-    self.edition = edition
     self.kind = kind
     if let members { precondition((1...7).contains(members), "\(members) members") }
     self.seed = seed
@@ -99,8 +97,8 @@ public struct Simulator: Hashable, Sendable {
   public func run(
     trace: ((String) -> Void)? = nil, watch: ((TraceEvent) -> Void)? = nil
   ) -> Verdict {
-    var dice = SplitMix64(seed: seed)
-    let (weather, spare) = drawWeather(&dice)
+    let (weather, spare) = drawWeather()
+    var dice = SplitMix64(seed: seed, for: "world")
     let world = World(seed: dice.next(), weather: weather, spareMembers: spare)
     world.allowedTurns = reduction.turns
     (world.trace, world.watch) = (trace, watch)
@@ -111,9 +109,9 @@ public struct Simulator: Hashable, Sendable {
     return verdict(world)
   }
 
-  private func drawWeather(_ dice: inout SplitMix64) -> (Weather, spareMembers: Int) {
-    var weather = Weather.drawn(&dice, members: members, edition: edition)
-    if kind == .powerLoss { weather.failPower(&dice) }
+  private func drawWeather() -> (Weather, spareMembers: Int) {
+    var weather = Weather.drawn(seed: seed, members: members)
+    if kind == .powerLoss { weather.failPower(seed: seed) }
     if let members { weather.members = members }
     reduction.apply(to: &weather)
     if weather.introducesMembers { return (weather, 4) }
@@ -122,22 +120,17 @@ public struct Simulator: Hashable, Sendable {
 
   /// The members of the run, with those that may join.
   public var positions: Int {
-    var dice = SplitMix64(seed: seed)
-    let (weather, spare) = drawWeather(&dice)
+    let (weather, spare) = drawWeather()
     return weather.members + spare
   }
 
   /// Whether clients of the run change the members.
-  public var changesMembers: Bool {
-    var dice = SplitMix64(seed: seed)
-    return drawWeather(&dice).0.introducesMembers
-  }
+  public var changesMembers: Bool { drawWeather().0.introducesMembers }
 
   /// The command that shows this run.
   public var replay: String {
     var replay = "quorate simulate --seed \(seed)"
     if let members { replay += " --members \(members)" }
-    if edition != Weather.newestEdition { replay += " --edition \(edition)" }
     if kind == .powerLoss { replay += " --power-loss" }
     if steps != 3_000 { replay += " --steps \(steps)" }
     return replay + reduction.flags

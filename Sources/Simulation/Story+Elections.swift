@@ -122,6 +122,73 @@ extension Story {
     return nil
   }
 
+  /// A heartbeat of a term that m1 led reaches a member that follows m1 in a later one. Rounds are
+  /// counted from one in each term, so its answer must name none (mutant R2b).
+  static let earlierHeartbeat = Story(
+    "a heartbeat of an earlier term", { Scenario(members: 3) }
+  ) { scenario in
+    scenario.elect(1)
+    // More rounds than the later term will have.
+    scenario.run(for: .seconds(5))
+    let world = scenario.world
+    let term = scenario[1].standing.term
+    // All that leaves now is overtaken by what leaves in the next four tenths of a second.
+    world.weather.reorderPerThousand = 1_000
+    world.weather.reorderDelay = .init(.milliseconds(400), .milliseconds(400))
+    scenario.run(for: world.weather.settings.raft.heartbeatInterval)
+    world.weather.reorderPerThousand = 0
+    scenario.elect(3)
+    scenario.elect(1)
+    guard scenario[1].standing.term > term else { return "m1 leads no later term" }
+    scenario.run(for: .seconds(1))
+    scenario.judge()
+    return scenario.settle() ? nil : "the members have not settled"
+  }
+
+  /// A member counts its reads from one in each boot. m1 waits for a majority to confirm the first
+  /// read of m3; it dies, something is written, and m3 comes back and asks its first read again.
+  /// The answer to the one must not serve the other: it is older than what was written.
+  static let earlierRead = Story(
+    "a read of an earlier boot",
+    {
+      Scenario(members: 3) {
+        $0.clients = 2
+        // Whoever has just begun waits for a leader with its reads.
+        $0.settings.quorumPolicy = .wait
+      }
+    }
+  ) { scenario in
+    let world = scenario.world
+    let timeout = scenario.electionTimeout
+    scenario.elect(1)
+    scenario.put("k", "old", at: 1)
+    scenario.run(for: timeout)
+    scenario.kill(3)
+    scenario.start(3)
+    scenario.begin(.get(key: "k", .linearizable), at: 3)
+    guard scenario.wait(until: { scenario[3].standing.leader == scenario[1].id }) else {
+      return "m3 does not come back"
+    }
+    // Its question is on its way; the round that would confirm it is lost.
+    scenario.cut(1, to: [2, 3])
+    scenario.run(for: .milliseconds(1))
+    scenario.kill(3)
+    scenario.heal()
+    let commit = scenario[1].standing.commitIndex
+    world.ask(1, .put(key: "k", value: "new"), scenario[1])
+    scenario.wait(timeouts: 1) { scenario[1].standing.commitIndex > commit }
+    scenario.cut(2, to: [1])
+    scenario.wait(timeouts: 1) { world.clients.allSatisfy { $0.pending == nil } }
+    // It is asked before it has applied what was written.
+    world.weather.apply = .init(.milliseconds(20), .milliseconds(20))
+    scenario.start(3)
+    scenario.begin(.get(key: "k", .linearizable), at: 3)
+    scenario.wait(timeouts: 1) { world.clients[0].pending == nil }
+    scenario.heal()
+    scenario.judge()
+    return scenario.settle(timeouts: 60) ? nil : "the members have not settled"
+  }
+
   /// etcd #8243, openraft #1796: one member has the longer log, one the later term. The first must
   /// hear of the term, or neither ever wins.
   static let lateTerm = Story("a long log and a late term", { Scenario(members: 3) }) { scenario in

@@ -257,6 +257,83 @@ extension Story {
     return world.history.operations.last?.outcome == .refused
       ? nil : "the client of m2 is not told that it was refused"
   }
+
+  /// A greeting of m1's earlier boot reaches the leader when m1 has begun again, and opens a
+  /// session with that boot for a moment. A forward of the present boot that comes twice, before and
+  /// after, must take effect once.
+  static let earlierGreeting = Story("a greeting of an earlier boot", { Scenario(members: 3) }) {
+    scenario in
+    let world = scenario.world
+    scenario.elect(3)
+    scenario.rest()
+    scenario.kill(1)
+    // What leaves now comes half a second late: m1's greetings, and nothing of its next boot.
+    world.weather.reorderPerThousand = 1_000
+    world.weather.reorderDelay = .init(.milliseconds(500), .milliseconds(500))
+    scenario.start(1)
+    scenario.run(for: world.weather.reconnect)
+    scenario.kill(1)
+    world.weather.reorderPerThousand = 0
+    scenario.start(1)
+    guard scenario.wait(timeouts: 1, until: { scenario[1].standing.leader == scenario[3].id })
+    else { return "m1 does not come back" }
+    // The forward comes at once, and once more when the greeting has come.
+    world.weather.duplicatePerThousand = 1_000
+    world.weather.reorderDelay = .init(.seconds(1), .seconds(1))
+    scenario.put("k", "once", at: 1)
+    world.weather.duplicatePerThousand = 0
+    scenario.run(for: .seconds(2))
+    scenario.judge()
+    return scenario.settle() ? nil : "the members have not settled"
+  }
+
+  /// m3 knows the slot of what it has sent to the leader, and is cut off. The snapshot that brings
+  /// it back holds that slot, and entries after it are committed before m3 has moved there: what
+  /// became of the slot is not known, and that is said before anything else is handed out.
+  static let passedSlot = Story(
+    "a slot inside a snapshot",
+    {
+      Scenario(members: 3) {
+        $0.clients = 2
+        $0.clientTimeout = .seconds(60)
+        $0.settings.raft.retainedEntries = 0
+        $0.tendPerThousand = 1_000
+      }
+    }
+  ) { scenario in
+    let world = scenario.world
+    func write(_ count: Int) {
+      for number in 1...count {
+        world.ask(1, .put(key: "k", value: "\(number)"), scenario[1])
+        world.run(until: world.now + .seconds(60)) { world.clients[1].pending == nil }
+      }
+    }
+    scenario.elect(1)
+    scenario.rest()
+    let slot = scenario[1].log.lastIndex.next
+    scenario.begin(.put(key: "k", value: "cut off"), at: 3)
+    scenario.wait { scenario[3].log.lastIndex >= slot }
+    scenario.run(for: .microseconds(10))
+    scenario.partition([[1, 2]])
+    write(20)
+    scenario.run(for: .seconds(2))
+    guard scenario[1].durableLog.base.last.index > slot else { return "the log was not cut" }
+    scenario.heal()
+    scenario.wait { scenario[3].isInstalling }
+    // It takes its time to move to the snapshot.
+    world.weather.sync = .init(.milliseconds(20), .milliseconds(20))
+    scenario.wait { scenario[3].isRestoring }
+    world.weather.sync = .init(.microseconds(100), .microseconds(100))
+    write(5)
+    guard scenario[3].isRestoring else { return "m3 has moved to the snapshot before the writes" }
+    guard scenario.settle() else { return "the members have not settled" }
+    scenario.run(for: .milliseconds(1))
+    scenario.judge()
+    let forwarded = world.history.operations.first {
+      $0.call == .put(key: "k", value: "cut off")
+    }
+    return forwarded?.outcome == .unknown ? nil : "m3's client is told more than m3 can know"
+  }
 }
 
 extension Scenario {

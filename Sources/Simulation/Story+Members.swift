@@ -86,6 +86,51 @@ extension Story {
     return role == .learner ? nil : "m3 is \(role.map { "a \($0)" } ?? "gone")"
   }
 
+  /// Who was wiped waits for the cluster of its first list to form. Once the others' logs have it
+  /// no more, their greetings do not speak of its old data directory, and it must not take them for
+  /// the handshakes of a formation: it would begin as a voter of all the old members.
+  static let removedFounder = Story("a wiped member that is removed", { Scenario(members: 3) }) {
+    scenario in
+    scenario.elect(1)
+    scenario.put("k", "v", at: 1)
+    scenario.losePower(3)
+    scenario.wipe(3)
+    scenario.start(3)
+    scenario.run(for: .seconds(1))
+    // The removal reaches m1's own log and no other, and may be taken back.
+    scenario.cut(2, to: [1])
+    scenario.world.change(scenario[1], .remove(scenario[3].id))
+    scenario.run(for: scenario.electionTimeout / 3)
+    guard !scenario[3].isRunning else { return "m3 founds a cluster before it is removed" }
+    scenario.heal()
+    scenario.settle()
+    scenario.run(for: .seconds(5))
+    return scenario[3].isRunning ? "m3 founds a second cluster" : nil
+  }
+
+  /// Who slept through the arrival of a new leader lets it in, though its own log does not have it
+  /// among the members: the leader's configuration names this member and its data directory.
+  static let newLeader = Story(
+    "a leader that came meanwhile", { Scenario(members: 3, spareMembers: 1) }
+  ) { scenario in
+    scenario.elect(1)
+    scenario.kill(3)
+    scenario.world.add(scenario[4], scenario[1])
+    let id = scenario[4].id
+    scenario.wait { scenario[4].log.configuration[id] != nil }
+    scenario.run(for: scenario.electionTimeout)
+    scenario.world.change(scenario[1], .promote(id))
+    let isVoter = scenario.wait {
+      scenario[2].core?.raft.committedConfiguration.configuration[id]?.role == .voter
+    }
+    guard isVoter else { return "m4 does not vote" }
+    scenario.run(for: scenario.electionTimeout)
+    scenario.world.transfer(scenario[1], to: id)
+    guard scenario.wait(until: { scenario[4].isLeader }) else { return "m4 does not lead" }
+    scenario.start(3)
+    return scenario.settle(timeouts: 60) ? nil : "m3 does not hear m4"
+  }
+
   /// A wiped voter's successor, while the network is cut where it hurts.
   static let successor = Story("a successor under partitions", withMembers(3)) { scenario in
     scenario.elect(1)

@@ -1,8 +1,9 @@
+import KeyValue
 import Linearizability
 import Raft
 import Replica
 
-/// Stories about states that are no longer equal.
+/// Stories about states that are no longer equal, and about alarms.
 extension Story {
   /// One member's memory holds another state than the log has made, and nothing of the log tells.
   /// The others are two of three, and agree.
@@ -34,5 +35,73 @@ extension Story {
       return "the member that is fenced still serves"
     }
     return nil
+  }
+
+  private static func smallQuota(_ members: Int) -> @Sendable () -> Scenario {
+    {
+      Scenario(members: members) {
+        $0.settings.quotaBytes = 800
+        // One entry a message: the removal travels alone.
+        $0.settings.raft.appendLimitBytes = 1
+        $0.settings.raft.inflightLimit = 1
+      }
+    }
+  }
+
+  /// m1 leads, the last member takes more space than it may, and all have applied its alarm.
+  private static func raiseAlarm(_ scenario: Scenario) -> Bool {
+    scenario.elect(1)
+    let members = scenario.world.members
+    scenario.world.step(members[members.count - 1], .storeSize(900))
+    return scenario.wait {
+      members.allSatisfy { $0.keyValue?.meta.alarms.isEmpty == false }
+    }
+  }
+
+  /// Both have applied the entry, and there is no alarm any more.
+  private static func areQuiet(
+    _ scenario: Scenario, _ numbers: [Int], since entry: LogIndex
+  ) -> Bool {
+    numbers.allSatisfy { number in
+      guard let meta = scenario[number].keyValue?.meta else { return false }
+      return meta.appliedIndex >= entry.number && meta.alarms.isEmpty
+    }
+  }
+
+  /// Nobody else could take back what a member has raised that is removed, and the store would be
+  /// full for ever.
+  static let departedAlarm = Story("the alarm of a member that is removed", smallQuota(3)) {
+    scenario in
+    guard raiseAlarm(scenario) else { return "m3 raises no alarm" }
+    guard scenario.put("k", "full", at: 2) == .refused else { return "the alarm holds nobody" }
+    let removal = scenario[1].log.lastIndex.next
+    scenario.world.change(scenario[1], .remove(scenario[3].id))
+    guard scenario.wait(until: { areQuiet(scenario, [1, 2], since: removal) })
+    else { return "the alarm outlives its member" }
+    guard case .put = scenario.put("k", "v", at: 2) else { return "the store takes nothing" }
+    return nil
+  }
+
+  /// The same when all lose power as soon as the others have the removal, and m1, which was about
+  /// to take the alarm back, stays away: who leads next has not seen m4 go, but the log says who
+  /// was a member.
+  static let lostAlarm = Story(
+    "an alarm of who was removed before a power loss", smallQuota(4)
+  ) { scenario in
+    guard raiseAlarm(scenario) else { return "m4 raises no alarm" }
+    let removal = scenario[1].log.lastIndex.next
+    scenario.world.change(scenario[1], .remove(scenario[4].id))
+    scenario.wait {
+      [2, 3].allSatisfy { scenario[$0].durableLog.lastIndex >= removal }
+    }
+    for number in 1...4 { scenario.losePower(number) }
+    guard [2, 3].allSatisfy({ scenario[$0].durableLog.lastIndex == removal }) else {
+      return "the alarm was taken back before the power failed"
+    }
+    for number in [2, 3] { scenario.start(number) }
+    guard scenario.wait(until: { areQuiet(scenario, [2, 3], since: removal) })
+    else { return "the alarm outlives its member" }
+    scenario.start(1)
+    return scenario.settle() ? nil : "the members have not settled"
   }
 }

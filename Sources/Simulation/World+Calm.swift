@@ -31,10 +31,7 @@ extension World {
     healLinks()
     for member in members {
       member.diskSlowness = 1
-      if member.stalledUntil > now {
-        member.stalledUntil = now
-        after(.zero, .diskDone(member.position, member.boot))
-      }
+      endStall(of: member)
       makeRoom(member)
       // What takes its time to end has no more of it.
       if member.isTerminating { crash(member, power: false) }
@@ -64,6 +61,13 @@ extension World {
     demandService()
     demandExpiry()
     demandWatches()
+    demandDespiteLastingFault()
+  }
+
+  func endStall(of member: SimulatedMember) {
+    guard member.stalledUntil > now else { return }
+    member.stalledUntil = now
+    after(.zero, .diskDone(member.position, member.boot))
   }
 
   /// A write, and then a read of everything at each member.

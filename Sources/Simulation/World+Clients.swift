@@ -159,7 +159,7 @@ extension World {
   /// A read that may miss something is served without asking, if the replica has given leave, as
   /// the product's loops do (`ReplicaCore.serializablePass`); `nil`: it asks.
   private func passing(_ request: ClientRequest, _ member: SimulatedMember) -> ReadReady? {
-    guard weather.edition > 2, case .read(_, .serializable(let limit), _) = request.wish,
+    guard case .read(_, .serializable(let limit), _) = request.wish,
       let pass = member.core?.serializablePass, member.keyValue != nil, member.state != nil
     else { return nil }
     // An age that is not known is too old for whoever sets a limit: the replica says so.

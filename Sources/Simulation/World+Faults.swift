@@ -3,8 +3,7 @@ import Raft
 import Replica
 import Storage
 
-/// What the second edition of the weather does: disks that fail in every way, clocks that jump,
-/// links that flap, members that are told to end.
+/// Disks that fail in every way, clocks that jump, links that flap, members that are told to end.
 extension World {
   func strike(_ fault: Fault, _ member: SimulatedMember, _ length: Duration) {
     switch fault {

@@ -55,7 +55,7 @@ extension World {
   /// A new arrival is prepared by the thread that writes the log, after what waits there: a
   /// snapshot that has arrived before is installed first.
   private func mustWait(_ stream: SnapshotStream, _ receiver: SimulatedMember) -> Bool {
-    weather.edition > 1 && stream.sink == nil && receiver.isInstalling
+    stream.sink == nil && receiver.isInstalling
       && !(receiver.flyingWrites.isEmpty && receiver.waitingWrites.isEmpty)
   }
 
@@ -87,8 +87,7 @@ extension World {
     let sink = stream.sink
     switch received {
     case .header(let header):
-      let isBusy = isReceiving(receiver) || (weather.edition == 1 && isMoving(receiver))
-      guard !isBusy, header.term >= receiver.standing.term else { return false }
+      guard !isReceiving(receiver), header.term >= receiver.standing.term else { return false }
       stream.sink = attempt(receiver, .receive) { () throws(StorageError) in
         try receiver.disk.store.receiveSnapshot()
       }
@@ -129,10 +128,6 @@ extension World {
       fail("\(receiver.name) refuses a snapshot of a healthy member: \(refusal)")
     }
     return done != nil && refusal == nil
-  }
-
-  private func isMoving(_ member: SimulatedMember) -> Bool {
-    member.isInstalling || member.isRestoring
   }
 
   /// Who dies does not tidy up what was arriving.

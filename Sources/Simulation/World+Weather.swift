@@ -23,7 +23,7 @@ extension World {
   func beginTurn() -> Bool {
     weatherTurns += 1
     // Each turn has dice of its own, so that one may be left out without changing the next.
-    if weather.edition > 1 { weatherDice = SplitMix64(seed: seed &+ UInt64(weatherTurns)) }
+    weatherDice = SplitMix64(seed: seed &+ UInt64(weatherTurns))
     return allowedTurns?.contains(weatherTurns) ?? true
   }
 

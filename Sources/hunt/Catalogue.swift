@@ -28,7 +28,8 @@ enum Catalogue {
   private static let reads = [
     Trial("R1", .history, .seeds(upTo: 1_000)),
     Trial("R2", .history, .story("a late answer to a heartbeat")),
-    Trial("R2b", .trap("RaftCore+Commit", "answers round"), .seeds(upTo: 1_000, edition: 1)),
+    Trial(
+      "R2b", .trap("RaftCore+Commit", "answers round"), .story("a heartbeat of an earlier term")),
     Trial("R4", .answered, .story("a read while the leader dies")),
     Trial("R5", .honestAge, .seeds(upTo: 500)),
     Trial("R6", .leaseKept, .drill(.leases)),
@@ -101,8 +102,8 @@ enum Catalogue {
     Trial("A4d", .faithfulWatches, .drill(.watches)),
     Trial("A4e", .faithfulWatches, .drill(.watches)),
     Trial("A4f", .faithfulWatches, .drill(.watches)),
-    Trial("A4g", .watchGuarantees, .seeds(upTo: 500, edition: 7)),
-    Trial("A4h", .watchGuarantees, .seeds(upTo: 500, edition: 7)),
+    Trial("A4g", .watchGuarantees, .seeds(upTo: 500)),
+    Trial("A4h", .watchGuarantees, .seeds(upTo: 500)),
   ]
 
   private static let promises = [
@@ -113,10 +114,10 @@ enum Catalogue {
     Trial("Q5", .requestFates, .seeds(upTo: 500)),
     Trial("Q6", .honestAge, .seeds(upTo: 500)),
     Trial("Q7", .refusedForCertain, .story("a forward held by a leader that is deposed")),
-    Trial("Q8", .honestAge, .seeds(upTo: 500, edition: 3)),
-    Trial("Q9", .leaseHonesty, .seeds(upTo: 500, edition: 4)),
-    Trial("Q10", .leasesEnd, .seeds(upTo: 100, edition: 4)),
-    Trial("Q21", .quota, .seeds(upTo: 500, edition: 5)),
+    Trial("Q8", .honestAge, .seeds(upTo: 500)),
+    Trial("Q9", .leaseHonesty, .seeds(upTo: 500)),
+    Trial("Q10", .leasesEnd, .seeds(upTo: 100)),
+    Trial("Q21", .quota, .seeds(upTo: 500)),
     Trial("Q22", .fences, .story("a changed state")),
   ]
 }

@@ -15,8 +15,8 @@ struct Run {
   /// Whether nothing was found.
   func play() -> Bool {
     switch ground {
-    case .seeds(upTo: let limit, let edition):
-      return play(upTo: limit) { Simulator(seed: $0, edition: edition) }
+    case .seeds(upTo: let limit):
+      return play(upTo: limit) { Simulator(seed: $0) }
     case .story(let name):
       guard let story = Story.named(name) else { preconditionFailure("no story is named \(name)") }
       say("at story \(name)")

@@ -14,8 +14,8 @@ struct Trial: Sendable {
 
 /// Where a mutant is hunted.
 enum Ground: Hashable, Sendable {
-  /// Simulated lives, from seed 1 on, of an edition of the weather.
-  case seeds(upTo: UInt64, edition: Int = 2)
+  /// Simulated lives, from seed 1 on.
+  case seeds(upTo: UInt64)
   /// A story led by hand, by its name (`Simulation.Story`).
   case story(String)
   /// Every state of a small world, by the scope's name (`Simulation.Scope`).

@@ -28,9 +28,6 @@ struct SimulateCommand: ParsableCommand {
   @Flag(help: "All members lose power at once, in the middle of what their disks do.")
   var powerLoss = false
 
-  @Option(help: "What the seed draws from: 1 to 4, the newest with all of it.")
-  var edition = Weather.newestEdition
-
   @Option(help: "Turns of the weather at which something may happen: 3,17 or none; all.")
   var turns: String?
 
@@ -83,9 +80,6 @@ struct SimulateCommand: ParsableCommand {
     if let seeds, firstSeed.addingReportingOverflow(seeds).overflow {
       throw ValidationError("there are no \(seeds) seeds from \(firstSeed) on")
     }
-    guard (1...Weather.newestEdition).contains(edition) else {
-      throw ValidationError("there are the editions 1 to \(Weather.newestEdition), not \(edition)")
-    }
     if let jobs, !(1...256).contains(jobs) {
       throw ValidationError("between 1 and 256 processes can run seeds, not \(jobs)")
     }
@@ -127,7 +121,7 @@ struct SimulateCommand: ParsableCommand {
   private func simulator(_ seed: UInt64) throws -> Simulator {
     Simulator(
       seed: seed, members: members, steps: steps, kind: powerLoss ? .powerLoss : .storm,
-      edition: edition, reduction: try reduction())
+      reduction: try reduction())
   }
 
   // MARK: Requests
@@ -226,7 +220,6 @@ struct SimulateCommand: ParsableCommand {
     if let members { flags += ["--members", "\(members)"] }
     if let steps { flags += ["--steps", "\(steps)"] }
     if powerLoss { flags.append("--power-loss") }
-    if edition != Weather.newestEdition { flags += ["--edition", "\(edition)"] }
     return flags
   }
 

@@ -130,6 +130,20 @@ import Testing
     #expect(violation(ask, HardState(currentTerm: Term(2), votedFor: one)) == nil)
   }
 
+  /// The request leaves with a batch that already holds what the leader of the same term has put in
+  /// place of the candidate's last entry: nobody counts its votes any more.
+  @Test func `a request for votes speaks of the log as its own write left it`() {
+    let (earlier, later) = (log([entry(1, 1)]), log([entry(1, 2)]))
+    func violation(asOf log: ShadowLog?) -> String? {
+      let ask = Message.Body.requestVote(RequestVote(lastEntry: entry(1, 1).id))
+      return DurablePromises().violation(
+        member: one, message: Message(term: Term(2), body: ask), to: two,
+        hardState: HardState(currentTerm: Term(2), votedFor: one), log: later, asOf: log)
+    }
+    #expect(violation(asOf: earlier) == nil)
+    #expect(violation(asOf: nil) == "1 names an entry as its last that is not on disk")
+  }
+
   @Test func `what never goes back`() {
     func marks(
       _ boot: UInt64, _ term: UInt64, _ commit: UInt64, _ applied: UInt64, _ revision: Int64

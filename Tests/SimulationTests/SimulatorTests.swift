@@ -53,59 +53,6 @@ import Testing
     #expect(summary.watchedEvents > 20, "watchers hardly heard anything")
   }
 
-  /// Seeds that found something once.
-  @Test(
-    arguments: [
-      // A forward's reply named a slot that a snapshot had passed over.
-      13, 34, 45,
-      // The answer to a heartbeat of an earlier term counted in a later one of the same leader.
-      147,
-      // A serializable read in calm while the new voter was still counting who answers.
-      79,
-      // A member whose log ended with the removal of the leader refused to greet that leader.
-      2_894,
-      // A leader elected late, by votes that took long, after a later one had committed: no fault.
-      7_132,
-    ] as [UInt64])
-  func `what a seed found once stays found`(seed: UInt64) {
-    // Found with the faults that there were then.
-    let verdict = Simulator(seed: seed, edition: 1).run()
-    #expect(verdict.failure == nil)
-  }
-
-  @Test(
-    arguments: [
-      // Wiped and removed, a member founded a second cluster of the old members with itself.
-      2_476,
-      // A leader's answer to a read of a follower's earlier boot confirmed one of the next boot.
-      11_570,
-      // A candidate's request left with the batch that already held what the leader of the same
-      // term wrote in place of its last entry: no fault.
-      31_317,
-      // A late greeting of a member's earlier boot made the next boot's forwards new again.
-      32_601, 33_159,
-    ] as [UInt64])
-  func `what a seed of the second edition found stays found`(seed: UInt64) {
-    #expect(Simulator(seed: seed, edition: 2).run().failure == nil)
-  }
-
-  /// Between a power loss and the next start there may be no landmark that tells of a bit turned in
-  /// the last commit: no fault of the product, so the weather turns none there.
-  @Test func `what a seed of the third edition found stays found`() {
-    #expect(Simulator(seed: 7_107_326, members: 5, edition: 3).run().failure == nil)
-  }
-
-  /// A member that is removed can no longer take its alarm back.
-  @Test func `what a seed of the fifth edition found stays found`() {
-    #expect(Simulator(seed: 2_187, edition: 5).run().failure == nil)
-  }
-
-  /// The same when all members lose power just after the removal: who was one, the log still says.
-  @Test func `what a power loss of the seventh edition found stays found`() {
-    #expect(
-      Simulator(seed: 15_100_811, kind: .powerLoss, edition: 7).run().failure == nil)
-  }
-
   /// Failures S5, V1, L1, L7: all members lose power in the middle of whatever their disks do.
   /// `quorate simulate --power-loss` runs any number.
   @Test(arguments: 0..<2) func `nothing that was promised is lost with the power`(block: Int) {

@@ -54,6 +54,48 @@ import Testing
     #expect(!network.isOpen(1, 3) && network.isOpen(3, 1) && !network.isOpenBothWays(1, 3))
   }
 
+  /// The landmark may go with the power, and without it damage in the last commit looks like a torn
+  /// tail: the weather does not do both to one disk before the member has started again.
+  @Test(arguments: [false, true])
+  func `no bit turns between a power loss and the next start`(losesPower: Bool) {
+    let scenario = Scenario(members: 3) { $0.usesFiles = true }
+    scenario.elect(1)
+    if losesPower { scenario.losePower(3) } else { scenario.kill(3) }
+    scenario.world.strike(.bitFlip, scenario[3], .milliseconds(1))
+    #expect(scenario[3].isSuspect == !losesPower)
+  }
+
+  /// One more concern, or one more draw of one, must not change what the others draw.
+  @Test func `each concern has dice of its own`() {
+    let concerns = ["members", "network", "crash", "crashAll", "world", ""]
+    var firsts: Set<UInt64> = []
+    for seed in 0..<100 as Range<UInt64> {
+      for concern in concerns {
+        var dice = SplitMix64(seed: seed, for: concern)
+        firsts.insert(dice.next())
+      }
+    }
+    #expect(firsts.count == 100 * concerns.count)
+    for seed in 1...50 as ClosedRange<UInt64> {
+      var five = Weather.drawn(seed: seed, members: 5)
+      let drawn = Weather.drawn(seed: seed, members: nil)
+      five.members = drawn.members
+      #expect(five == drawn, "the members change what else seed \(seed) draws")
+    }
+  }
+
+  @Test func `every fault strikes in some storm, and where there are files to strike`() {
+    var met: Set<Fault> = []
+    for seed in 1...300 as ClosedRange<UInt64> {
+      let weather = Weather.drawn(seed: seed, members: nil)
+      for fault in weather.faultWeights.keys {
+        met.insert(fault)
+        #expect(weather.usesFiles || !fault.needsFiles)
+      }
+    }
+    #expect(met == Set(Fault.allCases))
+  }
+
   @Test func `a shadow log follows writes, cuts and installations`() {
     let base = LogBase(last: .zero, configuration: Configuration(members: []))
     var log = ShadowLog(base: base)
