@@ -245,7 +245,7 @@ extension ReplicaCore {
       effects.answers.append(.lost(id))
     case nil:
       requests.remove(id)
-      effects.answers.append(.outcomeUnknown(id))
+      effects.answers.append(.outcomeUnknown(id, .insideSnapshot))
     }
   }
 }

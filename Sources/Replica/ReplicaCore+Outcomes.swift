@@ -6,7 +6,8 @@ import Raft
 ///   waiting ──sent──▶ sent ──slot known──▶ slot ──▶ this entry committed  ─▶ its own result
 ///      │                │                    └────▶ another one committed ─▶ lost
 ///      │                ├─ an entry of a later term applied before it ─────▶ lost
-///      │                └─ deadline, or the slot passed inside a snapshot ─▶ outcome unknown
+///      │                ├─ deadline, or the slot passed inside a snapshot ─▶ outcome unknown
+///      │                └─ this member loses the quorum ──────────────────▶ outcome unknown
 ///      └─ deadline, or a rule ─────────────────────────────────────────────▶ refused
 /// ```
 ///
@@ -48,6 +49,7 @@ extension ReplicaCore {
     freshness.applied(index)
     finishChanges(&effects)
     loseEarlierTerms(&effects)
+    doubtSent(&effects)
     feed(.applied(index), &effects)
   }
 
@@ -72,10 +74,10 @@ extension ReplicaCore {
     freshness.applied(index)
     // Before the core goes on: what it hands out next lies beyond these slots.
     for slot in slots.take(through: index) where requests.remove(slot.id) != nil {
-      effects.answers.append(.outcomeUnknown(slot.id))
+      effects.answers.append(.outcomeUnknown(slot.id, .insideSnapshot))
     }
     for id in requests.sent(before: base.last.term) where requests.remove(id) != nil {
-      effects.answers.append(.outcomeUnknown(id))
+      effects.answers.append(.outcomeUnknown(id, .insideSnapshot))
     }
     // The snapshot may hold what was sent in its last term, too.
     requests.forget(base.last.term)
@@ -83,11 +85,24 @@ extension ReplicaCore {
     deliveredTerm = max(deliveredTerm, base.last.term)
     feed(.restored(base), &effects)
     finishChanges(&effects)
+    doubtSent(&effects)
   }
 
   /// Whether something here goes on only when the state machine has come further.
   public var awaitsApply: Bool {
     reads.awaitsApply || !changesApplying.isEmpty || shutdownAt != nil || core.awaitsApplied
+      || doubtfulBehind != nil
+  }
+
+  /// Answers what was sent, once this member has lost the quorum: it may be in somebody's log, and
+  /// until the quorum is back nobody comes to say so. What was committed before that is on its way
+  /// through the state machine, and is answered by its result first.
+  mutating func doubtSent(_ effects: inout ReplicaEffects) {
+    guard let committed = doubtfulBehind, appliedIndex >= committed else { return }
+    doubtfulBehind = nil
+    for id in requests.takeSent() {
+      effects.answers.append(.outcomeUnknown(id, .inquorate(quorum)))
+    }
   }
 
   mutating func finishChanges(_ effects: inout ReplicaEffects) {
@@ -108,7 +123,7 @@ extension ReplicaCore {
   func lastAnswer(to id: RequestID, in state: RequestTable.State) -> Answer {
     switch state {
     case .waiting, .waitingChange: .refused(id, Refusal(waitingRule))
-    case .sent, .change: .outcomeUnknown(id)
+    case .sent, .change: .outcomeUnknown(id, .late)
     case .read(confirmedAt: let index?):
       .refused(id, Refusal(.applyBehind(applied: appliedIndex, needed: index)))
     case .read(confirmedAt: nil): .refused(id, Refusal(leaderRule))

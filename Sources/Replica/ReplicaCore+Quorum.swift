@@ -59,10 +59,16 @@ extension ReplicaCore {
     toldQuorum = quorum
     effects.quorum = quorum
     effects.notes.append(.quorum(quorum))
-    if isCutOff { refuseUnsent(&effects) }
+    guard isCutOff else {
+      doubtfulBehind = nil
+      return
+    }
+    refuseUnsent(&effects)
+    doubtfulBehind = deliveredIndex
+    doubtSent(&effects)
   }
 
-  /// Nothing that waits can succeed now. What may be in a log keeps its deadline.
+  /// Nothing that waits can succeed now.
   private mutating func refuseUnsent(_ effects: inout ReplicaEffects) {
     let rule = Refusal.Rule.inquorate(quorum, policy: settings.quorumPolicy)
     for id in waiting + waitingChanges { refuse(id, rule, &effects) }

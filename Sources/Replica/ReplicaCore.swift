@@ -69,6 +69,10 @@ public struct ReplicaCore: ~Copyable, Sendable {
 
   var upkeep: Upkeep
 
+  /// The quorum is lost: once this entry is applied, what was sent is answered as unknown. `nil`:
+  /// nothing is.
+  var doubtfulBehind: LogIndex?
+
   /// Configuration changes that are committed but not applied here, ascending.
   var changesApplying: [SlotTable.Slot] = []
   /// Changes of members that have not left this member, oldest first; some may be answered.

@@ -83,6 +83,18 @@ struct RequestTable: Sendable {
     }.sorted()
   }
 
+  /// Takes out every command that may be in somebody's log, in the order of their ids.
+  mutating func takeSent() -> [RequestID] {
+    let sent = states.keys.filter { id in
+      switch states[id] {
+      case .sent?, .change?: true
+      case .waiting?, .waitingChange?, .read?, .transfer?, nil: false
+      }
+    }.sorted()
+    for id in sent { remove(id) }
+    return sent
+  }
+
   /// That an entry of a later term is applied no longer tells what became of commands of `term`.
   mutating func forget(_ term: Term) {
     for (id, state) in states {

@@ -97,7 +97,7 @@ public enum Answer: Hashable, Sendable {
   /// effect.
   case lost(RequestID)
   /// It may take effect, may have done so, or may never.
-  case outcomeUnknown(RequestID)
+  case outcomeUnknown(RequestID, Doubt)
   /// A read may be served.
   case ready(ReadReady)
   /// A configuration change is committed and applied here.
@@ -107,7 +107,7 @@ public enum Answer: Hashable, Sendable {
 
   public var id: RequestID {
     switch self {
-    case .refused(let id, _), .lost(let id), .outcomeUnknown(let id), .changed(let id),
+    case .refused(let id, _), .lost(let id), .outcomeUnknown(let id, _), .changed(let id),
       .transferred(let id, _):
       id
     case .ready(let ready): ready.id

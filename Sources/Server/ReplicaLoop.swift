@@ -305,9 +305,9 @@ final class ReplicaLoop {
     case .ready(let ready): out.serve(ready)
     case .refused(let id, let refusal): refuse(id, refusal)
     case .lost(let id): waiters.take(id)?.call.fail(FailedAnswer.lost)
-    case .outcomeUnknown(let id):
+    case .outcomeUnknown(let id, let doubt):
       metrics.proposalsUnknown.add()
-      waiters.take(id)?.call.fail(FailedAnswer.outcomeUnknown)
+      waiters.take(id)?.call.fail(FailedAnswer(doubt, members: board.view.members))
     case .changed(let id): changed(id)
     case .transferred(let id, to: _):
       waiters.take(id)?.call.answer(ClusterService.leaderMoved.encodedBytes)

@@ -24,14 +24,16 @@ extension FailedAnswer {
       evidence: "the log went on under a new leader, without this command",
       stillWorks: "everything", nextStep: "send it again"))
 
-  /// The deadline came after the append and before the result.
-  public static let outcomeUnknown = FailedAnswer(
-    .timedOut,
-    why: Why(
-      rule: .outcomeUnknown, hasNoEffect: false,
-      evidence: "the command was appended, and no majority confirmed it in time",
-      stillWorks: "reading: a linearizable read that succeeds shows what became of it",
-      nextStep: "read the key before sending the command again"))
+  /// The command may be in a log, and nobody here can say what became of it.
+  public init(_ doubt: Doubt, members: MemberDirectory) {
+    let account = Account(members: members)
+    self.init(
+      .timedOut,
+      why: Why(
+        rule: .outcomeUnknown, hasNoEffect: false, evidence: account.evidence(doubt),
+        stillWorks: "reading: a linearizable read that succeeds shows what became of it",
+        nextStep: "read the key before sending the command again" + account.where(doubt)))
+  }
 
   /// A refusal, told with the names and addresses of `members`.
   public init(_ refusal: Refusal, members: MemberDirectory) {
@@ -185,6 +187,26 @@ private struct Account {
       ("\(limit) members vote or are to, and no more may", "reads and writes")
     case .transferTarget(let target):
       ("\(members.name(of: target)) cannot lead", "reads and writes")
+    }
+  }
+
+  func evidence(_ doubt: Doubt) -> String {
+    switch doubt {
+    case .late: "the command was sent to be appended, and no majority confirmed it in time"
+    case .inquorate(let view):
+      "the quorum was lost while the command was under way: " + describe(view)
+    case .insideSnapshot:
+      "this member has moved to a snapshot that may hold the command, and no longer sees which"
+    }
+  }
+
+  /// Where the answer is to be had.
+  func `where`(_ doubt: Doubt) -> String {
+    switch doubt {
+    case .late, .insideSnapshot: ""
+    case .inquorate(let view):
+      ", at another member, or here when " + missing(.inquorate(view, policy: .readOnly))
+        + " can be reached again"
     }
   }
 

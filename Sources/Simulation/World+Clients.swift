@@ -182,7 +182,7 @@ extension World {
       refuse(id, request, member)
     case .lost(let id):
       if let request { refuse(id, request, member) }
-    case .outcomeUnknown:
+    case .outcomeUnknown(_, _):
       if let request { reply(.unknown, to: request) }
     case .ready(let ready):
       if let request { serve(request, ready, member) }

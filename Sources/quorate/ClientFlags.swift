@@ -94,13 +94,20 @@ struct ClientFlags: ParsableArguments {
   }
 }
 
-/// Says on the standard error how old a serializable answer may be, where the member told it.
+/// Says on the standard error how old a serializable answer may be.
 func reportAge<Message>(of reply: Reply<Message>) {
-  guard let age = reply.age else { return }
-  let known = reply.revisionsBehind ?? 0
+  guard let sentence = ageSentence(of: reply) else { return }
+  StandardStreams.writeError(sentence + "\n")
+}
+
+/// How old a serializable answer may be; `nil`: the server tells nothing of the kind, as etcd's.
+func ageSentence<Message>(of reply: Reply<Message>) -> String? {
+  guard let known = reply.revisionsBehind else { return nil }
+  let age =
+    reply.age.map { "at most \(GoText.duration($0)) old" }
+    ?? "of unknown age, for the member has heard no leader since it started"
   let behind = known > 0 ? ", and up to \(known) revisions behind what the member knows of" : ""
-  StandardStreams.writeError(
-    "serializable: at most \(GoText.duration(age)) old\(behind) (\(reply.endpoint))\n")
+  return "serializable: \(age)\(behind) (\(reply.endpoint))"
 }
 
 /// A duration as Go's flags take it: `2s`, `500ms`, `1m30s`.

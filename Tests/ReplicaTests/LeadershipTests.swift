@@ -97,7 +97,7 @@ struct LeadershipTests {
     cluster.step(leader, .shutdown(deadline: cluster.now + .milliseconds(500)))
     cluster.run(.milliseconds(501))
     #expect(cluster.isDrained[leader])
-    #expect(cluster.answers[leader].contains(.outcomeUnknown(RequestID(1))))
+    #expect(cluster.answers[leader].contains(.outcomeUnknown(RequestID(1), .late)))
     #expect(cluster.answers[leader].count == 2)
   }
 

@@ -63,7 +63,7 @@ struct OutcomeTests {
     #expect(cluster.answers[follower].isEmpty)
     cluster.heal()
     cluster.run(.seconds(3))
-    #expect(cluster.answers[follower] == [.outcomeUnknown(RequestID(1))])
+    #expect(cluster.answers[follower] == [.outcomeUnknown(RequestID(1), .late)])
     #expect(forwards(in: cluster.sent[follower]).flatMap(\.proposals).count == 1)
     #expect(cluster.applied[leader].isEmpty)
   }
@@ -159,15 +159,63 @@ struct OutcomeTests {
     #expect(cluster.applied.allSatisfy { $0 == [Cluster.command(follower, 2)] })
   }
 
-  @Test func `an appended command that nobody confirms is unknown, even when cut off`() {
+  @Test func `an appended command is unknown as soon as the quorum is lost, with the evidence`() {
     var cluster = Cluster(3)
     let (leader, _) = cluster.elect()
     cluster.isolate([leader])
-    cluster.propose(1, at: leader, within: .seconds(2))
-    cluster.run(.milliseconds(1_500))
+    cluster.propose(1, at: leader, within: .seconds(60))
+    cluster.run(.milliseconds(2_100))
+    guard case .outcomeUnknown(RequestID(1), .inquorate(let view))? = cluster.answers[leader].first
+    else {
+      Issue.record("\(cluster.answers[leader])")
+      return
+    }
+    #expect(view.current.heard == 1 && view.missing.count == 2)
+    #expect(cluster.answers[leader].count == 1)
+    cluster.heal()
+    cluster.run(.seconds(3))
+    #expect(cluster.answers[leader].count == 1)
+  }
+
+  @Test func `a forwarded command is unknown as soon as the follower loses the quorum`() {
+    var cluster = Cluster(3)
+    let (leader, follower) = cluster.elect()
+    cluster.cutLink(from: leader, to: follower)
+    cluster.propose(1, at: follower, within: .seconds(60))
+    cluster.run(.milliseconds(20))
+    cluster.isolate([follower])
+    cluster.run(.milliseconds(2_100))
+    guard case .outcomeUnknown(RequestID(1), .inquorate)? = cluster.answers[follower].first else {
+      Issue.record("\(cluster.answers[follower])")
+      return
+    }
+    #expect(cluster.applied[leader] == [Cluster.command(follower, 1)])
+  }
+
+  @Test func `under the policy wait it keeps its deadline`() {
+    var cluster = Cluster(3, settings: forgiving)
+    let (leader, _) = cluster.elect()
+    cluster.isolate([leader])
+    cluster.propose(1, at: leader, within: .seconds(4))
+    cluster.run(.milliseconds(3_900))
     #expect(cluster.answers[leader].isEmpty)
+    cluster.run(.milliseconds(200))
+    #expect(cluster.answers[leader] == [.outcomeUnknown(RequestID(1), .late)])
+  }
+
+  @Test func `what is committed when the quorum is lost is answered by its result`() {
+    var cluster = Cluster(3)
+    let (leader, _) = cluster.elect()
+    cluster.applyDelay = .seconds(4)..<(.milliseconds(4_001))
+    cluster.propose(1, at: leader, within: .seconds(60))
+    cluster.run(.milliseconds(50))
+    cluster.isolate([leader])
+    cluster.propose(2, at: leader, within: .seconds(60))
+    cluster.run(.milliseconds(3_500))
+    #expect(cluster.answers[leader].isEmpty && cluster.completed[leader].isEmpty)
     cluster.run(.seconds(1))
-    #expect(cluster.answers[leader] == [.outcomeUnknown(RequestID(1))])
+    #expect(cluster.completed[leader] == [RequestID(1)])
+    #expect(cluster.answers[leader].map(\.id) == [RequestID(2)])
   }
 
   @Test func `a command that is too large, or one too many, is refused`() {
@@ -262,7 +310,7 @@ struct OutcomeTests {
       follower, .snapshotReceived(base, term: slot.term, from: cluster.id(leader)))
     cluster.run(.milliseconds(10))
     cluster.step(follower, .restored(base))
-    #expect(cluster.answers[follower] == [.outcomeUnknown(RequestID(1))])
+    #expect(cluster.answers[follower] == [.outcomeUnknown(RequestID(1), .insideSnapshot)])
   }
 
   @Test func `a snapshot without a stream is not believed`() {

@@ -66,7 +66,7 @@ import Testing
     cluster.isolate([leader])
     cluster.reconfigure(1, Self.place(4), at: follower, within: .milliseconds(100))
     cluster.run(.milliseconds(150))
-    #expect(cluster.answers[follower] == [.outcomeUnknown(RequestID(1))])
+    #expect(cluster.answers[follower] == [.outcomeUnknown(RequestID(1), .late)])
     let cutOff = cluster.id(follower)
     cluster.heal()
     cluster.run(.seconds(5))

@@ -222,8 +222,12 @@ import Testing
   }
 
   @Test func `what was appended is never called without effect`() {
-    #expect(FailedAnswer.outcomeUnknown.why?.hasNoEffect == false)
-    #expect(FailedAnswer.outcomeUnknown.status.text == "etcdserver: request timed out")
+    let doubts = [Doubt.late, .insideSnapshot, .inquorate(Self.view)]
+    for doubt in doubts {
+      let answer = FailedAnswer(doubt, members: Self.members)
+      #expect(answer.why?.hasNoEffect == false)
+      #expect(answer.status.text == "etcdserver: request timed out")
+    }
     #expect(FailedAnswer.lost.why?.hasNoEffect == true)
   }
 }
