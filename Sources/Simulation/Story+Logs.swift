@@ -259,8 +259,8 @@ extension Story {
   }
 
   /// A greeting of m1's earlier boot reaches the leader when m1 has begun again, and opens a
-  /// session with that boot for a moment. A forward of the present boot that comes twice, before and
-  /// after, must take effect once.
+  /// session with that boot for a moment. A forward of the present boot that comes twice, before
+  /// and after, must take effect once.
   static let earlierGreeting = Story("a greeting of an earlier boot", { Scenario(members: 3) }) {
     scenario in
     let world = scenario.world
