@@ -104,7 +104,8 @@ public struct Simulator: Hashable, Sendable {
     let world = World(seed: dice.next(), weather: weather, spareMembers: spare)
     world.allowedTurns = reduction.turns
     (world.trace, world.watch) = (trace, watch)
-    world.begin()
+    world.begin(starting: weather.formingFaults == nil ? nil : [])
+    world.formUnderFaults()
     world.storm(steps: steps)
     world.demandProgress()
     world.judgeHistory()
@@ -125,6 +126,12 @@ public struct Simulator: Hashable, Sendable {
     var dice = SplitMix64(seed: seed)
     let (weather, spare) = drawWeather(&dice)
     return weather.members + spare
+  }
+
+  /// Whether something befalls the founders of the run while their store forms.
+  public var formsUnderFaults: Bool {
+    var dice = SplitMix64(seed: seed)
+    return drawWeather(&dice).0.formingFaults != nil
   }
 
   /// Whether clients of the run change the members.

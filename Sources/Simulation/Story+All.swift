@@ -6,5 +6,6 @@ extension Story {
     .lastVoter,
     .absentLearner, .slowFollower, .busyReturn, .heldForward, .changedState, .doublePlace,
     .blindSpare, .seatedSpare, .successor,
+    .formingOnce, .formingBetween, .lateFounder,
   ]
 }

@@ -82,6 +82,8 @@ public struct Weather: Hashable, Sendable {
   public var powerPoint: DiskPoint?
   /// Whether two leaders out of three are cut off in the moment of their election.
   public var cutsNewLeaders = false
+  /// How often something befalls the founders before the storm; `nil`: they form in peace.
+  public var formingFaults: Span?
   /// What the seed draws from: a seed that found something keeps its own edition. One: until the
   /// members had files; two: all faults; three: commands gather; four: some clients hold leases;
   /// five: members compare digests, have quotas and compact by themselves; six: clients change the
@@ -148,6 +150,7 @@ extension Weather {
       if edition > 4 { weather.drawUpkeep(seed: more.next()) }
       if edition > 5 { weather.drawMembers(seed: more.next()) }
       if edition > 6 { weather.drawWatchers(seed: more.next()) }
+      if edition > 6 { weather.drawForming(seed: more.next()) }
     }
     return weather
   }
