@@ -87,11 +87,10 @@ extension Aim {
       "ReplicaTests.ReconfigurationTests/`who comes is bound, fed, and votes within two seconds`()",
     ],
     .admitsWipedMembers: [
-      "ReplicaTests.FormationTests/`a member that was wiped while the cluster formed is refused`()",
+      "ReplicaTests.AdmissionTests/`a founder that has stated its list and not formed waits for one "
+        + "that has`()",
       "ReplicaTests.FormationTests/`after formation a wiped member is refused and is told so`()",
       "ReplicaTests.FormationTests/`of two formed members one may know more than the other`()",
-      "ReplicaTests.FormationTests/`two members that know different directories of a third one do "
-        + "not form`()",
       "ReplicaTests.`a plan to recover`/`fences those that it leaves behind`()",
     ],
     .keepsLeaderAcrossTerms: [
