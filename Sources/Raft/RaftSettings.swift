@@ -40,11 +40,17 @@ public struct Recovered: Sendable {
   public var entries: [Entry]
   /// What the state machine has applied; `base.last.index ... last entry`.
   public var applied: LogIndex
+  /// Of the store that the log is of.
+  public var founding: Founding
 
-  public init(hardState: HardState, base: LogBase, entries: [Entry], applied: LogIndex) {
+  public init(
+    hardState: HardState, base: LogBase, entries: [Entry], applied: LogIndex,
+    founding: Founding = .unknown
+  ) {
     self.hardState = hardState
     self.base = base
     self.entries = entries
     self.applied = applied
+    self.founding = founding
   }
 }

@@ -1,20 +1,47 @@
 public import Raft
 
-/// A member before its first configuration: it neither votes nor acknowledges, it only greets,
-/// until every initial member has shaken hands with it (design §4).
+/// A founder before its store has formed: it neither votes nor acknowledges, it only greets
+/// (design §4).
 ///
-/// Every member builds the same base from the same list and the same incarnations. A member that
-/// stopped in between may find the others formed: one formed member that knows exactly the initial
-/// members is as good as all greetings, because it can only know them from all greetings.
+/// It forms in one of two ways, and both end with the same first base at every founder:
+///
+/// 1. The latest greeting of each founder states the same complete list of (member, incarnation),
+///    and so does this one. That *it* knows everybody is not enough: the others may have formed
+///    with a directory of a third member that is lost by now, and have acknowledged what no
+///    majority of the new list holds.
+/// 2. One member that has formed, and whose configuration holds this very incarnation, tells what
+///    its store was formed with (`Founding`). The log begins after that first base, as if this
+///    founder had formed with the others and had been cut off ever since; the log, or a snapshot,
+///    brings what has changed.
+///
+/// Why no two lists form one after the other. A list holds the incarnation that was heard from its
+/// own bearer, in a greeting that names this founder's boot, so after that boot began; what it has
+/// given up for a newer one it never takes again. Whoever stated one list and forms with another
+/// has therefore gone from older to newer directories. Whoever has formed states its own list for
+/// ever. So of two lists that both form, every member that formed with the older one has lost its
+/// disk before the newer one forms: while a majority of the founders keeps its disks, the older
+/// list never had the majority that a write needs.
 public struct FormationCore: Hashable, Sendable {
   public let rule: GreetingRule
   public let initial: InitialCluster
   /// What this member's state contains before there is a log.
   public let origin: LogOrigin
-  /// The admitted incarnations with this member's own, sorted by member.
-  public private(set) var known: [KnownMember]
-  /// What the log begins after, once everybody has shaken hands; from then on it is fixed.
-  public private(set) var base: LogBase?
+  /// How it forms; from then on nothing that is heard changes it.
+  public private(set) var formation: Formation?
+  /// The other founders that have greeted, sorted by member.
+  private var heard: [Founder] = []
+  /// Directories that a newer one of the same member has taken the place of. Greetings of theirs
+  /// may still be on their way.
+  private var replaced: [KnownMember] = []
+
+  /// What a founder's latest greeting said. Its boot does not matter: a later one knows no less.
+  private struct Founder: Hashable {
+    var known: KnownMember
+    var stated: [KnownMember]
+  }
+
+  /// Directories of founders that are lost while one process waits; a stranger may name any number.
+  private static let replacedLimit = 64
 
   /// *Precondition*: `rule.me` is an initial member and has an incarnation.
   public init(rule: GreetingRule, initial: InitialCluster, origin: LogOrigin = .nothing) {
@@ -28,51 +55,122 @@ public struct FormationCore: Hashable, Sendable {
     self.rule = rule
     self.initial = initial
     self.origin = origin
-    known = [KnownMember(id: rule.me, incarnation: rule.incarnation)]
-    formIfComplete()
+    formIfAgreed()
   }
 
-  /// Initial members that have not shaken hands, sorted.
-  public var missing: [MemberID] {
-    initial.members.map(\.id).filter { id in !known.contains { $0.id == id } }
+  /// What the log begins after, once that is known.
+  public var base: LogBase? { formation?.base }
+
+  /// The founders that have greeted and this one, sorted by member: what its greetings state.
+  public var known: [KnownMember] {
+    (heard.map(\.known) + [KnownMember(id: rule.me, incarnation: rule.incarnation)])
+      .sorted { $0.id < $1.id }
   }
 
-  /// What this member says to `peer` now. To be said again when `known` has grown.
+  /// Whom it waits for, sorted by member. Empty once it forms.
+  public var gaps: [FormationGap] {
+    guard formation == nil else { return [] }
+    return initial.members.compactMap { member in
+      guard member.id != rule.me else { return nil }
+      guard let founder = heard.first(where: { $0.known.id == member.id }) else {
+        return FormationGap(member: member.id, reason: .silent)
+      }
+      return gap(of: founder)
+    }
+  }
+
+  private func gap(of founder: Founder) -> FormationGap? {
+    var (lacks, differs): ([MemberID], [MemberID]) = ([], [])
+    for ours in known {
+      guard let theirs = founder.stated.first(where: { $0.id == ours.id }) else {
+        lacks.append(ours.id)
+        continue
+      }
+      if theirs != ours { differs.append(ours.id) }
+    }
+    if !differs.isEmpty { return FormationGap(member: founder.known.id, reason: .differs(differs)) }
+    return lacks.isEmpty ? nil : FormationGap(member: founder.known.id, reason: .lacks(lacks))
+  }
+
+  /// What this member says to `peer` now. To be said again when `known` has changed.
   public func greeting(to peer: MemberID, receiverBoot: Boot?) -> Greeting {
-    rule.greeting(to: peer, receiverBoot: receiverBoot, isFormed: base != nil, known: known)
+    rule.greeting(to: peer, receiverBoot: receiverBoot, isFormed: false, known: known)
   }
 
-  /// Takes a greeting in. When this returns, `base` may have come into being.
+  /// Takes a greeting in. When this returns, `formation` may have come into being.
   ///
   /// *Throws* why the session must be closed.
   public mutating func admit(_ greeting: Greeting) throws(GreetingRefusal) {
-    try rule.admit(greeting, isFormed: base != nil, known: initialKnown)
-    guard base == nil else { return }
-    // A cluster that has formed and does not know this data directory has formed without it. To
-    // count its members now would be to found a second cluster among them.
+    try rule.admit(greeting, isFormed: false, known: expected)
+    let sender = KnownMember(id: greeting.from, incarnation: greeting.incarnation)
+    guard !replaced.contains(sender) else { throw .replaced(greeting.from) }
+    // A store that has formed and does not know this data directory has formed without it. To
+    // count its members now would be to found a second store among them.
     guard !greeting.isFormed || rule.isNamed(in: greeting) else {
       throw .formedWithout(rule.me)
     }
-    if greeting.isFormed, greeting.initialDigest == rule.initialDigest,
-      greeting.known.map(\.id) == initial.members.map(\.id),
-      greeting.known.allSatisfy({ $0.incarnation != .unknown })
-    {
-      known = greeting.known
-    } else if !known.contains(where: { $0.id == greeting.from }) {
-      known.append(KnownMember(id: greeting.from, incarnation: greeting.incarnation))
-      known.sort { $0.id < $1.id }
-    }
-    formIfComplete()
+    // Only what names this boot was surely said after it began.
+    guard formation == nil, greeting.receiverBoot == rule.boot else { return }
+    if greeting.isFormed { return try adopt(greeting) }
+    try hear(sender, stating: greeting.known)
+    formIfAgreed()
   }
 
-  /// The initial members with the incarnations known so far.
-  private var initialKnown: [KnownMember] {
+  /// Whom it may talk to: before it forms any directory of a founder, then only those of the list.
+  private var expected: [KnownMember] {
     initial.members.map { member in
-      known.first { $0.id == member.id } ?? KnownMember(id: member.id, incarnation: .unknown)
+      let founder = formation?.base.configuration[member.id]
+      return KnownMember(id: member.id, incarnation: founder?.incarnation ?? .unknown)
     }
   }
 
-  private mutating func formIfComplete() {
-    if missing.isEmpty { base = initial.firstBase(incarnations: known, after: origin) }
+  /// Takes over what the sender's store was formed with.
+  private mutating func adopt(_ greeting: Greeting) throws(GreetingRefusal) {
+    let founding = greeting.founding
+    guard founding.isKnown else { return try adoptUndated(greeting) }
+    guard founding.members.map(\.id) == initial.members.map(\.id),
+      founding == initial.founding(of: founding.members, after: origin)
+    else {
+      throw .otherInitialCluster(theirs: greeting.initialDigest, ours: rule.initialDigest)
+    }
+    form(with: founding.members, founding)
+  }
+
+  /// The sender's directory is from before there was a founding: its configuration is the list only
+  /// as long as no member has come or gone.
+  private mutating func adoptUndated(_ greeting: Greeting) throws(GreetingRefusal) {
+    guard greeting.known.map(\.id) == initial.members.map(\.id),
+      greeting.known.allSatisfy({ $0.incarnation != .unknown })
+    else { throw .foundingUnknown(rule.me) }
+    form(with: greeting.known, .unknown)
+  }
+
+  /// Remembers what a founder states, and forgets what an earlier directory of it stated.
+  private mutating func hear(
+    _ sender: KnownMember, stating list: [KnownMember]
+  ) throws(GreetingRefusal) {
+    let founder = Founder(known: sender, stated: list)
+    guard let place = heard.firstIndex(where: { $0.known.id == sender.id }) else {
+      heard.append(founder)
+      heard.sort { $0.known.id < $1.known.id }
+      return
+    }
+    if heard[place].known != sender {
+      guard replaced.count < Self.replacedLimit else { throw .replaced(sender.id) }
+      replaced.append(heard[place].known)
+    }
+    heard[place] = founder
+  }
+
+  private mutating func formIfAgreed() {
+    guard heard.count + 1 == initial.members.count else { return }
+    let known = known
+    guard heard.allSatisfy({ $0.stated == known }) else { return }
+    form(with: known, initial.founding(of: known, after: origin))
+  }
+
+  private mutating func form(with list: [KnownMember], _ founding: Founding) {
+    formation = Formation(
+      base: initial.firstBase(incarnations: list, after: origin), founding: founding)
   }
 }

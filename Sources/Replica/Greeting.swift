@@ -1,16 +1,5 @@
 public import Raft
 
-/// A member and the data directory it is known to have.
-public struct KnownMember: Hashable, Sendable {
-  public var id: MemberID
-  public var incarnation: Incarnation
-
-  public init(id: MemberID, incarnation: Incarnation) {
-    self.id = id
-    self.incarnation = incarnation
-  }
-}
-
 /// What a member says of itself when a session begins; each side sends one and judges the other's.
 public struct Greeting: Hashable, Sendable {
   public var clusterID: ClusterID
@@ -33,11 +22,14 @@ public struct Greeting: Hashable, Sendable {
   public var clientURLs: [String]
   /// The slot of the last configuration that the sender knows to be committed; zero: not told.
   public var configurationIndex: LogIndex
+  /// What the sender's store was formed with; unknown before it has formed.
+  public var founding: Founding
 
   public init(
     clusterID: ClusterID, from: MemberID, name: String, incarnation: Incarnation, boot: Boot,
     to: MemberID, receiverBoot: Boot? = nil, initialDigest: UInt64, isFormed: Bool,
-    known: [KnownMember], clientURLs: [String] = [], configurationIndex: LogIndex = .zero
+    known: [KnownMember], clientURLs: [String] = [], configurationIndex: LogIndex = .zero,
+    founding: Founding = .unknown
   ) {
     self.clusterID = clusterID
     self.from = from
@@ -51,6 +43,7 @@ public struct Greeting: Hashable, Sendable {
     self.known = known
     self.clientURLs = clientURLs
     self.configurationIndex = configurationIndex
+    self.founding = founding
   }
 }
 
@@ -75,8 +68,13 @@ public enum GreetingRefusal: Error, Hashable, Sendable {
   /// The sender's committed configuration is later than the one that this member is in, and lacks
   /// it: it was removed.
   case iWasRemoved
-  /// The two sides know different data directories of a third member.
-  case disputed(MemberID, theirs: Incarnation, ours: Incarnation)
+  /// Both have formed, and not with the same data directories: two histories under one name.
+  case otherFounding(MemberID, theirs: UInt64, ours: UInt64)
+  /// Another data directory of this founder has greeted since.
+  case replaced(MemberID)
+  /// The store formed before foundings were kept, and its members have changed: nobody can tell
+  /// this founder what its log begins after.
+  case foundingUnknown(MemberID)
 }
 
 /// What this member holds a greeting against.
@@ -88,10 +86,12 @@ public struct GreetingRule: Hashable, Sendable {
   public var boot: Boot
   /// Zero: this member was started without the list.
   public var initialDigest: UInt64
+  /// What this member's store was formed with; unknown before it has formed.
+  public var founding: Founding
 
   public init(
     me: MemberID, name: String, clusterID: ClusterID, incarnation: Incarnation, boot: Boot,
-    initialDigest: UInt64
+    initialDigest: UInt64, founding: Founding = .unknown
   ) {
     self.me = me
     self.name = name
@@ -99,6 +99,7 @@ public struct GreetingRule: Hashable, Sendable {
     self.incarnation = incarnation
     self.boot = boot
     self.initialDigest = initialDigest
+    self.founding = founding
   }
 
   /// The greeting of this member for `peer`.
@@ -107,7 +108,8 @@ public struct GreetingRule: Hashable, Sendable {
   ) -> Greeting {
     Greeting(
       clusterID: clusterID, from: me, name: name, incarnation: incarnation, boot: boot, to: peer,
-      receiverBoot: receiverBoot, initialDigest: initialDigest, isFormed: isFormed, known: known)
+      receiverBoot: receiverBoot, initialDigest: initialDigest, isFormed: isFormed, known: known,
+      founding: isFormed ? founding : .unknown)
   }
 
   /// Judges a greeting by what this member knows. `known` lists every member it may talk to; an
@@ -125,6 +127,11 @@ public struct GreetingRule: Hashable, Sendable {
     guard greeting.from != me else { throw .myself(me) }
     if let meant = greeting.receiverBoot, meant != boot {
       throw .staleBoot(meant: meant, ours: boot)
+    }
+    // Neither log is ahead of the other: nothing that the other side says of members counts here.
+    if isFormed, greeting.isFormed, founding.contradicts(greeting.founding) {
+      throw .otherFounding(
+        greeting.from, theirs: greeting.founding.digest, ours: founding.digest)
     }
     // What is committed stays, and an id is never given twice: a later configuration without this
     // member is the end of it.
@@ -147,19 +154,12 @@ public struct GreetingRule: Hashable, Sendable {
     } else if !isNamed(in: greeting) || greeting.incarnation == .unknown {
       throw .unknownMember(greeting.from)
     }
-    for theirs in greeting.known {
-      if theirs.id == me {
-        // A configuration that has this very data directory in it outweighs an older one.
-        let isKnown = isFormed && known.contains { $0.id == me && $0.incarnation == incarnation }
-        if !isKnown && differ(theirs.incarnation, incarnation) {
-          throw .iWasWiped(theirs: theirs.incarnation, ours: incarnation)
-        }
-      } else if !(isFormed && greeting.isFormed),
-        let ours = known.first(where: { $0.id == theirs.id }),
-        differ(theirs.incarnation, ours.incarnation)
-      {
-        throw .disputed(theirs.id, theirs: theirs.incarnation, ours: ours.incarnation)
-      }
+    // What a founder states before it has formed, it will state otherwise once it has heard more.
+    guard greeting.isFormed, let mine = greeting.known.first(where: { $0.id == me }) else { return }
+    // A configuration that has this very data directory in it outweighs an older one.
+    let isKnown = isFormed && known.contains { $0.id == me && $0.incarnation == incarnation }
+    if !isKnown && differ(mine.incarnation, incarnation) {
+      throw .iWasWiped(theirs: mine.incarnation, ours: incarnation)
     }
   }
 
@@ -207,9 +207,20 @@ extension GreetingRefusal {
         + "not in it: add it first"
     case .iWasRemoved:
       "this member was removed from the cluster"
-    case .disputed(let id, _, _):
-      "the peer knows another data directory of member \(hexadecimal(id.number)): that member was "
-        + "wiped while the cluster formed; wipe all members and form again"
+    case .otherFounding(let id, let theirs, let ours):
+      "member \(hexadecimal(id.number)) and this one belong to two stores that were formed under "
+        + "one name with different data directories (digests \(hexadecimal(theirs)) and "
+        + "\(hexadecimal(ours))), and neither can take over the other's writes: keep the one that "
+        + "a majority of the members belongs to (quorate endpoint status), stop the members of the "
+        + "other one, put their data directories aside, and bring each back with quorate member "
+        + "replace"
+    case .replaced(let id):
+      "another data directory of member \(hexadecimal(id.number)) has greeted since: stop the "
+        + "process that runs on the older one"
+    case .foundingUnknown(let me):
+      "the store formed under an earlier version and its members have changed since, so nobody can "
+        + "tell member \(hexadecimal(me.number)) what its log begins after: give it a new place "
+        + "(quorate member replace) and start it with an empty data directory"
     }
   }
 }

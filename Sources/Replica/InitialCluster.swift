@@ -79,6 +79,19 @@ public struct InitialCluster: Hashable, Sendable {
     return hash.value
   }
 
+  /// What tells a store of these data directories from any other. *Precondition*: as `firstBase`.
+  public func founding(
+    of incarnations: [KnownMember], after origin: LogOrigin = .nothing
+  ) -> Founding {
+    var hash = StableHash()
+    hash.combine(digest(after: origin))
+    for known in incarnations {
+      hash.combine(known.id.number)
+      hash.combine(known.incarnation.number)
+    }
+    return Founding(digest: hash.value, members: incarnations)
+  }
+
   /// The first log base that every member of the cluster builds alike.
   /// *Precondition*: an incarnation for each member.
   public func firstBase(
@@ -110,6 +123,16 @@ extension MemberID {
     for url in peerURLs.sorted() { hash.combine(url) }
     hash.combine(token)
     return MemberID(hash.value)
+  }
+}
+
+extension Founding {
+  /// Of a store that goes on under a new incarnation of one member: nobody else is of it.
+  func goingOn(as incarnation: Incarnation) -> Founding {
+    var hash = StableHash()
+    hash.combine(digest)
+    hash.combine(incarnation.number)
+    return Founding(digest: hash.value, members: [])
   }
 }
 

@@ -15,9 +15,14 @@ public struct Inquiry: Hashable, Sendable {
   public var peerURLs: [String]
   /// It had a place and has lost its directory: it asks for a new place instead of the old one.
   public var wantsReplacement: Bool
+  /// Whether the asker's build can read what the store was formed with.
+  public var readsFounding: Bool
 
-  public init(name: String, peerURLs: [String], wantsReplacement: Bool) {
+  public init(
+    name: String, peerURLs: [String], wantsReplacement: Bool, readsFounding: Bool = true
+  ) {
     self.name = name
+    self.readsFounding = readsFounding
     self.peerURLs = peerURLs.sorted()
     self.wantsReplacement = wantsReplacement
   }
@@ -41,21 +46,37 @@ public struct Place: Hashable, Sendable {
   public var member: MemberID
   /// The members as of now. A log begins with them; what it brings outweighs them.
   public var configuration: Configuration
+  /// Of the store that is joined.
+  public var founding: Founding
 
-  public init(cluster: ClusterID, member: MemberID, configuration: Configuration) {
+  public init(
+    cluster: ClusterID, member: MemberID, configuration: Configuration,
+    founding: Founding = .unknown
+  ) {
     self.cluster = cluster
     self.member = member
     self.configuration = configuration
+    self.founding = founding
+  }
+
+  /// How the log of who takes the place begins: with nothing, and the members as of now.
+  public var formation: Formation {
+    Formation(base: LogBase(last: .zero, configuration: configuration), founding: founding)
   }
 }
 
 extension Inquiry {
   /// The member that this configuration has at the asker's addresses. A place that is free goes
   /// before one that is taken: it may be meant to follow on it.
-  func answer(by configuration: Configuration, in cluster: ClusterID) -> InquiryAnswer {
+  func answer(
+    by configuration: Configuration, in cluster: ClusterID, _ founding: Founding
+  ) -> InquiryAnswer {
     let own = configuration.members.filter { $0.peerURLs.sorted() == peerURLs }
     if let place = own.first(where: { $0.incarnation == .unknown }) {
-      return .place(Place(cluster: cluster, member: place.id, configuration: configuration))
+      return .place(
+        Place(
+          cluster: cluster, member: place.id, configuration: configuration,
+          founding: readsFounding ? founding : .unknown))
     }
     return own.first.map { .taken($0.id) } ?? .unknown
   }

@@ -12,10 +12,12 @@ public struct Survivor: Hashable, Sendable {
   public var applied: LogIndex
   /// The last configuration in its log.
   public var configuration: Configuration
+  /// What the store was formed with.
+  public var founding: Founding
 
   public init(
     cluster: UInt64, member: MemberID, name: String, term: Term, last: EntryID,
-    applied: LogIndex, configuration: Configuration
+    applied: LogIndex, configuration: Configuration, founding: Founding = .unknown
   ) {
     self.cluster = cluster
     self.member = member
@@ -24,6 +26,7 @@ public struct Survivor: Hashable, Sendable {
     self.last = last
     self.applied = applied
     self.configuration = configuration
+    self.founding = founding
   }
 }
 
@@ -57,6 +60,8 @@ public struct RecoveryPlan: Hashable, Sendable {
   /// What is to be written behind the chosen log, in a term of its own.
   public let entry: Entry
   public let hardState: HardState
+  /// What tells the store that goes on from the one that was lost.
+  public let founding: Founding
 
   public struct Discarded: Hashable, Sendable {
     public var survivor: Int
@@ -113,6 +118,7 @@ public struct RecoveryPlan: Hashable, Sendable {
             name: own?.name ?? best.name, peerURLs: own?.peerURLs ?? ["http://localhost:2380"])
         ])))
     hardState = HardState(currentTerm: term)
+    founding = best.founding.goingOn(as: incarnation)
   }
 }
 

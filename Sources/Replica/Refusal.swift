@@ -27,8 +27,8 @@ public struct Refusal: Error, Hashable, Sendable {
     /// The state here is older than the client accepts. `age` `nil`: not known.
     case tooStale(age: Duration?, limit: Duration)
     case shuttingDown
-    /// The first configuration waits for these members' handshakes.
-    case notFormed(missing: [MemberID])
+    /// The store has not formed: what this founder waits for. Empty: for its own disk.
+    case notFormed([FormationGap])
     case configuration(ConfigurationRefusal)
     /// The members as they are do not bear the change.
     case membership(MembershipRefusal)

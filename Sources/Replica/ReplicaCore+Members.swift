@@ -147,6 +147,6 @@ extension ReplicaCore {
 
   /// The answer to somebody who asks who it is to this store; only what is committed counts.
   public func answer(to inquiry: Inquiry, in cluster: ClusterID) -> InquiryAnswer {
-    inquiry.answer(by: core.committedConfiguration.configuration, in: cluster)
+    inquiry.answer(by: core.committedConfiguration.configuration, in: cluster, founding)
   }
 }

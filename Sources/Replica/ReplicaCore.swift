@@ -106,6 +106,9 @@ public struct ReplicaCore: ~Copyable, Sendable {
   /// Who led at the end of the last step of the core.
   var knownLeader: MemberID?
 
+  /// What the store was formed with, for who joins it.
+  public let founding: Founding
+
   /// Starts from what was recovered; `leases` and `upkeep` are those at its applied entry. `seed`
   /// is new in each boot.
   public init(
@@ -117,6 +120,7 @@ public struct ReplicaCore: ~Copyable, Sendable {
     self.boot = boot
     self.settings = settings
     self.now = now
+    founding = recovered.founding
     core = RaftCore(id: id, settings: settings.raft, recovered: recovered, seed: seed, now: now)
     knownConfiguration = core.configurationIndex
     committedConfiguration = core.committedConfigurationIndex

@@ -26,7 +26,7 @@ extension ClientFace {
     let isTaken = door.errands.offer(
       .visit { [board] home in
         guard let status = home.replica?.status(at: MonotonicClock.now()) else {
-          let refusal = Refusal(.notFormed(missing: home.missing))
+          let refusal = Refusal(.notFormed(home.admission.gaps))
           return call.fail(FailedAnswer(refusal, members: board.view.members))
         }
         // Files are looked at once a second, pages after each flush.

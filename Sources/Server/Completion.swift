@@ -10,7 +10,7 @@ enum Completion: Sendable {
   case stored(WriteTicket)
   case fetched(LogFetch, [Entry])
   /// The first base is on disk.
-  case formed(LogBase)
+  case formed(Formation)
   case applied(
     through: LogIndex, completed: [RequestID], leases: [LeaseChange] = [],
     upkeep: UpkeepFacts)

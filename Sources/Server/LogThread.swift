@@ -9,7 +9,7 @@ struct LogThread {
   enum Job: Sendable {
     case write(StorageWrite)
     case fetch(LogFetch)
-    case form(LogBase)
+    case form(Formation)
     /// Opens the state of the generation that the log names, for the thread that asks.
     case openState(@Sendable (Handover<any StateStore>) -> Void)
     case receiveSnapshot(@Sendable (Handover<any SnapshotSink>?) -> Void)
@@ -65,9 +65,9 @@ struct LogThread {
       switch job {
       case .write: break
       case .fetch(let wish): door.complete(.fetched(wish, try store.log.entries(wish)))
-      case .form(let base):
-        try store.log.form(base)
-        door.complete(.formed(base))
+      case .form(let formation):
+        try store.log.form(formation)
+        door.complete(.formed(formation))
       case .openState(let reply): reply(Handover(try store.openState()))
       case .receiveSnapshot(let reply): reply(Handover(try store.receiveSnapshot()))
       case .retire(let done):

@@ -28,7 +28,7 @@ extension MemberThreads.Opened {
         at: settings.dataDirectory, as: claim, settings: settings.storage,
         on: disk ?? POSIXFileSystem(),
         provesLater: true,
-        base: place.map { LogBase(last: .zero, configuration: $0.configuration) },
+        formation: place?.formation,
         drawIncarnation: { Incarnation(UInt64.random(in: 1...UInt64.max)) })
       let (state, adopted) = try load(directory)
       let recovered = try directory.recover(with: state)

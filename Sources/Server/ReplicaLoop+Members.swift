@@ -72,13 +72,12 @@ extension ReplicaLoop {
     transport.setPeers(peerAddresses)
     guard let members = replica?.configuration.members else { return }
     hasDeparting = (replica?.knownMembers.count ?? 0) > members.count
+    let roster = roster
     for member in members {
-      guard let known = introductions[member.id], sessions[member.id] != nil,
-        member.incarnation != .unknown,
-        known.introduction.incarnation != member.incarnation
-      else { continue }
+      guard let known = introductions[member.id], sessions[member.id] != nil else { continue }
+      let peer = KnownMember(id: member.id, incarnation: known.introduction.incarnation)
       // Somebody else was faster to take the place.
-      transport.breakSession(with: member.id)
+      if roster.contradicts(peer) { transport.breakSession(with: member.id) }
     }
   }
 

@@ -8,37 +8,16 @@ import Wire
 
 extension ReplicaLoop: TransportOwner {
   func greeting(to peer: MemberID, receiverBoot: Boot?) -> Greeting {
-    var greeting: Greeting
-    switch phase {
-    case .forming(let core), .storing(let core):
-      greeting = core.greeting(to: peer, receiverBoot: receiverBoot)
-      // Not before the disk holds it.
-      greeting.isFormed = false
-    case .serving, .quarantined:
-      greeting = rule.greeting(
-        to: peer, receiverBoot: receiverBoot, isFormed: true, known: replica?.knownMembers ?? [])
-      greeting.configurationIndex = replica?.membership.index ?? .zero
-    }
+    var greeting = admission.greeting(to: peer, receiverBoot: receiverBoot, by: roster)
     greeting.clientURLs = settings.advertisedClientURLs
     return greeting
   }
 
   func refusal(of greeting: Greeting) -> GreetingRefusal? {
     do throws(GreetingRefusal) {
-      switch phase {
-      case .forming(var core):
-        let known = core.known.count
-        try core.admit(greeting)
-        phase = .forming(core)
-        if core.known.count > known { transport.greetAgain() }
-        formIfComplete()
-      case .storing(var core): try core.admit(greeting)
-      case .serving, .quarantined:
-        let membership = replica?.membership
-        try rule.admit(
-          greeting, isFormed: true, known: replica?.knownMembers ?? [],
-          memberAt: membership?.isMember == true ? membership?.index : nil)
-      }
+      let outcome = try admission.admit(greeting, by: roster)
+      if outcome.greetsAgain { transport.greetAgain() }
+      if let formation = outcome.stores { store(formation) }
     } catch {
       return error
     }
@@ -54,6 +33,8 @@ extension ReplicaLoop: TransportOwner {
       refusals[peer] = nil
       logger.debug("a session was opened", metadata: ["peer": "\(name(of: peer))"])
       met(peer, boot)
+      // What was heard during the handshake is not in what was said then.
+      if !admission.hasFormed { transport.greetAgain() }
     case .lost(let peer):
       sessions[peer] = nil
       logger.info("the session was lost", metadata: ["peer": "\(name(of: peer))"])
@@ -90,19 +71,16 @@ extension ReplicaLoop: TransportOwner {
         "a handshake was refused",
         metadata: ["peer": "\(name(of: peer))", "why": "\(refusal.sentence)"])
     }
-    guard dialed else { return }
-    switch refusal {
-    case .iWasWiped:
+    switch admission.consequence(of: refusal, isTrusted: dialed) {
+    case .none: return
+    case .wiped:
       fate.seal(
         .wiped(
           name: settings.name, member: String(identity.member.number, radix: 16),
           peerURL: settings.initialCluster.member(named: settings.name)?.peerURLs.first ?? ""))
-    case .iWasRemoved: step(.dismissed)
-    case .otherInitialCluster, .otherCluster:
-      // Only a member that has promised nothing yet may take the others' word against its flags.
-      guard case .forming = phase else { return }
+    case .removed: step(.dismissed)
+    case .otherFlags:
       fate.seal(.wrongInitialCluster("\(name(of: peer)) was started with another one"))
-    case .myself, .notMe, .staleBoot, .unknownMember, .wiped, .formedWithout, .disputed: return
     }
   }
 

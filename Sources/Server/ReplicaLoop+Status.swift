@@ -52,8 +52,7 @@ extension ReplicaLoop {
     let lanes = meta.digest.lanes
     let hash = [lanes.0, lanes.1, lanes.2, lanes.3].map(LabStatus.hexadecimal).joined()
     let unserved = LabStatus.Service(served: false, why: describe(idle))
-    var isServingOld = false
-    if case .quarantined = phase, !isShuttingDown { isServingOld = true }
+    let isServingOld = poisoned != nil && !isShuttingDown
     var page = LabStatus(
       name: settings.name, member: LabStatus.hexadecimal(identity.member.number),
       cluster: LabStatus.hexadecimal(identity.cluster),
@@ -62,7 +61,7 @@ extension ReplicaLoop {
       applied: meta.appliedIndex, revision: meta.revision, hash: hash,
       policy: settings.replica.quorumPolicy.flagValue,
       N: settings.initialCluster.members.count,
-      missing: missing.map { LabStatus.hexadecimal($0.number) },
+      missing: admission.gaps.map { LabStatus.hexadecimal($0.member.number) },
       serves: LabStatus.Services(
         write: unserved, linearizable: unserved,
         serializable: LabStatus.AgedService(
@@ -92,11 +91,8 @@ extension ReplicaLoop {
 
   private var phaseName: String {
     if isShuttingDown { return "stopping" }
-    return switch phase {
-    case .forming, .storing: "forming"
-    case .serving: "serving"
-    case .quarantined: "quarantined"
-    }
+    if poisoned != nil { return "quarantined" }
+    return admission.hasFormed ? "serving" : "forming"
   }
 
   var labLinks: [LabStatus.Link] {

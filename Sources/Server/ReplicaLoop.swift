@@ -29,16 +29,6 @@ final class ReplicaLoop {
     var showHealth: @Sendable (Bool) -> Void
   }
 
-  enum Phase {
-    case forming(FormationCore)
-    /// The first base is on its way to the disk.
-    case storing(FormationCore)
-    case serving
-    /// Applying this entry ended the process twice: no replica, no peers, only reads of what is
-    /// there.
-    case quarantined(LogIndex)
-  }
-
   /// Which of the inboxes wake this loop for everything.
   fileprivate struct Alarms: Equatable {
     var forApply: Bool
@@ -66,7 +56,11 @@ final class ReplicaLoop {
   let fate: Fate
   let logger: Logger
   let out: Outlets
-  var phase: Phase
+  /// Whom this member lets in, and how it comes to have formed.
+  var admission: Admission
+  /// Applying this entry ended the process twice: no replica, no peers, only reads of what is
+  /// there. `nil`: it did not.
+  let poisoned: LogIndex?
   var replica: ReplicaCore?
   var transport: PeerTransport!
   /// Standing sessions, so that a replica that begins hears of them.
@@ -134,29 +128,29 @@ final class ReplicaLoop {
     recovery = RecoveryReport(recovered, startedAt: startedAt)
     firstLeases = leases
     firstFacts = upkeep
-    phase = .serving
-    if let poisoned {
-      phase = .quarantined(poisoned)
-    } else if let recovered {
-      replica = makeReplica(recovered, leases)
-    } else {
-      phase = .forming(
-        FormationCore(
-          rule: rule, initial: settings.initialCluster, origin: identity.origin))
+    self.poisoned = poisoned
+    let rule = ReplicaLoop.rule(identity, boot, settings)
+    guard let recovered else {
+      admission = Admission(
+        forming: rule, initial: settings.initialCluster, origin: identity.origin)
+      return
     }
+    admission = Admission(formed: rule, founding: recovered.founding)
+    if poisoned == nil { replica = makeReplica(recovered, leases) }
   }
 
   /// Begins to talk to peers.
   func start(_ transport: PeerTransport) {
     self.transport = transport
     showMembers()
-    if case .quarantined = phase {} else { talkToMembers() }
+    if poisoned == nil { talkToMembers() }
     let (log, flush) = (out.log, out.flush)
     spaceWatch = loop.scheduleRepeatedTask(initialDelay: .zero, delay: .seconds(1)) { _ in
       log(.lookAtSpace)
       flush(.rest)
     }
-    if replica != nil { step(.introduced(ownIntroduction)) } else { formIfComplete() }
+    if let formation = admission.begin() { store(formation) }
+    step(.introduced(ownIntroduction))
     endBatch()
   }
 
@@ -190,7 +184,7 @@ final class ReplicaLoop {
     switch completion {
     case .stored(let ticket): stored(ticket)
     case .fetched(let wish, let entries): step(.fetched(wish, entries))
-    case .formed(let base): formed(base)
+    case .formed(let formation): formed(formation)
     case .applied(let index, let completed, let leases, let facts):
       step(.applied(through: index, completed: completed, leases: leases, upkeep: facts))
     case .storeSize(let bytes): step(.storeSize(bytes))
@@ -236,7 +230,7 @@ final class ReplicaLoop {
   private func read(_ requests: [ReadRequest]) {
     guard replica == nil else { return step(.read(requests)) }
     for request in requests {
-      guard case .quarantined(let entry) = phase, !isShuttingDown,
+      guard let entry = poisoned, !isShuttingDown,
         case .serializable(let maxStaleness) = request.consistency
       else {
         refuse(request.id, idle)
@@ -256,10 +250,7 @@ final class ReplicaLoop {
   /// Why a member without a replica refuses.
   var idle: Refusal {
     if isShuttingDown { return Refusal(.shuttingDown) }
-    return switch phase {
-    case .quarantined(let entry): Refusal(.poisoned(entry))
-    case .forming, .storing, .serving: Refusal(.notFormed(missing: missing))
-    }
+    return poisoned.map { Refusal(.poisoned($0)) } ?? Refusal(.notFormed(admission.gaps))
   }
 
   // MARK: Step

@@ -29,7 +29,8 @@ public struct StoreRecovery {
       Survivor(
         cluster: salvage.identity.cluster, member: salvage.identity.member,
         name: salvage.identity.name, term: salvage.log.hardState.currentTerm, last: salvage.last,
-        applied: salvage.applied, configuration: salvage.configuration)
+        applied: salvage.applied, configuration: salvage.configuration,
+        founding: salvage.log.founding)
     }
     incarnation = Incarnation(UInt64.random(in: 1 ... .max))
     do throws(RecoveryRefusal) {
@@ -100,7 +101,8 @@ public struct StoreRecovery {
   /// Rewrites the one directory that goes on.
   public func carryOut() throws(Failure) {
     do throws(StorageError) {
-      try salvages[plan.chosen].goOn(as: incarnation, with: plan.entry, plan.hardState)
+      try salvages[plan.chosen].goOn(
+        as: incarnation, plan.founding, with: plan.entry, plan.hardState)
     } catch {
       throw Failure(sentence: error.description)
     }

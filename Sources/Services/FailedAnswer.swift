@@ -173,8 +173,8 @@ private struct Account {
       )
     case .shuttingDown:
       ("the member is shutting down", "the other members")
-    case .notFormed(let missing):
-      ("the members have not all met: \(list(missing)) missing", "nothing yet")
+    case .notFormed(let gaps):
+      (describe(gaps), "nothing yet")
     case .configuration(let refusal), .membership(.configuration(let refusal)):
       (Self.sentence(refusal), "reads and writes")
     case .membership(.notEnoughStarted):
@@ -234,11 +234,26 @@ private struct Account {
     return view.missing.isEmpty ? text : text + "; missing: \(list(view.missing))"
   }
 
+  /// Why a store has not formed: whom this founder waits for, and what for.
+  private func describe(_ gaps: [FormationGap]) -> String {
+    guard !gaps.isEmpty else { return "the members have met, and the store is about to form" }
+    let reasons = gaps.map { gap in
+      let name = members.name(of: gap.member)
+      return switch gap.reason {
+      case .silent: "\(name) has not greeted this member"
+      case .lacks(let others): "\(name) has not met \(list(others))"
+      case .differs(let others): "\(name) knows another data directory of \(list(others))"
+      }
+    }
+    return "the members have not all met: " + reasons.sorted().joined(separator: "; ")
+  }
+
   private func missing(_ rule: Refusal.Rule) -> String {
     switch rule {
     case .inquorate(let view, _), .noLeader(let view):
       view.missing.isEmpty ? "the other members" : list(view.missing)
-    case .notFormed(let missing): list(missing)
+    case .notFormed(let gaps):
+      gaps.isEmpty ? "the other members" : list(gaps.map(\.member))
     case .membership(.unreached(let missing)): list(missing)
     case .leaderUnreachable, .leaderInquorate, .applyBehind, .poisoned, .corrupt, .notLeader,
       .leaderChanging,

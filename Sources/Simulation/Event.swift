@@ -11,6 +11,8 @@ enum Event {
   indirect case packet(Packet)
   /// The disk has finished the writes in flight.
   case diskDone(Int, Boot)
+  /// The disk has room for a founder's first base.
+  indirect case formationDone(Int, Boot, Formation)
   /// The log has read what was asked for.
   indirect case fetched(Int, Boot, LogFetch)
   /// The applier takes its next batch.

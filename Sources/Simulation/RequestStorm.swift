@@ -173,7 +173,9 @@ private final class Machine {
     settings.cacheLimitBytes = [4 << 20, 0, 2_000][number]
     (flushInterval, scrubRows) = [(500, 4_096), (3, 64), (60, 512)][number]
     try disk.open()
-    try disk.store.log.form(LogBase(last: .zero, configuration: Machine.configuration))
+    try disk.store.log.form(
+      Formation(
+        base: LogBase(last: .zero, configuration: Machine.configuration), founding: .unknown))
     state = try disk.store.openState()
     store = try state.load(settings: settings)
   }

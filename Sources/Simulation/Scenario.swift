@@ -14,9 +14,10 @@ struct Scenario {
     var lines: [String] = []
   }
 
-  /// Forms a cluster and waits until it has a leader that all follow.
+  /// Forms a cluster and waits until it has a leader that all follow. `starting`: the only founders
+  /// that are started, and nobody waits.
   init(
-    members: Int, seed: UInt64 = 1, spareMembers: Int = 0,
+    members: Int, seed: UInt64 = 1, spareMembers: Int = 0, starting numbers: [Int]? = nil,
     _ adjust: (inout Weather) -> Void = { _ in }
   ) {
     var weather = Weather()
@@ -32,9 +33,9 @@ struct Scenario {
     self.story = story
     world.tracesMessages = false
     world.trace = { story.lines.append($0) }
-    world.begin()
+    world.begin(starting: numbers.map { $0.map { $0 - 1 } })
     world.isCalm = true
-    settle()
+    if numbers == nil { settle() }
   }
 
   subscript(_ number: Int) -> SimulatedMember { world.members[number - 1] }

@@ -36,10 +36,15 @@ final class SimulatedMember {
   /// Where a process is on its way.
   enum Phase {
     case down
-    /// Greets the others until the first configuration is known (design §4).
-    case forming(FormationCore)
+    /// Greets the others until the first configuration is on its disk (design §4).
+    case forming
     case running
   }
+
+  /// Whom the process lets in, and how it comes to have formed; `nil`: it is down.
+  var admission: Admission?
+  /// The data directory of each member with which a session is open, by position.
+  var sessionIncarnations: [Incarnation]
 
   /// `nil` unless running.
   var core: ReplicaCore?
@@ -157,6 +162,7 @@ final class SimulatedMember {
     watchDice = SplitMix64(seed: ~UInt64(position))
     sessions = Array(repeating: nil, count: count)
     sessionSince = Array(repeating: .zero, count: count)
+    sessionIncarnations = Array(repeating: .unknown, count: count)
     log = durable.log
     appliedConfiguration = log.base.configuration
   }
@@ -195,6 +201,7 @@ final class SimulatedMember {
     pressure = .none
     backlog = []
     core = nil
+    admission = nil
     (wakeAt, wakeScheduled) = (.distantFuture, .distantFuture)
     for peer in sessions.indices { sessions[peer] = nil }
     quorumView = nil

@@ -102,7 +102,8 @@ public struct Simulator: Hashable, Sendable {
     let world = World(seed: dice.next(), weather: weather, spareMembers: spare)
     world.allowedTurns = reduction.turns
     (world.trace, world.watch) = (trace, watch)
-    world.begin()
+    world.begin(starting: weather.formingFaults == nil ? nil : [])
+    world.formUnderFaults()
     world.storm(steps: steps)
     world.demandProgress()
     world.judgeHistory()
@@ -122,6 +123,12 @@ public struct Simulator: Hashable, Sendable {
   public var positions: Int {
     let (weather, spare) = drawWeather()
     return weather.members + spare
+  }
+
+  /// Whether something befalls the founders of the run while their store forms.
+  public var formsUnderFaults: Bool {
+    var dice = SplitMix64(seed: seed)
+    return drawWeather(&dice).0.formingFaults != nil
   }
 
   /// Whether clients of the run change the members.

@@ -7,5 +7,6 @@ extension Story {
     .absentLearner, .slowFollower, .busyReturn, .heldForward, .changedState, .doublePlace,
     .blindSpare, .seatedSpare, .successor, .earlierHeartbeat, .earlierRead, .earlierGreeting,
     .passedSlot, .removedFounder, .newLeader, .departedAlarm, .lostAlarm,
+    .formingOnce, .formingBetween, .lateFounder,
   ]
 }

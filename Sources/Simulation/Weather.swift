@@ -84,6 +84,8 @@ public struct Weather: Hashable, Sendable {
   public var powerPoint: DiskPoint?
   /// Whether two leaders out of three are cut off in the moment of their election.
   public var cutsNewLeaders = false
+  /// How often something befalls the founders before the storm; `nil`: they form in peace.
+  public var formingFaults: Span?
 
   public init() {
     // Stories have their logs for themselves.

@@ -166,6 +166,7 @@ extension DiskPoint {
 struct DiskImage {
   var hardState = HardState()
   var log: ShadowLog
+  var founding = Founding.unknown
 
   mutating func take(_ write: StorageWrite) {
     if let state = write.hardState { hardState = state }
@@ -188,7 +189,7 @@ struct DiskImage {
   }
 
   func isEqual(_ other: DiskImage) -> Bool {
-    hardState == other.hardState && log.isEqual(other.log)
+    hardState == other.hardState && log.isEqual(other.log) && founding == other.founding
   }
 
   /// Nothing was formed.

@@ -92,9 +92,14 @@ extension World {
     guard left.isUp, right.isUp else { return }
     let isOpen = left.sessions[r] == right.boot && right.sessions[l] == left.boot
     if !isOpen && !left.isPaused { greet(right, from: left, receiverBoot: nil) }
+    guard !left.isRunning || !right.isRunning else { return }
+    // Both dial: who is refused finds out by itself what is wrong. And what is lost over an open
+    // connection is repeated, for before both have formed nothing else would show it.
+    if !right.isPaused { greet(left, from: right, receiverBoot: isOpen ? left.boot : nil) }
+    if isOpen && !left.isPaused { greet(right, from: left, receiverBoot: right.boot) }
   }
 
-  private func greet(
+  func greet(
     _ member: SimulatedMember, from sender: SimulatedMember, receiverBoot: Boot?
   ) {
     var bytes: [UInt8] = []
@@ -106,64 +111,22 @@ extension World {
         bytes: bytes))
   }
 
-  func greetingRule(_ member: SimulatedMember) -> GreetingRule {
-    GreetingRule(
-      me: member.id, name: member.name, clusterID: cluster.clusterID,
-      incarnation: member.incarnation, boot: member.boot,
-      initialDigest: member.isInitial ? cluster.digest : 0)
-  }
-
   private func greeting(
     from member: SimulatedMember, to peer: MemberID, receiverBoot: Boot?
   ) -> Greeting {
-    if case .forming(let formation) = member.phase {
-      return formation.greeting(to: peer, receiverBoot: receiverBoot)
+    guard let admission = member.admission else {
+      preconditionFailure("\(member.name) is down and greets")
     }
-    var greeting = greetingRule(member).greeting(
-      to: peer, receiverBoot: receiverBoot, isFormed: true, known: known(to: member))
-    greeting.configurationIndex = member.core?.membership.index ?? .zero
-    return greeting
+    return admission.greeting(to: peer, receiverBoot: receiverBoot, by: roster(member))
   }
 
-  /// The members that a formed member goes by.
-  private func known(to member: SimulatedMember) -> [KnownMember] {
-    member.core?.knownMembers
-      ?? member.log.configuration.members.map {
-        KnownMember(id: $0.id, incarnation: $0.incarnation)
-      }
-  }
-
-  private func greeted(_ member: SimulatedMember, _ greeting: Greeting) {
-    guard let peer = positionOf[greeting.from] else { return }
-    do throws(GreetingRefusal) {
-      if case .forming(var formation) = member.phase {
-        let knownBefore = formation.known
-        try formation.admit(greeting)
-        member.phase = .forming(formation)
-        openSession(member, peer, greeting)
-        if formation.known != knownBefore { regreet(member) }
-        formIfComplete(member, formation)
-      } else {
-        var known = known(to: member)
-        if !member.isInitial && !known.contains(where: { $0.id == greeting.from }) {
-          // Who joins is told where the others are before it knows who they are.
-          known.append(KnownMember(id: greeting.from, incarnation: .unknown))
-        }
-        let membership = member.core?.membership
-        try greetingRule(member).admit(
-          greeting, isFormed: true, known: known,
-          memberAt: membership?.isMember == true ? membership?.index : nil)
-        openSession(member, peer, greeting)
-      }
-    } catch {
-      tellMessage("\(member.name) refuses \(members[peer].name): \(error.sentence)")
-      if error == .iWasRemoved { step(member, .dismissed) }
-    }
-  }
-
-  private func openSession(_ member: SimulatedMember, _ peer: Int, _ greeting: Greeting) {
+  func openSession(_ member: SimulatedMember, _ peer: Int, _ greeting: Greeting) {
     let isAnswer = greeting.receiverBoot != nil
-    if !isAnswer { greet(members[peer], from: member, receiverBoot: greeting.boot) }
+    // The answer to a first hello, and among those of which one has not formed its confirmation.
+    let confirms = !greeting.isFormed || !(member.admission?.hasFormed ?? false)
+    if !isAnswer || (confirms && member.sessions[peer] != greeting.boot) {
+      greet(members[peer], from: member, receiverBoot: greeting.boot)
+    }
     if let boot = member.sessions[peer] {
       // The answer of a handshake, or news of who is known, over the session that is open.
       if isAnswer && boot == greeting.boot { return }
@@ -171,16 +134,10 @@ extension World {
     }
     member.sessions[peer] = greeting.boot
     member.sessionSince[peer] = now
+    member.sessionIncarnations[peer] = greeting.incarnation
     tellMessage("\(member.name) has a session with \(members[peer].name)")
     step(member, .sessionOpened(greeting.from, greeting.boot))
     introduce(members[peer], to: member)
-  }
-
-  /// A forming member has learnt of another: so should those it has met.
-  private func regreet(_ member: SimulatedMember) {
-    for (peer, boot) in member.sessions.enumerated() {
-      if let boot { greet(members[peer], from: member, receiverBoot: boot) }
-    }
   }
 
   func breakSession(_ member: SimulatedMember, _ peer: Int, _ peerBoot: Boot) {

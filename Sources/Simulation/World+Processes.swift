@@ -22,46 +22,18 @@ extension World {
       run(member, recovered, state)
     } else if member.durable.isFormed {
       fail("\(member.name) has forgotten that its cluster was formed")
-    } else if member.isInitial {
-      member.inDoubt = []
-      tell(member, "boot \(member.boot.number): forming")
-      let formation = FormationCore(rule: greetingRule(member), initial: cluster)
-      member.phase = .forming(formation)
-      formIfComplete(member, formation)
     } else {
-      // Who joins is given what the log began after, and learns the rest from the log.
       member.inDoubt = []
-      form(member, cluster.firstBase(incarnations: firstIncarnations), state)
+      beginLog(member, state)
     }
-  }
-
-  /// A forming member that has met everybody starts.
-  func formIfComplete(_ member: SimulatedMember, _ formation: FormationCore) {
-    guard let base = formation.base, let state = member.state, !member.isRunning else { return }
-    tell(member, "forms the cluster")
-    form(member, base, state)
-  }
-
-  /// Stores the first base and starts the core.
-  func form(_ member: SimulatedMember, _ base: LogBase, _ state: any StateStore) {
-    let first = DiskImage(log: ShadowLog(base: base))
-    member.inDoubt = [first]
-    let recovered: Recovered?? = attempt(member, .form) { () throws(StorageError) in
-      try member.disk.store.log.form(base)
-      return try member.disk.store.recover(with: state)
-    }
-    guard let recovered else { return }
-    (member.durable, member.inDoubt) = (first, [])
-    member.log = first.log
-    guard let recovered else { return fail("\(member.name) forgets its first configuration") }
-    run(member, recovered, state)
   }
 
   /// Whether the disk gives back what it held, or of a commit that was cut short what it may have.
   private func recognize(_ recovered: Recovered, _ member: SimulatedMember) -> Bool {
     let found = DiskImage(
       hardState: recovered.hardState,
-      log: ShadowLog(base: recovered.base, entries: recovered.entries))
+      log: ShadowLog(base: recovered.base, entries: recovered.entries),
+      founding: recovered.founding)
     if let step = member.inDoubt.last(where: found.isEqual) { member.durable = step }
     member.inDoubt = []
     check(
@@ -78,17 +50,21 @@ extension World {
   }
 
   /// Starts the core of a formed member.
-  private func run(_ member: SimulatedMember, _ recovered: Recovered, _ state: any StateStore) {
+  func run(_ member: SimulatedMember, _ recovered: Recovered, _ state: any StateStore) {
     let loaded = attempt(member, .boot) { () throws(StorageError) in try state.load() }
     guard let loaded else { return }
     member.keyValue = loaded
     check(checks.stateAgreement.violation(member: member.id, state: loaded.meta))
+    check(secondStore(beside: member))
     member.appliedConfiguration = recovered.configurationAtApplied
     let seed = member.dice.next()
     member.core = ReplicaCore(
       id: member.id, boot: member.boot, settings: weather.settings, recovered: recovered,
       leases: loaded.leaseImage, upkeep: loaded.facts, seed: seed, now: member.clock.local(at: now))
     member.phase = .running
+    if member.admission == nil {
+      member.admission = Admission(formed: greetingRule(member), founding: recovered.founding)
+    }
     member.hasLostPower = false
     watch?(.life(member.position, at: now, isUp: true))
     if !member.isSuspect { member.mayFail = false }
@@ -101,6 +77,8 @@ extension World {
     if weather.introducesMembers { step(member, .introduced(introduction(of: member))) }
     for (position, boot) in member.sessions.enumerated() {
       guard let boot else { continue }
+      breakMisfit(member, position)
+      guard member.sessions[position] != nil else { continue }
       step(member, .sessionOpened(members[position].id, boot))
       introduce(members[position], to: member)
     }
@@ -136,7 +114,7 @@ extension World {
     files.arm(nil)
   }
 
-  private func endProcess(_ member: SimulatedMember, power: Bool) {
+  func endProcess(_ member: SimulatedMember, power: Bool) {
     if !power { resetSessions(of: member) }
     breakClientConnections(of: member)
     breakWatches(of: member)

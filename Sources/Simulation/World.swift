@@ -16,8 +16,6 @@ final class World {
   /// The initial members, then those that may join.
   let members: [SimulatedMember]
   let positionOf: [MemberID: Int]
-  /// The initial members as the first configuration names them, whatever becomes of their disks.
-  let firstIncarnations: [KnownMember]
 
   private(set) var now = Instant.zero
   private(set) var events = 0
@@ -127,9 +125,6 @@ final class World {
     }
     members = built
     positionOf = Dictionary(uniqueKeysWithValues: built.map { ($0.id, $0.position) })
-    firstIncarnations = built.prefix(weather.members).map {
-      KnownMember(id: $0.id, incarnation: $0.incarnation)
-    }
     clients = (0..<weather.clients).map { _ in
       SimulatedClient(
         dice: SplitMix64(seed: dice.next()), lastSeen: Array(repeating: nil, count: weather.keys))
@@ -152,12 +147,14 @@ final class World {
 
   func after(_ delay: Duration, _ event: Event) { queue.push(event, at: now + delay) }
 
-  /// Starts every initial member and the handshakes.
-  func begin() {
+  /// Starts the handshakes, and the initial members: all, or those at these positions.
+  func begin(starting positions: [Int]? = nil) {
     if weather.powerCuts != nil, weather.powerPoint == .form || weatherDice.chance(1, in: 4) {
       layPowerCut()
     }
-    for member in members where member.isInitial { start(member) }
+    for member in members where member.isInitial && positions?.contains(member.position) ?? true {
+      start(member)
+    }
     if !failing.isEmpty || powerFailedAt != nil { endFailing() }
     queue.push(.connectTurn, at: now)
     after(weather.settings.raft.electionTimeout, .inspection)
@@ -240,7 +237,8 @@ final class World {
     case .inspection: inspectQuorumRule()
     case .request(let request): arrive(request, event)
     case .wake(let position, let boot), .diskDone(let position, let boot),
-      .fetched(let position, let boot, _), .applyTurn(let position, let boot),
+      .formationDone(let position, let boot, _), .fetched(let position, let boot, _),
+      .applyTurn(let position, let boot),
       .restored(let position, let boot, _), .flushTurn(let position, let boot),
       .drain(let position, let boot), .sessionBroken(let position, let boot, _, _),
       .streamEnded(let position, let boot, _, _), .terminated(let position, let boot),
@@ -258,6 +256,7 @@ final class World {
     switch event {
     case .wake: wake(member)
     case .diskDone: finishWrites(member)
+    case .formationDone(_, _, let formation): finishFormation(member, formation)
     case .fetched(_, _, let fetch): readLog(member, fetch)
     case .applyTurn: applyTurn(member)
     case .restored(_, _, let base): finishRestore(member, base)

@@ -44,13 +44,13 @@ public final class DataDirectory: MemberStore {
   /// Locks, makes or opens the directory, and checks all of `raft.db`, unless `provesLater`: then
   /// `prove` does it, and until it has, the state may be opened and nothing else.
   ///
-  /// `drawIncarnation` is asked only if the directory is made, and `base` is what its log begins
-  /// with then: of a member that joins a store. `nil`: the members form it later.
+  /// `drawIncarnation` is asked only if the directory is made, and `formation` is how its log
+  /// begins then: of a member that joins a store. `nil`: the members form it later.
   /// *Throws* `inUse`, `unwritable`, `otherCluster`, `otherMember`, `unknownFormat`, `damaged`.
   public init(
     at path: String, as claim: Claim, settings: StorageSettings = StorageSettings(),
     on fileSystem: any FileSystem = POSIXFileSystem(), provesLater: Bool = false,
-    base: LogBase? = nil, drawIncarnation: () -> Incarnation
+    formation: Formation? = nil, drawIncarnation: () -> Incarnation
   ) throws(StorageError) {
     self.path = path
     self.settings = settings
@@ -65,7 +65,7 @@ public final class DataDirectory: MemberStore {
       let identity = Identity(
         cluster: claim.cluster, member: claim.member, name: claim.name,
         incarnation: drawIncarnation())
-      try DataDirectory.create(at: path, for: identity, base, on: fileSystem)
+      try DataDirectory.create(at: path, for: identity, formation, on: fileSystem)
     } else {
       // Its makers may have been killed before this.
       try fileSystem.syncDirectory(path)
@@ -110,11 +110,11 @@ public final class DataDirectory: MemberStore {
     }
   }
 
-  /// `raft.db` comes last and in one step: until it is there, nothing was promised. `base`: what
-  /// the log of a member that joins begins with. `makeState` makes the state's file; `nil`: an
+  /// `raft.db` comes last and in one step: until it is there, nothing was promised. `formation`:
+  /// how the log of a member that joins begins. `makeState` makes the state's file; `nil`: an
   /// empty one.
   static func create(
-    at path: String, for identity: Identity, _ base: LogBase? = nil,
+    at path: String, for identity: Identity, _ formation: Formation? = nil,
     on fileSystem: any FileSystem, makeState: ((String) throws(StorageError) -> Void)? = nil
   ) throws(StorageError) {
     precondition(identity.incarnation != .unknown, "an incarnation is never zero")
@@ -139,7 +139,7 @@ public final class DataDirectory: MemberStore {
     }
     try Landmark.create(at: landmark, on: fileSystem)
     try fileSystem.syncDirectory(path)
-    try RaftLog.create(at: path + "/raft.db", for: identity, base: base, on: fileSystem)
+    try RaftLog.create(at: path + "/raft.db", for: identity, formation, on: fileSystem)
     try fileSystem.syncDirectory(path)
   }
 
@@ -191,9 +191,9 @@ public final class DataDirectory: MemberStore {
 
   /// Gives the directory another identity and its log one more entry, in one transaction.
   func goOn(
-    as identity: Identity, with entry: Entry, _ hardState: HardState
+    as identity: Identity, _ founding: Founding, with entry: Entry, _ hardState: HardState
   ) throws(StorageError) {
-    try raftLog.goOn(as: identity, with: entry, hardState)
+    try raftLog.goOn(as: identity, founding, with: entry, hardState)
   }
 
   /// Closes the log and lets other processes in. Every other object must be closed before.

@@ -6,11 +6,16 @@ public struct RecoveredLog: Hashable, Sendable {
   public var base: LogBase
   /// The whole log after `base.last`, consecutive.
   public var entries: [Entry]
+  /// What the store was formed with.
+  public var founding: Founding
 
-  public init(hardState: HardState, base: LogBase, entries: [Entry]) {
+  public init(
+    hardState: HardState, base: LogBase, entries: [Entry], founding: Founding = .unknown
+  ) {
     self.hardState = hardState
     self.base = base
     self.entries = entries
+    self.founding = founding
   }
 }
 
@@ -24,8 +29,9 @@ public protocol LogStore: AnyObject {
   /// The generation of the state that belongs to this log, from one.
   var generation: UInt64 { get }
 
-  /// Stores the first base, durably. *Precondition*: nothing was formed or committed before.
-  func form(_ base: LogBase) throws(StorageError)
+  /// Stores the first base and the founding, durably and at once. *Precondition*: nothing was
+  /// formed or committed before.
+  func form(_ formation: Formation) throws(StorageError)
 
   /// Everything that is kept; `nil`: never formed.
   func recover() throws(StorageError) -> RecoveredLog?

@@ -74,6 +74,7 @@ extension MemberStore {
             + "\(kept.hardState.currentTerm.number)"))
     }
     return Recovered(
-      hardState: kept.hardState, base: kept.base, entries: kept.entries, applied: applied.index)
+      hardState: kept.hardState, base: kept.base, entries: kept.entries, applied: applied.index,
+      founding: kept.founding)
   }
 }

@@ -11,10 +11,11 @@ public final class MemoryLog: LogStore {
 
   init(failure: StorageFailure) { self.failure = failure }
 
-  public func form(_ base: LogBase) throws(StorageError) {
+  public func form(_ formation: Formation) throws(StorageError) {
     try failure.check()
     precondition(kept == nil, "the log was formed before")
-    kept = RecoveredLog(hardState: HardState(), base: base, entries: [])
+    kept = RecoveredLog(
+      hardState: HardState(), base: formation.base, entries: [], founding: formation.founding)
   }
 
   public func recover() throws(StorageError) -> RecoveredLog? {

@@ -12,6 +12,7 @@ public final class RaftLog: LogStore {
   let identity: Identity
   /// `nil`: not formed yet.
   private var base: LogBase?
+  private var founding = Founding.unknown
   private var hardState: HardState
   /// The last entry, or the base's.
   private var last: EntryID
@@ -31,7 +32,7 @@ public final class RaftLog: LogStore {
   /// Makes a whole `raft.db` that is not formed, under its final name's neighbour, and moves it
   /// there: a file with the final name is never half made.
   static func create(
-    at path: String, for identity: Identity, base: LogBase? = nil,
+    at path: String, for identity: Identity, _ formation: Formation? = nil,
     on fileSystem: any FileSystem
   ) throws(StorageError) {
     let draft = path + ".new"
@@ -47,7 +48,11 @@ public final class RaftLog: LogStore {
       let state = HardState(currentTerm: identity.origin.last.term)
       try records.write(.hardState, state.encoded())
       let log = EntryLog.Place(salt: identity.incarnation.number)
-      try records.write(.base, BaseRecord(generation: 1, base: base, log: log).encoded())
+      let record = BaseRecord(generation: 1, base: formation?.base, log: log)
+      try records.write(.base, record.encoded())
+      if let founding = formation?.founding, founding.isKnown {
+        try records.write(.founding, founding.encoded())
+      }
     }
     guard try connection.checkpoint(.truncate) else { throw .full(file: draft) }
     connection.close()
@@ -88,6 +93,10 @@ public final class RaftLog: LogStore {
     let record = try BaseRecord(
       decoding: records.read(.base), in: path, salt: identity.incarnation.number)
     (generation, base) = (record.generation, record.base)
+    if let bytes = try records.readIfPresent(.founding) {
+      founding = try Founding(decoding: bytes, in: path)
+    }
+    try records.checkCount(founding.isKnown ? 4 : 3)
     entryLog = EntryLog(
       record.log, in: directory, reserve: reserve, settings: settings, on: fileSystem)
     last = base?.last ?? .zero
@@ -133,13 +142,21 @@ public final class RaftLog: LogStore {
       + "\(mark.hardState.currentTerm.number)"
   }
 
-  public func form(_ base: LogBase) throws(StorageError) {
+  public func form(_ formation: Formation) throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
       precondition(isProven, "a log is proven before it is formed")
-      precondition(self.base == nil, "the log was formed before")
-      try write(BaseRecord(generation: generation, base: base, log: entryLog.place))
-      self.base = base
-      last = base.last
+      precondition(base == nil, "the log was formed before")
+      let record = BaseRecord(
+        generation: generation, base: formation.base, log: entryLog.place)
+      try writing { () throws(StorageError) in
+        try records.write(.base, record.encoded())
+        if formation.founding.isKnown {
+          try records.write(.founding, formation.founding.encoded())
+        }
+      }
+      base = formation.base
+      founding = formation.founding
+      last = formation.base.last
       try landmark.advance(to: position)
     }
   }
@@ -150,7 +167,8 @@ public final class RaftLog: LogStore {
       guard let base else { return nil }
       let kept = if let opened { opened } else { try entries(after: base.last.index) }
       opened = nil
-      return RecoveredLog(hardState: hardState, base: base, entries: kept)
+      return RecoveredLog(
+        hardState: hardState, base: base, entries: kept, founding: founding)
     }
   }
 
@@ -274,7 +292,7 @@ public final class RaftLog: LogStore {
   /// Rewrites whose log it is, and ends it with this entry. *Precondition*: the log was proven and
   /// formed, and the entry follows it.
   func goOn(
-    as identity: Identity, with entry: Entry, _ hardState: HardState
+    as identity: Identity, _ founding: Founding, with entry: Entry, _ hardState: HardState
   ) throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
       guard isProven, let base else { preconditionFailure("a log goes on that was not formed") }
@@ -283,10 +301,12 @@ public final class RaftLog: LogStore {
         let record = BaseRecord(generation: generation, base: base, log: place)
         try writing { () throws(StorageError) in
           try records.write(.identity, identity.encoded())
+          try records.write(.founding, founding.encoded())
           try records.write(.hardState, hardState.encoded())
           try records.write(.base, record.encoded())
         }
       }
+      self.founding = founding
       self.hardState = hardState
       last = entry.id
       try landmark.renew(to: position)

@@ -7,6 +7,9 @@ enum Record {
     case base = 3
     /// The one row of a state file's `meta`.
     case meta = 4
+    /// What the store was formed with; not there before it has formed, and in directories of
+    /// earlier builds.
+    case founding = 5
   }
 
   static let format: UInt8 = 1

@@ -17,11 +17,27 @@ final class RecordTable {
   }
 
   func read(_ kind: Record.Kind) throws(StorageError) -> [UInt8] {
-    get.bind(Int64(kind.rawValue), at: 1)
-    defer { get.reset() }
-    guard try get.step(), let payload = Record.open(kind, Array(get.bytes(0))) else {
+    guard let payload = try readIfPresent(kind) else {
       throw .damaged(file: connection.file, place: "its \(kind) record")
     }
     return payload
+  }
+
+  /// `nil`: there is none.
+  func readIfPresent(_ kind: Record.Kind) throws(StorageError) -> [UInt8]? {
+    get.bind(Int64(kind.rawValue), at: 1)
+    defer { get.reset() }
+    guard try get.step() else { return nil }
+    guard let payload = Record.open(kind, Array(get.bytes(0))) else {
+      throw .damaged(file: connection.file, place: "its \(kind) record")
+    }
+    return payload
+  }
+
+  /// Proves that no other records are there: one that may be absent has not been moved elsewhere.
+  func checkCount(_ count: Int) throws(StorageError) {
+    guard try connection.text("SELECT count(*) FROM record") == "\(count)" else {
+      throw .damaged(file: connection.file, place: "its records")
+    }
   }
 }

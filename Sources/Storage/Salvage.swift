@@ -33,7 +33,8 @@ public final class Salvage {
           reason: "its store has never formed, so it holds nothing that can be lost")
       }
       log = RecoveredLog(
-        hardState: recovered.hardState, base: recovered.base, entries: recovered.entries)
+        hardState: recovered.hardState, base: recovered.base, entries: recovered.entries,
+        founding: recovered.founding)
       applied = recovered.applied
     } catch {
       try? directory.close()
@@ -52,17 +53,18 @@ public final class Salvage {
     return log.base.configuration
   }
 
-  /// Makes it the directory of a new incarnation whose log ends with this entry, in one
-  /// transaction.
+  /// Makes it the directory of a new incarnation, in a store of its own, whose log ends with this
+  /// entry, in one transaction.
   ///
   /// *Precondition*: the entry follows the log.
   public func goOn(
-    as incarnation: Incarnation, with entry: Entry, _ hardState: HardState
+    as incarnation: Incarnation, _ founding: Founding, with entry: Entry,
+    _ hardState: HardState
   ) throws(StorageError) {
     precondition(entry.index == last.index.next, "entry \(entry.index.number) leaves a gap")
     var identity = identity
     identity.incarnation = incarnation
-    try directory.goOn(as: identity, with: entry, hardState)
+    try directory.goOn(as: identity, founding, with: entry, hardState)
   }
 
   public func close() throws(StorageError) { try directory.close() }

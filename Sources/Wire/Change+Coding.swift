@@ -200,7 +200,7 @@ extension Introduction {
 extension Inquiry {
   func encoded() -> [UInt8] {
     var writer = RaftCoding.Writer()
-    writer.write(Hello.newestProtocol)
+    writer.write(readsFounding ? Hello.newestProtocol : 2)
     writer.write(name)
     writer.write(strings: peerURLs)
     writer.write(wantsReplacement)
@@ -215,7 +215,9 @@ extension Inquiry {
       let urls = try reader.readAddresses(field: "inquiry.peerURLs")
       let wantsReplacement = try reader.readFlag()
       if newestProtocol <= Hello.newestProtocol { try reader.finish() }
-      self.init(name: name, peerURLs: urls, wantsReplacement: wantsReplacement)
+      self.init(
+        name: name, peerURLs: urls, wantsReplacement: wantsReplacement,
+        readsFounding: newestProtocol > 2)
     } catch {
       throw .malformed(error)
     }
@@ -236,6 +238,8 @@ extension InquiryAnswer {
       writer.write(place.cluster.number)
       writer.write(place.member.number)
       place.configuration.encode(into: &writer)
+      // An asker of protocol 2 reads nothing after it; a member of that protocol says nothing.
+      if place.founding.isKnown { place.founding.encode(into: &writer) }
     }
     return writer.bytes
   }
@@ -252,7 +256,10 @@ extension InquiryAnswer {
         let member = try reader.readMemberID()
         let configuration = try Configuration(from: &reader)
         guard configuration[member] != nil else { throw .malformed(field: "place.member") }
-        self = .place(Place(cluster: cluster, member: member, configuration: configuration))
+        let founding = reader.remaining == 0 ? .unknown : try Founding(from: &reader)
+        self = .place(
+          Place(
+            cluster: cluster, member: member, configuration: configuration, founding: founding))
       case _: throw .malformed(field: "inquiryAnswer.kind")
       }
       try reader.finish()

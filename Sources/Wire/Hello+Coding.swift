@@ -15,15 +15,13 @@ extension Hello {
     writer.write(greeting.receiverBoot?.number)
     writer.write(greeting.initialDigest)
     writer.write(greeting.isFormed)
-    writer.write(count: greeting.known.count)
-    for member in greeting.known {
-      writer.write(member.id.number)
-      writer.write(member.incarnation.number)
-    }
+    writer.write(greeting.known)
     writer.write(count: greeting.clientURLs.count)
     for url in greeting.clientURLs { writer.write(url) }
     // Since protocol 2.
     writer.write(greeting.configurationIndex)
+    // Since protocol 3.
+    greeting.founding.encode(into: &writer)
     return writer.bytes
   }
 
@@ -37,6 +35,7 @@ extension Hello {
       }
       var greeting = try Greeting(from: &reader)
       if newestProtocol > 1 { greeting.configurationIndex = try reader.readLogIndex() }
+      if newestProtocol > 2 { greeting.founding = try Founding(from: &reader) }
       // A later protocol may say more after this.
       if newestProtocol <= Hello.newestProtocol { try reader.finish() }
       self.init(newestProtocol: newestProtocol, purpose: purpose, greeting: greeting)
@@ -57,14 +56,7 @@ extension Greeting {
     let receiverBoot = try reader.readOptional().map(Boot.init)
     let initialDigest = try reader.readUInt64()
     let isFormed = try reader.readFlag()
-    let count = try reader.readCount(each: 16)
-    var known: [KnownMember] = []
-    known.reserveCapacity(count)
-    for _ in 0..<count {
-      let id = try reader.readMemberID()
-      guard known.last.map({ $0.id < id }) ?? true else { throw .malformed(field: "hello.known") }
-      known.append(KnownMember(id: id, incarnation: Incarnation(try reader.readUInt64())))
-    }
+    let known = try reader.readKnownMembers(field: "hello.known")
     var clientURLs: [String] = []
     for _ in 0..<(try reader.readCount(each: 4)) {
       clientURLs.append(try reader.readString(field: "hello.clientURLs"))

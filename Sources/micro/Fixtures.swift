@@ -29,7 +29,7 @@ final class Fixtures {
       at: "\(directory)/m\(member)",
       as: Claim(cluster: 1, member: MemberID(member), name: "m\(member)"),
       drawIncarnation: { Incarnation(1) })
-    try store.log.form(Members.recovered.base)
+    try store.log.form(Formation(base: Members.recovered.base, founding: .unknown))
     made.append(store)
     return store
   }

@@ -29,16 +29,30 @@ struct FormationTests {
       initial: cluster)
   }
 
+  /// The three hellos of a connection that `left` has dialed.
   private func shakeHands(
     _ left: inout FormationCore, _ right: inout FormationCore
   ) throws(GreetingRefusal) {
-    let greeting = left.greeting(to: right.rule.me, receiverBoot: nil)
-    let answer = right.greeting(to: left.rule.me, receiverBoot: left.rule.boot)
-    try right.admit(greeting)
-    try left.admit(answer)
+    try right.admit(left.greeting(to: right.rule.me, receiverBoot: nil))
+    try left.admit(right.greeting(to: left.rule.me, receiverBoot: left.rule.boot))
+    try right.admit(left.greeting(to: right.rule.me, receiverBoot: right.rule.boot))
+    try left.admit(right.greeting(to: left.rule.me, receiverBoot: left.rule.boot))
   }
 
-  @Test func `the base comes into being with the last handshake and is the same everywhere`() throws
+  /// What a member that has formed says.
+  private func greeting(
+    of member: FormationCore, to other: FormationCore, by known: [KnownMember]? = nil
+  ) throws -> Greeting {
+    let formation = try #require(member.formation)
+    var rule = member.rule
+    rule.founding = formation.founding
+    return rule.greeting(
+      to: other.rule.me, receiverBoot: other.rule.boot, isFormed: true,
+      known: known ?? formation.founding.members)
+  }
+
+  @Test func `the base comes into being when all state one list, and is the same everywhere`()
+    throws
   {
     var (a, b, c) = (
       try forming("a", incarnation: 1), try forming("b", incarnation: 2),
@@ -46,12 +60,22 @@ struct FormationTests {
     )
     try shakeHands(&a, &b)
     #expect(a.base == nil && b.base == nil)
-    #expect(a.missing == [c.rule.me])
+    #expect(a.gaps == [FormationGap(member: c.rule.me, reason: .silent)])
     try shakeHands(&a, &c)
-    #expect(a.base != nil && b.base == nil && c.base == nil)
+    // A knows everybody; but neither B nor C has said so.
+    #expect(a.base == nil && b.base == nil && c.base == nil)
+    #expect(
+      Set(a.gaps) == [
+        FormationGap(member: b.rule.me, reason: .lacks([c.rule.me])),
+        FormationGap(member: c.rule.me, reason: .lacks([b.rule.me])),
+      ])
     try shakeHands(&b, &c)
+    #expect(a.base == nil && b.base == nil && c.base != nil)
+    try shakeHands(&a, &b)
+    #expect(a.base == nil && b.base != nil)
+    try shakeHands(&a, &c)
     let base = try #require(a.base)
-    #expect(b.base == base && c.base == base)
+    #expect(b.formation == a.formation && c.formation == a.formation)
     #expect(base.last == .zero)
     #expect(base.configuration.members.map(\.role) == [.voter, .voter, .voter])
     #expect(base.configuration[b.rule.me]?.incarnation == Incarnation(2))
@@ -62,50 +86,62 @@ struct FormationTests {
     #expect(try forming("a", incarnation: 5, in: alone).base != nil)
   }
 
-  @Test func `a member that was wiped while the cluster formed is refused`() throws {
-    var a = try forming("a", incarnation: 1)
-    var b = try forming("b", incarnation: 2)
+  /// It has promised nothing, and what it stated before is forgotten with it.
+  @Test func `a member that was wiped while the cluster formed is taken as it is now`() throws {
+    var (a, b) = (try forming("a", incarnation: 1), try forming("b", incarnation: 2))
+    var c = try forming("c", incarnation: 3)
     try shakeHands(&a, &b)
     var wiped = try forming("b", incarnation: 22, boot: 2)
-    #expect(
-      throws: GreetingRefusal.wiped(
-        b.rule.me, theirs: Incarnation(22), ours: Incarnation(2))
-    ) { try a.admit(wiped.greeting(to: a.rule.me, receiverBoot: nil)) }
-    #expect(throws: GreetingRefusal.self) {
-      try wiped.admit(a.greeting(to: wiped.rule.me, receiverBoot: nil))
+    try shakeHands(&a, &wiped)
+    #expect(a.known.map(\.incarnation).contains(Incarnation(22)))
+    #expect(!a.known.map(\.incarnation).contains(Incarnation(2)))
+    // What the earlier directory has said and is still on its way counts no more.
+    #expect(throws: GreetingRefusal.replaced(b.rule.me)) {
+      try a.admit(b.greeting(to: a.rule.me, receiverBoot: a.rule.boot))
     }
+    for _ in 0..<2 {
+      try shakeHands(&a, &c)
+      try shakeHands(&c, &wiped)
+      try shakeHands(&wiped, &a)
+    }
+    #expect(a.base?.configuration[b.rule.me]?.incarnation == Incarnation(22))
+    #expect(wiped.formation == a.formation && c.formation == a.formation)
+  }
+
+  /// Nobody may take what was said to an earlier boot for what is so now.
+  @Test func `a greeting that does not name this boot is judged and not remembered`() throws {
+    var (a, b) = (try forming("a", incarnation: 1), try forming("b", incarnation: 2))
+    try a.admit(b.greeting(to: a.rule.me, receiverBoot: nil))
+    #expect(a.known.count == 1)
+    try shakeHands(&a, &b)
+    #expect(a.known.count == 2)
   }
 
   @Test func `two members that know different directories of a third one do not form`() throws {
-    var a = try forming("a", incarnation: 1)
+    var (a, b) = (try forming("a", incarnation: 1), try forming("b", incarnation: 2))
     var c = try forming("c", incarnation: 3)
-    var b = try forming("b", incarnation: 2)
     try shakeHands(&a, &b)
     var wiped = try forming("b", incarnation: 22)
     try shakeHands(&c, &wiped)
-    #expect(
-      throws: GreetingRefusal.disputed(
-        b.rule.me, theirs: Incarnation(2), ours: Incarnation(22))
-    ) { try c.admit(a.greeting(to: c.rule.me, receiverBoot: nil)) }
-    #expect(c.base == nil)
+    for _ in 0..<3 { try shakeHands(&a, &c) }
+    #expect(a.base == nil && c.base == nil)
+    #expect(a.gaps.contains(FormationGap(member: c.rule.me, reason: .differs([b.rule.me]))))
   }
 
   @Test func `after formation a wiped member is refused and is told so`() throws {
     var (a, b) = (try forming("a", incarnation: 1), try forming("b", incarnation: 2))
     var c = try forming("c", incarnation: 3)
-    try shakeHands(&a, &b)
-    try shakeHands(&a, &c)
-    let known = try #require(a.base).configuration.members.map {
-      KnownMember(id: $0.id, incarnation: $0.incarnation)
-    }
+    try meet(&a, &b, &c)
+    let known = try #require(a.formation).founding.members
     var wiped = try forming("c", incarnation: 33)
     let greeting = wiped.greeting(to: a.rule.me, receiverBoot: nil)
     #expect(throws: GreetingRefusal.self) {
       try a.rule.admit(greeting, isFormed: true, known: known)
     }
+    let told = try self.greeting(of: a, to: wiped)
     #expect(
       throws: GreetingRefusal.iWasWiped(theirs: Incarnation(3), ours: Incarnation(33))
-    ) { try wiped.admit(a.greeting(to: wiped.rule.me, receiverBoot: nil)) }
+    ) { try wiped.admit(told) }
     #expect(wiped.base == nil)
     try a.rule.admit(c.greeting(to: a.rule.me, receiverBoot: nil), isFormed: true, known: known)
   }
@@ -114,23 +150,66 @@ struct FormationTests {
   @Test func `a wiped member does not count members that formed and know it no more`() throws {
     var (a, b) = (try forming("a", incarnation: 1), try forming("b", incarnation: 2))
     var c = try forming("c", incarnation: 3)
-    try shakeHands(&a, &b)
-    try shakeHands(&a, &c)
+    try meet(&a, &b, &c)
     var wiped = try forming("c", incarnation: 33)
-    var greeting = a.greeting(to: wiped.rule.me, receiverBoot: nil)
+    var greeting = try greeting(of: a, to: wiped)
     greeting.known.removeAll { $0.id == wiped.rule.me }
     #expect(throws: GreetingRefusal.formedWithout(wiped.rule.me)) { try wiped.admit(greeting) }
-    #expect(wiped.base == nil && wiped.missing.count == 2)
+    #expect(wiped.base == nil && wiped.gaps.count == 2)
   }
 
   @Test func `a member that stopped before it formed takes the base from one that has`() throws {
     var (a, b) = (try forming("a", incarnation: 1), try forming("b", incarnation: 2))
     var c = try forming("c", incarnation: 3)
-    try shakeHands(&a, &b)
-    try shakeHands(&a, &c)
+    try meet(&a, &b, &c)
     var restarted = try forming("b", incarnation: 2, boot: 2)
-    try shakeHands(&restarted, &a)
-    #expect(restarted.base == a.base)
+    try restarted.admit(greeting(of: a, to: restarted))
+    #expect(restarted.formation == a.formation)
+  }
+
+  private func meet(
+    _ a: inout FormationCore, _ b: inout FormationCore, _ c: inout FormationCore
+  ) throws(GreetingRefusal) {
+    for _ in 0..<3 {
+      try shakeHands(&a, &b)
+      try shakeHands(&a, &c)
+      try shakeHands(&b, &c)
+    }
+  }
+
+  /// Whatever each says, until nobody has anything new to say.
+  private func converse(_ members: inout [FormationCore], _ refused: inout [GreetingRefusal]) {
+    for _ in 0..<4 {
+      for left in members.indices {
+        for right in members.indices where right != left {
+          let (speaker, boot) = (members[left], members[right].rule.boot)
+          do throws(GreetingRefusal) {
+            try members[right].admit(
+              speaker.greeting(to: members[right].rule.me, receiverBoot: boot))
+          } catch {
+            refused.append(error)
+          }
+        }
+      }
+    }
+  }
+
+  /// B and C have met; C is cut off. A comes, and loses its disk; B is away. A and C are two of
+  /// three, but what B knows, and may have acknowledged, nobody has said.
+  @Test func `a disk that is lost while the store forms makes no second store`() throws {
+    var refused: [GreetingRefusal] = []
+    var pair = [try forming("b", incarnation: 2), try forming("c", incarnation: 3)]
+    converse(&pair, &refused)
+    let c = pair[1]
+    var others = [try forming("a", incarnation: 1), pair[0]]
+    converse(&others, &refused)
+    var rest = [try forming("a", incarnation: 11, boot: 2), c]
+    converse(&rest, &refused)
+    #expect(rest.allSatisfy { $0.base == nil }, "a second store has formed")
+    let (a, b) = (rest[0].rule.me, pair[0].rule.me)
+    #expect(rest[0].gaps.contains(FormationGap(member: b, reason: .silent)))
+    #expect(rest[1].gaps.contains(FormationGap(member: b, reason: .lacks([a]))))
+    #expect(others.allSatisfy { $0.base == nil }, "C has not said that it has met A")
   }
 
   @Test func `each mismatch has its verdict`() throws {

@@ -83,16 +83,25 @@ final class TestCluster: Sendable {
   @discardableResult
   func start(
     _ number: Int, _ change: (inout MemberFlags) -> Void = { _ in },
-    settings changeSettings: (inout MemberSettings) -> Void = { _ in }
+    settings changeSettings: (inout MemberSettings) -> Void = { _ in },
+    logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
   ) async throws -> MemberProcess {
     var flags = flags(number)
     change(&flags)
     var settings = try flags.settings()
     changeSettings(&settings)
-    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let process = try await MemberProcess.start(settings, logger: logger)
     running.withLock { $0[number] = process }
     return process
+  }
+
+  /// Puts what was a member's data directory aside, or something that was put aside in its place.
+  func moveDirectory(_ name: String, to other: String) throws {
+    let target = directory + "/" + other
+    if FileManager.default.fileExists(atPath: target) {
+      try FileManager.default.removeItem(atPath: target)
+    }
+    try FileManager.default.moveItem(atPath: directory + "/" + name, toPath: target)
   }
 
   func process(_ number: Int) -> MemberProcess? { running.withLock { $0[number] } }
@@ -170,9 +179,9 @@ final class TestCluster: Sendable {
     try await page(number, "/lab/status").json()
   }
 
-  /// Cuts or heals every link of one member, at both ends.
-  func setLinks(of number: Int, _ state: String) async throws {
-    for member in 1...ports.count {
+  /// Cuts or heals every link of one member, at both ends; `members`: those that run.
+  func setLinks(of number: Int, _ state: String, at members: [Int]? = nil) async throws {
+    for member in members ?? Array(1...ports.count) {
       let peer = member == number ? "*" : "n\(number)"
       let order =
         "{\"links\":[{\"peer\":\"\(peer)\",\"send\":\"\(state)\",\"receive\":\"\(state)\"}]}"

@@ -282,7 +282,7 @@ extension Fate {
     let member = Configuration.Member(
       id: me, incarnation: Incarnation(1), role: .voter, name: "n1", peerURLs: ["http://n1:2380"])
     let base = LogBase(last: .zero, configuration: Configuration(members: [member]))
-    try store.log.form(base)
+    try store.log.form(Formation(base: base, founding: .unknown))
     let (door, fate) = (ReplicaDoor {}, Fate())
     let board = Board(
       root: try Flusher.load(try store.openState()).store.value.root,

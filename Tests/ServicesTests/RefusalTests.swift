@@ -187,7 +187,10 @@ import Testing
         .requestTooLarge(bytes: 2, limitBytes: 1), 3, "etcdserver: request is too large", .tooLarge
       ),
       (.shuttingDown, 14, "etcdserver: server stopped", .stopping),
-      (.notFormed(missing: [MemberID(2)]), 14, "etcdserver: unhealthy cluster", .forming),
+      (
+        .notFormed([FormationGap(member: MemberID(2), reason: .silent)]), 14,
+        "etcdserver: unhealthy cluster", .forming
+      ),
       (
         .configuration(.memberNotFound), 5, "etcdserver: member not found", .membership
       ),
@@ -206,6 +209,25 @@ import Testing
       Refusal(.inquorate(Self.view, policy: .readOnly)), members: Self.members)
     #expect(answer.why?.evidence == "1 of 3 voters heard, 2 needed; missing: ab, n2")
     #expect(answer.why?.nextStep == "restore the links to ab, n2, or restart them")
+  }
+
+  @Test func `a store that has not formed names whom it waits for, and why`() {
+    let gaps = [
+      FormationGap(member: MemberID(1), reason: .lacks([MemberID(2)])),
+      FormationGap(member: MemberID(2), reason: .silent),
+    ]
+    let answer = FailedAnswer(Refusal(.notFormed(gaps)), members: Self.members)
+    #expect(
+      answer.why?.evidence
+        == "the members have not all met: n1 has not met n2; n2 has not greeted this member")
+    #expect(answer.why?.nextStep == "restore the links to n1, n2, or restart them")
+    let other = [FormationGap(member: MemberID(1), reason: .differs([MemberID(2)]))]
+    #expect(
+      FailedAnswer(Refusal(.notFormed(other)), members: Self.members).why?.evidence
+        == "the members have not all met: n1 knows another data directory of n2")
+    #expect(
+      FailedAnswer(Refusal(.notFormed([])), members: Self.members).why?.evidence
+        == "the members have met, and the store is about to form")
   }
 
   @Test func `the leader's address is part of the advice`() {

@@ -134,3 +134,10 @@ extension SnapshotSource {
     return chunks
   }
 }
+
+extension LogStore {
+  /// Forms a store whose founding nobody knows.
+  func form(_ base: LogBase) throws(StorageError) {
+    try form(Formation(base: base, founding: .unknown))
+  }
+}

@@ -66,9 +66,18 @@ extension Samples {
     let place = Place(
       cluster: ClusterID(dice.next()), member: configuration.members[0].id,
       configuration: configuration)
-    let answers: [InquiryAnswer] = [.place(place), .taken(member()), .unknown, .notFormed]
+    var dated = place
+    dated.founding = Founding(
+      digest: dice.next() | 1,
+      members: [KnownMember(id: member(), incarnation: Incarnation(dice.next()))])
+    let answers: [InquiryAnswer] = [
+      .place(place), .place(dated), .taken(member()), .unknown, .notFormed,
+    ]
     return [
-      .inquiry(Inquiry(name: text(), peerURLs: [text(), text()], wantsReplacement: flag()))
+      .inquiry(
+        Inquiry(
+          name: text(), peerURLs: [text(), text()], wantsReplacement: flag(),
+          readsFounding: flag()))
     ] + answers.map(Frame.inquiryAnswer)
   }
 }

@@ -142,7 +142,8 @@ struct Samples {
         clusterID: ClusterID(dice.next()), from: member(), name: text(),
         incarnation: Incarnation(dice.next()), boot: Boot(dice.next()), to: member(),
         receiverBoot: optional { Boot($0.dice.next()) }, initialDigest: dice.next(),
-        isFormed: flag(), known: known, configurationIndex: index()))
+        isFormed: flag(), known: known, configurationIndex: index(),
+        founding: flag() ? Founding(digest: dice.next(), members: known) : .unknown))
   }
 
   mutating func snapshotFrames() -> [SnapshotFrame] {

@@ -6,7 +6,7 @@ enum FailingDiskDrill {
   static func run() throws -> Drill.Ending {
     let disk = MemoryDisk()
     let directory = try Sample.directory(on: disk)
-    try directory.log.form(Sample.base(0, 0))
+    try directory.log.form(Sample.formation)
     try directory.log.commit([Sample.write(Sample.entries(1, 1...2), state: Sample.term(1))])
     disk.arm(DiskFault(.inputOutput, of: .sync, on: ".wal", isLasting: false))
     let lost = Sample.write(Sample.entries(1, 3...3))
@@ -28,7 +28,7 @@ enum FullDiskDrill {
     settings.reserveBytes = 1 << 20
     settings.neededBytes = 1 << 18
     let directory = try Sample.directory(on: disk, settings)
-    try directory.log.form(Sample.base(0, 0))
+    try directory.log.form(Sample.formation)
     let used = disk.paths.reduce(0) { $0 + (disk.bytes(of: $1)?.count ?? 0) }
     disk.resize(to: used + 10_000)
     let write = Sample.write(Sample.entries(1, 1...20, bytes: 1_000), state: Sample.term(1))
@@ -48,7 +48,7 @@ enum DamageDrill {
   static func run() throws -> Drill.Ending {
     let disk = MemoryDisk()
     let directory = try Sample.directory(on: disk)
-    try directory.log.form(Sample.base(0, 0))
+    try directory.log.form(Sample.formation)
     for index in UInt64(1)...12 {
       let write = Sample.write(
         Sample.entries(1, index...index), state: Sample.term(1, vote: 2))

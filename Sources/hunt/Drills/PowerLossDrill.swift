@@ -53,9 +53,9 @@ private final class StoreLife {
   func live() throws {
     let directory = try Sample.directory(on: disk)
     isMade = true
-    try model.log.form(Sample.base(0, 0))
+    try model.log.form(Sample.formation)
     underWay = try model.log.recover()
-    try directory.log.form(Sample.base(0, 0))
+    try directory.log.form(Sample.formation)
     kept = underWay
     let state = try directory.openState()
     var store = try state.load()
@@ -166,7 +166,7 @@ private final class StoreLife {
       }
       // Every row is there, and log and state meet.
       _ = try state.load()
-      if found == nil { try directory.log.form(Sample.base(0, 0)) }
+      if found == nil { try directory.log.form(Sample.formation) }
       _ = try directory.recover(with: state)
       // It goes on, and what it does now counts.
       try directory.log.commit([Sample.write(state: Sample.term(9))])

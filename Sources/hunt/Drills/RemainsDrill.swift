@@ -14,7 +14,7 @@ enum RemainsDrill {
     var settings = Sample.settings
     settings.segmentBytes = 1 << 20
     let directory = try Sample.directory(on: disk, settings)
-    try directory.log.form(Sample.base(0, 0))
+    try directory.log.form(Sample.formation)
     let first = Sample.entries(1, 1...1)
     try directory.log.commit([Sample.write(first, state: Sample.term(2))])
     let landmark = disk.bytes(of: "/m/landmark")

@@ -13,6 +13,8 @@ enum Sample {
         name: "m\(number)", peerURLs: ["http://m\(number):2380"])
     })
 
+  static let formation = Formation(base: base(0, 0), founding: .unknown)
+
   static func base(_ term: UInt64, _ index: UInt64) -> LogBase {
     LogBase(
       last: EntryID(term: Term(term), index: LogIndex(index)), configuration: configuration)
