@@ -7,7 +7,7 @@ import Testing
 @Suite struct MembershipStoryTests {
   @Test(arguments: [
     "a place that two came to", "a spare without a majority", "a spare that is needed",
-    "a successor under partitions",
+    "a successor under partitions", "a spare and a successor for one voter",
   ])
   func `a story of members ends well`(name: String) throws {
     let ending = try #require(Story.named(name)).run()
