@@ -13,8 +13,8 @@ extension Configuration {
       guard isCaughtUp(id) else { throw .learnerBehind }
       return replacing(id) { ($0.role, $0.prospect) = (.voter, .none) }
     case .remove(let id):
-      guard self[id] != nil else { throw .memberNotFound }
-      let rest = Configuration(members: members.filter { $0.id != id })
+      guard let old = self[id] else { throw .memberNotFound }
+      let rest = Configuration(members: members.filter { $0.id != id }.map { $0.outliving(old) })
       guard !Quorum(rest).voters.isEmpty else { throw .noVoters }
       return rest
     case .update(let id, peerURLs: let peerURLs):
@@ -30,7 +30,8 @@ extension Configuration {
     case .renew(let id, as: let member):
       guard let old = self[id] else { throw .memberNotFound }
       guard old.role == .learner else { throw .notALearner }
-      return try Configuration(members: members.filter { $0.id != id }).adding(member)
+      let rest = members.filter { $0.id != id && !$0.follows(on: id, as: member.id) }
+      return try Configuration(members: rest).adding(member)
     }
   }
 
@@ -110,5 +111,21 @@ extension Configuration {
       next.append(member)
     }
     return Configuration(members: next)
+  }
+}
+
+extension Configuration.Member {
+  /// Whether it is the member `heir`, which was to follow on `old`.
+  fileprivate func follows(on old: MemberID, as heir: MemberID) -> Bool {
+    id == heir && role == .learner && prospect == .successor(of: old)
+  }
+
+  /// What it is without `old`: of a learner the successor inherits the prospect, of a voter the
+  /// vote, which is still to come.
+  fileprivate func outliving(_ old: Configuration.Member) -> Configuration.Member {
+    guard old.role == .learner, prospect == .successor(of: old.id) else { return self }
+    var heir = self
+    heir.prospect = old.prospect
+    return heir
   }
 }

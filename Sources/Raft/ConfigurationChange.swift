@@ -15,7 +15,7 @@ public enum ConfigurationChange: Hashable, Sendable {
   /// A learner takes a voter's place, by joint consensus. The voter becomes a learner with this
   /// prospect; `nil`: it leaves.
   case exchange(voter: MemberID, learner: MemberID, stays: Configuration.Prospect?)
-  /// A learner leaves, and another one comes.
+  /// A learner leaves, and another one takes its place: it comes now, or was to follow on it.
   case renew(MemberID, as: Configuration.Member)
 }
 

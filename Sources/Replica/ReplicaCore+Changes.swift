@@ -253,10 +253,18 @@ extension ReplicaCore {
 extension ConfigurationChange {
   /// Who is to follow on a member that does not vote takes its place at once.
   func fitting(_ configuration: Configuration) -> ConfigurationChange {
-    guard case .addLearner(var member) = self, case .successor(of: let old) = member.prospect,
+    guard case .addLearner(let member) = self, case .successor(of: let old) = member.prospect,
       let predecessor = configuration[old], predecessor.role == .learner
     else { return self }
-    member.prospect = predecessor.prospect
-    return .renew(old, as: member)
+    return member.inheriting(from: predecessor)
+  }
+}
+
+extension Configuration.Member {
+  /// It takes the place of a learner, and is for what that one was for.
+  func inheriting(from predecessor: Configuration.Member) -> ConfigurationChange {
+    var heir = self
+    heir.prospect = predecessor.prospect
+    return .renew(predecessor.id, as: heir)
   }
 }

@@ -59,7 +59,8 @@ extension ReplicaCore {
       case .successor(of: let old):
         guard isReady(member.id, insteadOf: old) else { continue }
         guard let predecessor = configuration[old] else { return .promote(member.id) }
-        guard predecessor.role == .voter else { return .remove(old) }
+        // A spare took its place meanwhile: the voters are as many as they were without it.
+        guard predecessor.role == .voter else { return member.inheriting(from: predecessor) }
         return .exchange(voter: old, learner: member.id, stays: nil)
       }
     }

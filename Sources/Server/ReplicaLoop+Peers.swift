@@ -134,7 +134,8 @@ extension ReplicaLoop: TransportOwner {
     case .exchange(voter: let voter, learner: let learner, stays: _):
       "\(name(of: learner)) votes instead of \(name(of: voter))"
     case .remove(let member): "\(name(of: member)) has been replaced"
-    case .addLearner, .update, .setVoters, .renew: "\(change)"
+    case .renew(let old, as: let heir): "\(name(of: heir.id)) has the place of \(name(of: old))"
+    case .addLearner, .update, .setVoters: "\(change)"
     }
   }
 

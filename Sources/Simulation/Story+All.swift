@@ -5,8 +5,8 @@ extension Story {
     .figure8, .disjointMajorities, .parallelChanges, .lateForward, .lateSnapshot, .unknownPromotion,
     .lastVoter,
     .absentLearner, .slowFollower, .busyReturn, .heldForward, .changedState, .doublePlace,
-    .blindSpare, .seatedSpare, .successor, .earlierHeartbeat, .earlierRead, .earlierGreeting,
-    .passedSlot, .removedFounder, .newLeader, .departedAlarm, .lostAlarm,
+    .blindSpare, .seatedSpare, .successor, .successorAndSpare, .earlierHeartbeat, .earlierRead,
+    .earlierGreeting, .passedSlot, .removedFounder, .newLeader, .departedAlarm, .lostAlarm,
     .formingOnce, .formingBetween, .lateFounder,
   ]
 }

@@ -5,10 +5,11 @@ import Replica
 /// Places, successors and spares.
 extension Story {
   private static func withMembers(
-    _ members: Int, _ adjust: @escaping @Sendable (inout Weather) -> Void = { _ in }
+    _ members: Int, spares: Int = 1,
+    _ adjust: @escaping @Sendable (inout Weather) -> Void = { _ in }
   ) -> @Sendable () -> Scenario {
     {
-      Scenario(members: members, spareMembers: 1) {
+      Scenario(members: members, spareMembers: spares) {
         $0.introducesMembers = true
         adjust(&$0)
       }
@@ -152,6 +153,43 @@ extension Story {
     }
     guard isDone else { return "m4 has not taken the place of m3" }
     // It is told, and ends.
+    scenario.start(3)
+    guard scenario.wait(timeouts: 10, until: { scenario[3].isRetired }) else {
+      return "m3 does not know that it was removed"
+    }
+    return scenario.settle(timeouts: 60) ? nil : "the members have not settled"
+  }
+
+  /// A voter is wiped and asks for another place; before that one has caught up, the spare is
+  /// called. Three voted, and three vote: the successor inherits what its predecessor is by then.
+  static let successorAndSpare = Story(
+    "a spare and a successor for one voter",
+    withMembers(3, spares: 2) { $0.spareDelay = .seconds(3) }
+  ) { scenario in
+    scenario.elect(1)
+    let (world, spare, successor) = (scenario.world, scenario[4], scenario[5])
+    world.addPlace(for: spare, .spare(after: .seconds(3)), at: scenario[2])
+    guard scenario.settle() else { return "the members have not settled" }
+    scenario.kill(3)
+    let old = scenario[3].id
+    world.addPlace(for: successor, .successor(of: old), at: scenario[2])
+    scenario.run(for: .milliseconds(200))
+    scenario.kill(5)
+    let isSeated = scenario.wait(timeouts: 8) {
+      scenario[1].core?.raft.committedConfiguration.configuration[spare.id]?.role == .voter
+    }
+    guard isSeated else { return "the spare was not called" }
+    scenario.start(5)
+    let isFollowed = scenario.wait(timeouts: 20) {
+      scenario[1].core?.raft.committedConfiguration.configuration[old] == nil
+    }
+    guard isFollowed else { return "m5 has not taken the place of m3" }
+    scenario.run(for: scenario.electionTimeout * 5)
+    let members = scenario[1].core?.configuration.members ?? []
+    let voters = members.count { $0.role == .voter }
+    guard voters == 3 else { return "\(voters) vote, and three did" }
+    let prospect = members.first { $0.id == successor.id }?.prospect
+    guard prospect == .spare(after: .seconds(3)) else { return "m5 is no spare" }
     scenario.start(3)
     guard scenario.wait(timeouts: 10, until: { scenario[3].isRetired }) else {
       return "m3 does not know that it was removed"

@@ -63,6 +63,30 @@ import Testing
     #expect(cluster[3].configuration[MemberID(4)]?.name == "renamed")
   }
 
+  @Test func `whoever was to follow on a learner is for what that one was for`() throws {
+    var members = (1...3).map { Cluster.member($0, .voter) }
+    var spare = Cluster.member(4, .learner)
+    spare.prospect = .spare(after: .seconds(3))
+    members.append(spare)
+    let heir = Self.place(5, .successor(of: MemberID(4)))
+    let both = Configuration(members: members + [heir])
+    let without = try both.applying(.remove(MemberID(4))) { _ in true }
+    #expect(without[MemberID(5)]?.prospect == .spare(after: .seconds(3)))
+    var renewed = heir
+    renewed.prospect = spare.prospect
+    #expect(try both.applying(.renew(MemberID(4), as: renewed)) { _ in true } == without)
+    // Nobody else's place is given away.
+    renewed.id = MemberID(3)
+    #expect(throws: ConfigurationRefusal.memberExists) {
+      try both.applying(.renew(MemberID(4), as: renewed)) { _ in true }
+    }
+    // The vote of a voter is still to be taken over.
+    let follower = Self.place(6, .successor(of: MemberID(3)))
+    let voters = Configuration(members: members + [follower])
+    let rest = try voters.applying(.remove(MemberID(3))) { _ in true }
+    #expect(rest[MemberID(6)]?.prospect == .successor(of: MemberID(3)))
+  }
+
   @Test func `two members do not share an address, but one may follow on another`() throws {
     let one = Configuration(members: (1...3).map { Cluster.member($0, .voter) })
     var guest = Self.place(4)

@@ -286,6 +286,25 @@ import Testing
     #expect(cluster.completed[dead] == [RequestID(9)])
   }
 
+  /// Three voted, and three vote, however the successor and the spare of one voter come about.
+  @Test func `a successor that comes when the spare has the seat becomes the spare`() {
+    var (cluster, leader) = withSpare(after: .seconds(3))
+    let dead = (leader + 1) % 3
+    let old = cluster.id(dead)
+    cluster.isolate([dead])
+    cluster.reconfigure(5, Self.place(5, .successor(of: old)), at: leader)
+    cluster.run(.seconds(4))
+    #expect(role(4, in: cluster, at: leader) == .voter)
+    #expect(role(old.number, in: cluster, at: leader) == .learner)
+    cluster.join(4, 555)
+    cluster.run(.seconds(3))
+    let configuration = cluster.members[leader].configuration
+    #expect(configuration[old] == nil)
+    #expect(configuration[MemberID(5)]?.role == .learner)
+    #expect(configuration[MemberID(5)]?.prospect == .spare(after: .seconds(3)))
+    #expect(configuration.members.count { $0.role == .voter } == 3)
+  }
+
   @Test func `a voter that is silent for less is not replaced`() {
     var (cluster, leader) = withSpare(after: .seconds(3))
     for _ in 0..<4 {

@@ -8,6 +8,7 @@ import Testing
   @Test(arguments: [
     "a place that two came to", "a spare without a majority", "a spare that is needed",
     "a successor under partitions", "a leader that came meanwhile",
+    "a spare and a successor for one voter",
   ])
   func `a story of members ends well`(name: String) throws {
     let ending = try #require(Story.named(name)).run()
