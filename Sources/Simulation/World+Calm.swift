@@ -34,6 +34,7 @@ extension World {
       if member.stalledUntil > now {
         member.stalledUntil = now
         after(.zero, .diskDone(member.position, member.boot))
+        if member.isRunning { scheduleFlush(member, at: now) }
       }
       makeRoom(member)
       // What takes its time to end has no more of it.
