@@ -49,6 +49,7 @@ let package = Package(
     module("KeyValue", ["Checksum"]),
     module("Replica", ["Raft", "KeyValue"]),
     module("Wire", ["Raft", "KeyValue", "Replica", "Checksum"]),
+    module("Member", ["Raft", "KeyValue", "Replica", "Wire", "Checksum"]),
     module("Linearizability"),
 
     // Below the line: the world.
@@ -58,8 +59,8 @@ let package = Package(
     module(
       "Simulation",
       [
-        "Replica", "Wire", "Storage", "Linearizability", "Services", "EtcdAPI", "Raft", "KeyValue",
-        "Checksum",
+        "Member", "Replica", "Wire", "Storage", "Linearizability", "Services", "EtcdAPI", "Raft",
+        "KeyValue", "Checksum",
       ]),
     module("Transport", ["Wire", "Raft", "Replica"] + nio),
     module(
@@ -75,7 +76,7 @@ let package = Package(
     module(
       "Server",
       [
-        "Services", "Storage", "Transport", "RPC", "Replica", "Raft", "KeyValue", "Wire",
+        "Services", "Storage", "Transport", "RPC", "Member", "Replica", "Raft", "KeyValue", "Wire",
         "Checksum", "EtcdAPI", .product(name: "Logging", package: "swift-log"),
       ] + nio),
     module("Client", ["EtcdAPI", "RPC", "Checksum"] + nio),
@@ -115,6 +116,7 @@ let package = Package(
     suite("KeyValueTests", ["KeyValue", "Checksum"]),
     suite("ReplicaTests", ["Replica", "Raft", "KeyValue"]),
     suite("WireTests", ["Wire", "Raft", "KeyValue", "Replica", "Checksum"]),
+    suite("MemberTests", ["Member", "Raft", "KeyValue", "Replica"]),
     suite("LinearizabilityTests", ["Linearizability"]),
     suite("StorageTests", ["Storage", "Raft", "KeyValue", "Checksum", "CSQLite"]),
     suite(
@@ -130,8 +132,8 @@ let package = Package(
     suite(
       "ServerTests",
       [
-        "Server", "Client", "EtcdAPI", "Services", "Replica", "Raft", "Storage", "KeyValue", "Wire",
-        "RPC", "Transport",
+        "Server", "Client", "EtcdAPI", "Services", "Member", "Replica", "Raft", "Storage",
+        "KeyValue", "Wire", "RPC", "Transport",
         .product(name: "Logging", package: "swift-log"),
       ] + nio),
     suite("ClientTests", ["Client", "EtcdAPI", "RPC"] + nio),

@@ -77,6 +77,9 @@ public struct Store: Sendable {
   /// The state at the last applied entry.
   public var meta: StateMeta { state.meta }
 
+  /// The state file that holds the rows which memory does not.
+  public var generation: UInt64 { state.generation }
+
   /// The meta of the last batch that the flusher reported.
   public var flushedMeta: StateMeta { flushedEnd.meta }
 

@@ -1,4 +1,5 @@
 import EtcdAPI
+import Member
 import NIOCore
 import RPC
 import Raft
@@ -136,11 +137,8 @@ final class BackupDesk: Sendable {
       case .message:
         guard !hasBegun else { return }
         hasBegun = true
-        apply.post(
-          .openBackup { source in
-            guard let source else { return stream.fail(.moved) }
-            backup.post(.begin(stream, source))
-          })
+        backup.post(.expect(stream))
+        apply.post(.openSnapshot(.client(stream.id)))
       case .halfClosed:
         // Nothing was asked.
         if !hasBegun { stream.fail(.moved) }

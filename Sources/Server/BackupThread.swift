@@ -1,5 +1,6 @@
 import Checksum
 import EtcdAPI
+import Member
 import Services
 import Storage
 
@@ -9,7 +10,10 @@ import Storage
 /// however long the client takes to read. Two snapshots take turns, a piece each.
 struct BackupThread {
   enum Job: Sendable {
-    case begin(BackupStream, Handover<any SnapshotSource>)
+    /// A client's call, whose source comes with `begin`.
+    case expect(BackupStream)
+    /// `nil`: the state is moving just now.
+    case begin(UInt64, Handover<any SnapshotSource>?)
     /// Writes the next piece of the file.
     case write(UInt64)
     /// Sends what the client takes.
@@ -49,6 +53,8 @@ struct BackupThread {
   private let apply: @Sendable (Applier.Job) -> Void
   private let back: @Sendable (Job) -> Void
   private let fileSystem = POSIXFileSystem()
+  /// Calls without a source yet.
+  private var expected: [UInt64: BackupStream] = [:]
   private var backups: [UInt64: Backup] = [:]
 
   init(
@@ -64,7 +70,8 @@ struct BackupThread {
   mutating func work(_ jobs: [Job]) {
     for job in jobs {
       switch job {
-      case .begin(let stream, let source): begin(stream, source.value)
+      case .expect(let stream): expected[stream.id] = stream
+      case .begin(let id, let source): begin(id, source?.value)
       case .write(let id): write(id)
       case .send(let id): send(id)
       case .drop(let id): drop(id)
@@ -72,9 +79,14 @@ struct BackupThread {
     }
   }
 
-  private mutating func begin(_ stream: BackupStream, _ source: any SnapshotSource) {
+  private mutating func begin(_ id: UInt64, _ source: (any SnapshotSource)?) {
+    let stream = expected.removeValue(forKey: id)
+    guard let source else {
+      stream?.fail(.moved)
+      return
+    }
     do throws(StorageError) {
-      guard !stream.isOver else { return close(source) }
+      guard let stream, !stream.isOver else { return close(source) }
       let (free, needed) = (try fileSystem.freeBytes(in: directory), stream.expectedBytes)
       guard free >= needed + Self.sparedBytes else {
         close(source)
@@ -86,7 +98,7 @@ struct BackupThread {
       back(.write(stream.id))
     } catch {
       close(source)
-      stream.fail(.copyFailed(error))
+      stream?.fail(.copyFailed(error))
     }
   }
 
@@ -161,6 +173,7 @@ struct BackupThread {
   }
 
   private mutating func drop(_ id: UInt64) {
+    expected[id] = nil
     guard let backup = backups.removeValue(forKey: id) else { return }
     backup.writer.remove()
     if backup.isCopying { apply(.snapshotClosed) }
@@ -168,6 +181,7 @@ struct BackupThread {
 
   /// The last job: lets go of everything.
   mutating func close() {
+    for id in expected.keys.sorted() { expected[id]?.fail(.stopping) }
     for id in backups.keys.sorted() {
       backups[id]?.stream.fail(.stopping)
       drop(id)

@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import Raft
 import Replica
 import Services
@@ -13,15 +14,8 @@ final class Board: Sendable {
     var members: MemberDirectory
   }
 
-  /// The state that reads are served from, as far as it is shown.
-  private struct Showcase {
-    var root: Root?
-    /// Somebody has looked at it.
-    var isUsed = true
-    var meta: StateMeta
-  }
-
-  private let showcase: Mutex<Showcase>
+  /// The state that reads are served from.
+  private let published: Mutex<PublishedView>
   private let currentView: Mutex<View>
   private let currentPass = Mutex<SerializablePass?>(nil)
   private let currentLeaderless = Mutex<Instant?>(nil)
@@ -32,50 +26,34 @@ final class Board: Sendable {
   private let currentlyFenced = Atomic(false)
 
   init(root: Root, view: View) {
-    showcase = Mutex(Showcase(root: root, meta: root.meta))
+    published = Mutex(PublishedView(root))
     currentView = Mutex(view)
   }
 
   /// The state after everything that was answered; `nil`: it is not shown (`hideIfUnused`), and the
   /// applier shows it to who asks. A root keeps rows from being removed: hold it for one read.
-  var root: Root? {
-    showcase.withLock {
-      $0.isUsed = true
-      return $0.root
-    }
-  }
+  var root: Root? { published.withLock { $0.look() } }
 
   /// Of the state after everything that was answered, shown or not.
-  var meta: StateMeta { showcase.withLock { $0.meta } }
+  var meta: StateMeta { published.withLock { $0.meta } }
+
+  // What goes with a root takes its time: not under the lock.
 
   func show(_ root: Root) {
-    replace(with: root, root.meta)
+    let old = published.withLock { $0.show(root) }
+    withExtendedLifetime(old) {}
   }
 
   /// The state has gone on to here, and nobody sees it.
   func goOn(to meta: StateMeta) {
-    replace(with: nil, meta)
+    let old = published.withLock { $0.advance(to: meta) }
+    withExtendedLifetime(old) {}
   }
 
   /// Takes back a root that nobody has looked at since it was shown; whether none is shown now.
-  ///
-  /// Whatever a root shows must be copied before it is changed. While a member is only written to,
-  /// that would be most of what an entry costs.
   func hideIfUnused() -> Bool {
-    // What goes with the root takes its time: not under the lock.
-    let old = showcase.withLock { showcase in
-      showcase.isUsed ? nil : showcase.root.take()
-    }
-    return old != nil || showcase.withLock { $0.root == nil }
-  }
-
-  private func replace(with root: Root?, _ meta: StateMeta) {
-    let old = showcase.withLock { showcase in
-      let old = showcase.root
-      showcase = Showcase(root: root, isUsed: false, meta: meta)
-      return old
-    }
-    withExtendedLifetime(old) {}
+    let (old, isHidden) = published.withLock { ($0.takeBackUnused(), $0.isHidden) }
+    return withExtendedLifetime(old) { isHidden }
   }
 
   var view: View {

@@ -1,34 +1,48 @@
+import KeyValue
 import NIOCore
 import Replica
 
-/// One client loop's place: reads that are ready wait here, and are served on that very loop from
-/// the published root.
+/// One client loop's place: what its requests and watches waited for comes here, and is taken up on
+/// that very loop.
 final class ClientDesk: Sendable {
-  private let loop: any EventLoop
-  private let ready: Inbox<ReadReady>
-
-  private init(loop: any EventLoop, ready: Inbox<ReadReady>) {
-    self.loop = loop
-    self.ready = ready
+  enum News: Sendable {
+    /// A read that is ready: it is served from the published root.
+    case ready(ReadReady)
+    /// What a request wanted to see.
+    case view(RequestID, Root)
+    /// What the loop's watches wanted to see.
+    case watchView(Root)
   }
 
-  /// `serve` is called on `loop`.
-  static func open(
-    on loop: any EventLoop, serve: @escaping @Sendable (ReadReady) -> Void
-  ) -> ClientDesk {
+  private let loop: any EventLoop
+  private let news: Inbox<News>
+
+  private init(loop: any EventLoop, news: Inbox<News>) {
+    self.loop = loop
+    self.news = news
+  }
+
+  /// `face` and `watches` are called on `loop`.
+  static func open(on loop: any EventLoop, _ face: ClientFace, _ watches: WatchDesk) -> ClientDesk {
     let desk = Late<ClientDesk>()
-    let ready = Inbox<ReadReady>(limit: 1 << 20) {
+    let news = Inbox<News>(limit: 1 << 20) {
       loop.execute {
-        for read in desk.value?.ready.drain() ?? [] { serve(read) }
+        for one in desk.value?.news.drain() ?? [] {
+          switch one {
+          case .ready(let read): face.serve(read)
+          case .view(let id, let root): face.take(root, for: id)
+          case .watchView(let root): watches.take(root)
+          }
+        }
       }
     }
-    let opened = ClientDesk(loop: loop, ready: ready)
+    let opened = ClientDesk(loop: loop, news: news)
     desk.value = opened
     return opened
   }
 
-  func serve(_ read: ReadReady) {
-    let isTaken = ready.offer(read)
-    precondition(isTaken, "\(ready.count) reads wait for a client loop")
+  func post(_ one: News) {
+    let isTaken = news.offer(one)
+    precondition(isTaken, "\(news.count) news wait for a client loop")
   }
 }

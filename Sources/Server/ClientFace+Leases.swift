@@ -1,5 +1,6 @@
 import EtcdAPI
 import KeyValue
+import Member
 import NIOCore
 import RPC
 import Replica
@@ -56,16 +57,19 @@ extension ClientFace {
   // MARK: Questions whose state is there
 
   func answer(_ question: LeaseService.Question, _ call: UnaryCall) {
-    visit(call) { [board] home, replica in
-      let time = replica.remaining(ofLease: question.id, at: MonotonicClock.now())
-      let reply = { @Sendable (keys: [[UInt8]]) in
-        call.answer(
+    visit(call) { [board, waiters, shard, self] home, replica in
+      let now = MonotonicClock.now()
+      let time = replica.remaining(ofLease: question.id, at: now)
+      guard question.wantsKeys, let time else {
+        return call.answer(
           LeaseService.timeToLive(
-            question.id, time, keys: keys, revision: board.meta.revision, board.header
+            question.id, time, keys: [], revision: board.meta.revision, board.header
           ).encodedBytes)
       }
-      guard question.wantsKeys, time != nil else { return reply([]) }
-      home.out.apply(.leaseKeys(question.id, reply))
+      let kind = Waiter.Kind.leaseKeys(question.id, granted: time.granted, left: time.left)
+      let waiter = Waiter(call: call, kind: kind, arrived: now)
+      guard let id = waiters.insert(waiter, shard: shard) else { return tooMany(call) }
+      home.out.apply(.leaseKeys(question.id, id))
     }
   }
 

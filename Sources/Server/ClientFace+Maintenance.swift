@@ -57,7 +57,7 @@ extension ClientFace {
       let waiter = Waiter(
         call: call, kind: .hashKV(revision: revision), arrived: MonotonicClock.now())
       if let root = board.root { return readRows(.hashKV(waiter, root, revision: revision)) }
-      seek { [readRows] root in readRows(.hashKV(waiter, root, revision: revision)) }
+      seek(waiter)
     } catch {
       call.fail(RPCStatus(error))
     }

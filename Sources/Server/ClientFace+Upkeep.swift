@@ -1,5 +1,6 @@
 import EtcdAPI
 import KeyValue
+import Member
 import NIOCore
 import NIOPosix
 import RPC
@@ -48,10 +49,9 @@ extension ClientFace {
   /// `Maintenance.Defragment`: gives free pages back, a little at a time; answered when there are
   /// none left. Reads and writes go on.
   private func defragment(_ call: UnaryCall) {
-    flush(
-      .defragment { [board] in
-        call.answer(MaintenanceService.defragmented(board.header).encodedBytes)
-      })
+    let waiter = Waiter(call: call, kind: .defragment, arrived: MonotonicClock.now())
+    guard let id = waiters.insert(waiter, shard: shard) else { return tooMany(call) }
+    flush.post(.letter(.defragment(id)))
   }
 
   private func downgrade(_ call: UnaryCall) {

@@ -1,5 +1,6 @@
 import EtcdAPI
 import KeyValue
+import Member
 import NIOCore
 import NIOPosix
 import RPC
@@ -22,12 +23,11 @@ final class ClientFace: Sendable {
   let metrics: Metrics
   let answers: ReadAnswers
   let readRows: @Sendable (RowReaderThread.Job) -> Void
-  /// Asks the applier for a root.
-  private let askForRoot: @Sendable (@escaping @Sendable (Root) -> Void) -> Void
   /// One for each client loop.
   let watches: [WatchDesk]
   let backups: BackupDesk
-  let flush: @Sendable (Flusher.Job) -> Void
+  let flush: Worker<Flusher.Job>
+  let apply: Worker<Applier.Job>
   private let shards: [ObjectIdentifier: Int]
   /// Rows that were read lately, for each client loop.
   private let caches: [NIOLoopBoundBox<RowCache>]
@@ -38,8 +38,7 @@ final class ClientFace: Sendable {
     board: Board, door: ReplicaDoor, waiters: WaiterTable, metrics: Metrics,
     watches: [WatchDesk], backups: BackupDesk,
     readRows: @escaping @Sendable (RowReaderThread.Job) -> Void,
-    flush: @escaping @Sendable (Flusher.Job) -> Void,
-    askForRoot: @escaping @Sendable (@escaping @Sendable (Root) -> Void) -> Void
+    flush: Worker<Flusher.Job>, apply: Worker<Applier.Job>
   ) {
     self.identity = identity
     self.boot = boot
@@ -53,7 +52,7 @@ final class ClientFace: Sendable {
     answers = ReadAnswers(board: board, metrics: metrics)
     self.readRows = readRows
     self.flush = flush
-    self.askForRoot = askForRoot
+    self.apply = apply
     self.watches = watches
     self.backups = backups
     caches = loops.map {
@@ -160,7 +159,7 @@ final class ClientFace: Sendable {
   func serve(_ ready: ReadReady) {
     guard let waiter = waiters.take(ready.id) else { return }
     switch waiter.kind {
-    case .command, .hashKV, .change, .moveLeader:
+    case .command, .hashKV, .change, .moveLeader, .leaseKeys, .ready, .defragment:
       preconditionFailure("\(waiter.kind) \(ready.id.number) came back as a read")
     case .memberList: answerMemberList(waiter.call)
     case .timeToLive(let question): answer(question, waiter.call)
@@ -172,15 +171,27 @@ final class ClientFace: Sendable {
 
   private func serve(_ waiter: Waiter, _ plan: ReadPlan, _ ready: ReadReady) {
     if let root = board.root { return serve(waiter, plan, ready, root) }
-    seek { [self] root in serve(waiter, plan, ready, root) }
+    seek(Waiter(call: waiter.call, kind: .ready(plan, ready), arrived: waiter.arrived))
   }
 
-  /// Calls `body` on this loop with the root that the applier shows next.
-  func seek(_ body: @escaping @Sendable (Root) -> Void) {
-    guard let loop = MultiThreadedEventLoopGroup.currentEventLoop else {
-      preconditionFailure("a root is sought outside the client loops")
+  /// Lets a call wait for the root that the applier shows next: it comes to this loop, to `take`.
+  func seek(_ waiter: Waiter) {
+    guard let id = waiters.insert(waiter, shard: shard) else { return tooMany(waiter.call) }
+    apply.post(.show(.client(id)))
+  }
+
+  /// The root that a call has waited for.
+  func take(_ root: Root, for id: RequestID) {
+    guard let waiter = waiters.take(id) else { return }
+    switch waiter.kind {
+    case .ready(let plan, let ready):
+      let reader = Waiter(call: waiter.call, kind: .read(plan), arrived: waiter.arrived)
+      serve(reader, plan, ready, root)
+    case .hashKV(let revision): readRows(.hashKV(waiter, root, revision: revision))
+    case .command, .read, .memberList, .timeToLive, .leases, .leaseKeys, .defragment, .change,
+      .moveLeader, .alarms:
+      preconditionFailure("\(waiter.kind) \(id.number) is shown the state")
     }
-    askForRoot { root in loop.execute { body(root) } }
   }
 
   /// Answers from memory, or hands the read to the thread that may wait for the disk.

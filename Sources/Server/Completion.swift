@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import Raft
 import Replica
 import Services
@@ -11,27 +12,21 @@ enum Completion: Sendable {
   case fetched(LogFetch, [Entry])
   /// The first base is on disk.
   case formed(Formation)
-  case applied(
-    through: LogIndex, completed: [RequestID], leases: [LeaseChange] = [],
-    upkeep: UpkeepFacts)
-  case durableApplied(LogIndex)
-  /// The rows that wait for the flusher are as many as may be.
-  case overlayFull(Bool)
+  case apply(ApplyReport)
+  case flush(FlushReport)
   /// Little is left on the disk.
   case spaceShort(Bool)
-  /// What the state takes on the disk.
-  case storeSize(UInt64)
   /// Rows of these revisions are not what was written.
   case damaged(ClosedRange<Int64>)
-  case restored(LogBase, leases: LeaseImage, upkeep: UpkeepFacts)
   case snapshot(SnapshotProgress)
 
   /// Whether the replica has to know at once. How far apply has come it only counts, unless
   /// somebody waits for it (`ReplicaCore.awaitsApply`).
   var isUrgent: Bool {
     switch self {
-    case .applied, .durableApplied, .storeSize: false
-    case .stored, .fetched, .formed, .overlayFull, .spaceShort, .damaged, .restored, .snapshot:
+    case .apply(.applied), .flush: false
+    case .stored, .fetched, .formed, .apply(.overlayFull), .apply(.restored), .spaceShort,
+      .damaged, .snapshot:
       true
     }
   }

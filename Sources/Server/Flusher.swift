@@ -1,166 +1,84 @@
-import Glibc
+import EtcdAPI
 import KeyValue
+import Member
+import RPC
 import Raft
+import Services
 import Storage
 
-/// The thread that writes the state file: one batch is one transaction, with its applied index.
+/// The thread of the flush lane, which writes the state file.
 struct Flusher {
   enum Job: Sendable {
-    case flush(FlushBatch)
-    /// Goes on with the house-keeping that the last flush left over.
-    case tend
-    /// Tells when a flush interval has passed.
-    case pause(@Sendable () -> Void)
+    case letter(FlushLetter<any StateStore>)
     /// A second has passed.
     case rest
-    /// Gives every free page back; tells when that is done.
-    case defragment(@Sendable () -> Void)
-    /// Opens a snapshot of the state as of the last flush.
-    case openSnapshot(@Sendable (Handover<any SnapshotSource>) -> Void)
-    /// Takes another generation over; what was open before is closed.
-    case adopt(Handover<any StateStore>, @Sendable (Adopted) -> Void)
+  }
+
+  /// Where the lane's work goes.
+  struct Outlets: Sendable {
+    var board: Board
+    var door: ReplicaDoor
+    var waiters: WaiterTable
+    var fate: Fate
+    var apply: Worker<Applier.Job>
+    var snapshots: Worker<SnapshotThread.Job>
+    var backup: Worker<BackupThread.Job>
+  }
+
+  private var lane = FlushLane<FlushHost>()
+  private var host: FlushHost
+  private var output = FlushOutput<StateReaders, any SnapshotSource>()
+  private var letters: [FlushLetter<any StateStore>] = []
+  private let out: Outlets
+
+  init(state: Handover<any StateStore>, out: Outlets) {
+    host = FlushHost(state: state.value)
+    self.out = out
+  }
+
+  /// One turn. Returns when the next is due, if no job comes before.
+  mutating func work(_ jobs: [Job]) -> Instant {
+    for job in jobs {
+      switch job {
+      case .letter(let letter): letters.append(letter)
+      case .rest: host.heap.rest()
+      }
+    }
+    lane.turn(letters, at: MonotonicClock.now(), ports: &host, out: &output)
+    letters.removeAll(keepingCapacity: true)
+    return deliver()
+  }
+
+  /// Returns when the next turn is due.
+  private mutating func deliver() -> Instant {
+    defer { output.removeAll() }
+    if let error = output.fault {
+      out.fate.seal(
+        host.state.failure.cause.map { ServerExit($0) } ?? ServerExit(reading: error))
+    }
+    for letter in output.letters { out.apply.post(letter) }
+    for opened in output.opened {
+      let source = Handover(opened.source.take())
+      switch opened.asker {
+      case .follower(let request): out.snapshots.post(.open(request, source))
+      case .client(let id): out.backup.post(.begin(id, source))
+      }
+    }
+    for report in output.reports {
+      if case .storeSize(let used) = report { out.board.usedBytes = Int64(clamping: used) }
+      out.door.complete(.flush(report))
+    }
+    for id in output.defragmented {
+      out.waiters.take(id)?.call.answer(
+        MaintenanceService.defragmented(out.board.header).encodedBytes)
+    }
+    return output.wakeAt
   }
 
   /// A generation that was opened, and everything that its users need.
   struct Adopted: Sendable {
     var store: Handover<Store>
-    var applierReader: Handover<any StateReader>
-    var reader: Handover<any StateReader>
-    var patrolReader: Handover<any StateReader>
-  }
-
-  private var state: any StateStore
-  private let door: ReplicaDoor
-  private let fate: Fate
-  private let flushed: @Sendable (UInt64) -> Void
-  /// Hands a job to this very thread, behind those that wait.
-  private let back: @Sendable (Job) -> Void
-  /// A `tend` is on its way.
-  private var isTendDue = false
-  private var durableApplied = LogIndex.zero
-  private var lastFlush = Instant.zero
-  /// The last piece of house-keeping: when it ended, and how long it took.
-  private var tended: (at: Instant, took: Duration) = (.zero, .zero)
-  private let board: Board
-  private var heap = Heap()
-  /// Who waits until every free page is given back.
-  private var defragmenting: [@Sendable () -> Void] = []
-
-  /// Small batches are held up so that there is one in this time: each syncs, and rewrites some
-  /// pages that say where the rows are. The log holds the rows until then.
-  static let interval: Duration = .milliseconds(100)
-  /// A batch that removes rows, and what waits for it, is not held up for so long.
-  static let scrubInterval: Duration = .milliseconds(25)
-  /// A batch of so many rows does not wait.
-  static let largeBatch = 4_000
-
-  init(
-    state: Handover<any StateStore>, board: Board, door: ReplicaDoor, fate: Fate,
-    flushed: @escaping @Sendable (UInt64) -> Void, back: @escaping @Sendable (Job) -> Void
-  ) {
-    self.state = state.value
-    self.board = board
-    self.door = door
-    self.fate = fate
-    self.flushed = flushed
-    self.back = back
-    tellDurable()
-    tellSize()
-  }
-
-  mutating func work(_ jobs: [Job]) {
-    do throws(StorageError) {
-      for job in jobs {
-        switch job {
-        case .flush(let batch): try flush(batch)
-        case .tend:
-          isTendDue = false
-          rest()
-          try tend()
-        case .pause(let reply):
-          usleep(UInt32(Self.scrubInterval.nanoseconds / 1000))
-          reply()
-        case .rest: heap.rest()
-        case .openSnapshot(let reply): reply(Handover(try state.openSnapshot()))
-        case .defragment(let reply):
-          defragmenting.append(reply)
-          state.giveBackAll()
-          try tend()
-        case .adopt(let new, let reply): try adopt(new.value, reply)
-        }
-      }
-    } catch {
-      fate.seal(ServerExit(state.failure.cause ?? error))
-    }
-  }
-
-  private mutating func flush(_ batch: FlushBatch) throws(StorageError) {
-    if batch.rows.count < Self.largeBatch {
-      waitFor(batch.removed.isEmpty ? Self.interval : Self.scrubInterval)
-    }
-    lastFlush = MonotonicClock.now()
-    heap.use(batch.rows.reduce(0) { $0 + $1.key.count + $1.value.count })
-    try state.flush(batch)
-    flushed(batch.meta.appliedIndex)
-    try tend()
-  }
-
-  /// A bounded piece of house-keeping; what it leaves comes after the flushes that wait.
-  private mutating func tend() throws(StorageError) {
-    let begun = MonotonicClock.now()
-    try state.tend()
-    tended = (MonotonicClock.now(), MonotonicClock.now() - begun)
-    tellDurable()
-    tellSize()
-    if state.hasGivenBackAll, !defragmenting.isEmpty {
-      for reply in defragmenting { reply() }
-      defragmenting = []
-    }
-    guard state.wantsTending, !isTendDue else { return }
-    isTendDue = true
-    back(.tend)
-  }
-
-  /// House-keeping shares the disk with the log's syncs: it leaves it alone for three quarters of
-  /// the time.
-  private func rest() {
-    let pause = min(max(tended.took * 3, .milliseconds(1)), .milliseconds(25))
-    let rest = pause - (MonotonicClock.now() - tended.at)
-    if rest > .zero { usleep(UInt32(rest.nanoseconds / 1000)) }
-  }
-
-  /// Lets the next rows pile up: a transaction for each would cost more than it brings.
-  private func waitFor(_ interval: Duration) {
-    let rest = interval - (MonotonicClock.now() - lastFlush)
-    if rest > .zero { usleep(UInt32(rest.nanoseconds / 1000)) }
-  }
-
-  private mutating func tellDurable() {
-    guard state.durableApplied > durableApplied else { return }
-    durableApplied = state.durableApplied
-    door.complete(.durableApplied(durableApplied))
-  }
-
-  /// Says what the state takes, if that has changed.
-  private func tellSize() {
-    let used = state.usedBytes
-    guard Int64(clamping: used) != board.usedBytes else { return }
-    board.usedBytes = Int64(clamping: used)
-    door.complete(.storeSize(used))
-  }
-
-  private mutating func adopt(
-    _ new: any StateStore, _ reply: @Sendable (Adopted) -> Void
-  ) throws(StorageError) {
-    try state.close()
-    state = new
-    durableApplied = .zero
-    reply(try Self.load(new))
-    tellDurable()
-    tellSize()
-    // What the old file had to give went with it.
-    for reply in defragmenting { reply() }
-    defragmenting = []
+    var readers: StateReaders
   }
 
   /// Builds the store from every row and opens the readers.
@@ -169,18 +87,56 @@ struct Flusher {
   ) throws(StorageError) -> Adopted {
     Adopted(
       store: Handover(try state.load(settings: settings)),
-      applierReader: Handover(try state.openReader()),
-      reader: Handover(try state.openReader()), patrolReader: Handover(try state.openReader()))
+      readers: StateReaders(
+        applier: Handover(try state.openReader()), reads: Handover(try state.openReader()),
+        patrol: Handover(try state.openReader())))
   }
 
   /// The last job: makes everything flushed durable and closes the file.
   mutating func close() {
-    for reply in defragmenting { reply() }
+    lane.close(at: MonotonicClock.now(), ports: &host, out: &output)
+    _ = deliver()
     do throws(StorageError) {
-      try state.sync()
-      try state.close()
+      try host.state.sync()
+      try host.state.close()
     } catch {
-      fate.seal(ServerExit(error))
+      out.fate.seal(ServerExit(error))
     }
+  }
+}
+
+/// The state file that is open, as the flush lane reaches it.
+struct FlushHost: FlushPorts {
+  fileprivate var state: any StateStore
+  fileprivate var heap = Heap()
+
+  fileprivate init(state: any StateStore) { self.state = state }
+
+  var generation: UInt64 { state.generation }
+  var durableApplied: LogIndex { state.durableApplied }
+  var usedBytes: UInt64 { state.usedBytes }
+  var wantsTending: Bool { state.wantsTending }
+  var hasGivenBackAll: Bool { state.hasGivenBackAll }
+
+  mutating func write(_ batch: FlushBatch) throws {
+    heap.use(batch.rows.reduce(0) { $0 + $1.key.count + $1.value.count })
+    try state.flush(batch)
+  }
+
+  func tend() throws -> Duration {
+    let begun = MonotonicClock.now()
+    try state.tend()
+    return MonotonicClock.now() - begun
+  }
+
+  func giveBackAll() { state.giveBackAll() }
+
+  func openSnapshot() throws -> any SnapshotSource { try state.openSnapshot() }
+
+  mutating func adopt(_ new: any StateStore) throws -> AdoptedState<StateReaders> {
+    try state.close()
+    state = new
+    let adopted = try Flusher.load(new)
+    return AdoptedState(store: adopted.store.value, readers: adopted.readers)
   }
 }

@@ -140,31 +140,33 @@ public final class MemberProcess: Sendable {
     let late = LateLoop()
     let door = ReplicaDoor { replicaLoop.execute { late.drain() } }
     let threads = MemberThreads()
-    let watches = clientLoops.map { loop in
-      WatchDesk(on: loop, board: board, metrics: metrics, settings: settings, threads: threads)
+    let watches = clientLoops.enumerated().map { number, loop in
+      WatchDesk(
+        on: loop, number: number, board: board, metrics: metrics, settings: settings,
+        threads: threads)
     }
     let face = ClientFace(
       identity: identity, boot: boot, settings: settings, loops: clientLoops, board: board,
       door: door, waiters: waiters, metrics: metrics, watches: watches,
       backups: BackupDesk(board: board, threads: threads),
-      readRows: { threads.read.post($0) }, flush: { threads.flush.post($0) },
-      askForRoot: { threads.apply.post(.show($0)) })
+      readRows: { threads.read.post($0) }, flush: threads.flush, apply: threads.apply)
     let pages = HTTPPages(door: door, metrics: metrics, disk: opened.disk)
     let services = ClientServices(face, watches: watches, settings: settings)
     let servers = try await serve(
       settings, services.methods, pages, on: loops.clients, giveUp: listeners)
 
+    let desks = zip(clientLoops, watches).map { loop, watches in
+      ClientDesk.open(on: loop, face, watches)
+    }
     threads.start(
       opened, files: StateFiles(directory: settings.dataDirectory), boot: boot, board: board,
-      door: door, waiters: waiters, metrics: metrics, fate: fate, pace: settings.patrol)
-    let desks = clientLoops.map { loop in
-      ClientDesk.open(on: loop) { face.serve($0) }
-    }
+      door: door, waiters: waiters, metrics: metrics, fate: fate, pace: settings.patrol,
+      desks: desks, feeds: watches.map(\.feed))
     let outlets = ReplicaLoop.Outlets(
       log: { threads.log.post($0) }, flush: { threads.flush.post($0) },
       apply: { threads.apply.post($0) },
       snapshots: { threads.snapshot.post($0) },
-      serve: { ready in desks[waiters.shard(of: ready.id)].serve(ready) },
+      serve: { ready in desks[waiters.shard(of: ready.id)].post(.ready(ready)) },
       showHealth: { services.health.set(isServing: $0) })
     let home = try? await replicaLoop.submit {
       let home = ReplicaLoop(

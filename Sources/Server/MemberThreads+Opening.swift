@@ -80,9 +80,9 @@ extension MemberThreads.Opened {
 
   /// Lets go of everything again, because the member does not start after all.
   func close() {
-    adopted.applierReader.value.close()
-    adopted.reader.value.close()
-    adopted.patrolReader.value.close()
+    adopted.readers.applier.value.close()
+    adopted.readers.reads.value.close()
+    adopted.readers.patrol.value.close()
     try? state.value.close()
     try? (store.value as? DataDirectory)?.close()
   }

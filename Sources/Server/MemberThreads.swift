@@ -1,3 +1,4 @@
+import Member
 import Raft
 import Replica
 import Storage
@@ -41,40 +42,39 @@ final class MemberThreads: Sendable {
 
   func start(
     _ opened: Opened, files: StateFiles, boot: Boot, board: Board, door: ReplicaDoor,
-    waiters: WaiterTable, metrics: Metrics, fate: Fate, pace: PatrolPace
+    waiters: WaiterTable, metrics: Metrics, fate: Fate, pace: PatrolPace, desks: [ClientDesk],
+    feeds: [WatchFeed]
   ) {
     let (log, apply, flush, read, snapshot) = (log, apply, flush, read, snapshot)
     let (backup, patrol) = (backup, patrol)
     // A thread keeps what its closures hold for as long as it runs.
-    let adopted = Parcel(opened.adopted)
-    let (store, state, reader) = (opened.store, opened.state, opened.adopted.reader)
-    let patrolReader = opened.adopted.patrolReader
-    let (me, mark) = (opened.identity.member, opened.mark)
+    let readers = opened.adopted.readers
+    let start = Member.Handover(
+      AdoptedState(store: opened.adopted.store.value, readers: readers))
+    let (store, state, me) = (opened.store, opened.state, opened.identity.member)
     log.run(
       start: {
         LogThread(
           store: store.value, files: files, board: board, door: door, metrics: metrics, fate: fate)
       },
       work: { $0.work($1) }, end: { $0.close() })
+    let flushOutlets = Flusher.Outlets(
+      board: board, door: door, waiters: waiters, fate: fate, apply: apply, snapshots: snapshot,
+      backup: backup)
     flush.run(
-      start: {
-        Flusher(
-          state: state, board: board, door: door, fate: fate, flushed: { apply.post(.flushed($0)) },
-          back: { flush.post($0) })
-      },
-      work: { $0.work($1) }, end: { $0.close() })
-    let outlets = Applier.Outlets(
+      start: { Flusher(state: state, out: flushOutlets) },
+      turn: { $0.work($1) }, end: { $0.close() })
+    let applyOutlets = Applier.Outlets(
       board: board, door: door, waiters: waiters, metrics: metrics, fate: fate,
-      log: { log.post($0) }, flush: { flush.post($0) }, snapshots: { snapshot.post($0) },
-      reads: { read.post($0) }, patrol: { patrol.post($0) }, mark: { mark.applying = $0 },
-      back: { apply.post($0) })
+      mark: opened.mark, log: log, flush: flush, reads: read, patrol: patrol, backup: backup,
+      desks: desks, feeds: feeds)
     apply.run(
-      start: { Applier(me: me, boot: boot, start: adopted.take(), out: outlets) },
-      work: { $0.work($1) }, end: { $0.close() })
+      start: { Applier(me: me, boot: boot, start: start.take(), out: applyOutlets) },
+      firstTurn: .distantFuture, turn: { $0.work($1) }, end: { $0.close() })
     let answers = ReadAnswers(board: board, metrics: metrics)
     read.run(
       start: {
-        RowReaderThread(reader: reader, answers: answers, fate: fate) {
+        RowReaderThread(reader: readers.reads, answers: answers, fate: fate) {
           log.post($0)
         }
       },
@@ -85,7 +85,7 @@ final class MemberThreads: Sendable {
     patrol.run(
       start: {
         PatrolThread(
-          reader: patrolReader, pace: pace, fate: fate,
+          reader: readers.patrol, pace: pace, fate: fate,
           ask: { apply.post(.block($0, $1)) }, tell: { door.complete(.damaged($0)) },
           back: { patrol.post($0) },
           isStopping: { [self] in isStopping.load(ordering: .relaxed) })

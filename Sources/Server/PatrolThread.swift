@@ -1,5 +1,6 @@
 import Glibc
 import KeyValue
+import Member
 import Raft
 import Storage
 import Synchronization
@@ -19,10 +20,7 @@ struct PatrolThread {
   enum Job: Sendable {
     /// Looks at the next block.
     case look
-    /// What the block must hold; `nil`: part of it is on its way. `blocks`: how many there are.
-    case expect(BlockExpectation?, number: Int64, blocks: Int64, before: Int64)
-    /// What it must hold still, or not any more.
-    case confirm(BlockExpectation?, number: Int64)
+    case answer(BlockAnswer)
     case adopt(Handover<any StateReader>)
   }
 
@@ -35,7 +33,7 @@ struct PatrolThread {
   private var reader: any StateReader
   private let pace: PatrolPace
   private let fate: Fate
-  private let ask: @Sendable (Int64, PatrolQuestion) -> Void
+  private let ask: @Sendable (Int64, BlockQuestion) -> Void
   private let tell: @Sendable (ClosedRange<Int64>) -> Void
   private let back: @Sendable (Job) -> Void
   private let isStopping: @Sendable () -> Bool
@@ -51,7 +49,7 @@ struct PatrolThread {
   /// `ask` asks the applier about a block, `tell` is told of damaged revisions, once.
   init(
     reader: Handover<any StateReader>, pace: PatrolPace, fate: Fate,
-    ask: @escaping @Sendable (Int64, PatrolQuestion) -> Void,
+    ask: @escaping @Sendable (Int64, BlockQuestion) -> Void,
     tell: @escaping @Sendable (ClosedRange<Int64>) -> Void,
     back: @escaping @Sendable (Job) -> Void, isStopping: @escaping @Sendable () -> Bool
   ) {
@@ -82,14 +80,14 @@ struct PatrolThread {
     case .look:
       number += 1
       ask(number, .expect)
-    case .expect(let expected, let number, let blocks, let before):
+    case .answer(.expect(let expected, let number, let blocks, let before)):
       guard number == self.number else { return }
       revisionBefore = before
       if number >= blocks { return endCycle(blocks) }
       guard let expected else { return lookAgain() }
       try read(expected)
       ask(number, .confirm)
-    case .confirm(let expected, let number):
+    case .answer(.confirm(let expected, let number)):
       guard number == self.number else { return }
       // It has told what it found, or the member ends.
       guard let found else { return back(.look) }
@@ -183,10 +181,4 @@ public struct PatrolPace: Hashable, Sendable {
   public var pieceRows = 128
 
   public init() {}
-}
-
-/// What the patrol asks the applier about a block.
-enum PatrolQuestion: Sendable {
-  case expect
-  case confirm
 }

@@ -1,6 +1,7 @@
 import EtcdAPI
 import KeyValue
 import Logging
+import Member
 import NIOCore
 import RPC
 import Raft
@@ -185,24 +186,24 @@ final class ReplicaLoop {
     case .stored(let ticket): stored(ticket)
     case .fetched(let wish, let entries): step(.fetched(wish, entries))
     case .formed(let formation): formed(formation)
-    case .applied(let index, let completed, let leases, let facts):
+    case .apply(.applied(let index, let completed, let leases, let facts)):
       step(.applied(through: index, completed: completed, leases: leases, upkeep: facts))
-    case .storeSize(let bytes): step(.storeSize(bytes))
+    case .flush(.storeSize(let bytes)): step(.storeSize(bytes))
     case .damaged(let revisions):
       logger.critical(
         "rows of the state file are not what was written; this member serves nothing any more",
         metadata: ["revisions": "\(revisions.lowerBound) to \(revisions.upperBound)"])
       step(.damaged(revisions))
-    case .durableApplied(let index):
+    case .flush(.durableApplied(let index)):
       durableApplied = index
       step(.durableApplied(index))
-    case .overlayFull(let isFull):
+    case .apply(.overlayFull(let isFull)):
       isOverlayFull = isFull
       step(.pressure(pressure))
     case .spaceShort(let isShort):
       isSpaceShort = isShort
       step(.pressure(pressure))
-    case .restored(let base, let leases, let facts):
+    case .apply(.restored(let base, let leases, let facts)):
       step(.restored(base, leases: leases, upkeep: facts))
     case .snapshot(let progress): take(progress)
     }
@@ -279,7 +280,7 @@ final class ReplicaLoop {
       handOverWrites()
       out.log(.fetch(wish))
     }
-    for request in effects.snapshots { out.apply(.openSnapshot(request)) }
+    for request in effects.snapshots { out.apply(.openSnapshot(.follower(request))) }
     for answer in effects.answers { deliver(answer) }
     for note in effects.notes { take(note) }
     if effects.isRemoved { leave() }
@@ -383,7 +384,7 @@ final class ReplicaLoop {
 
   private func handOverCommitted() {
     guard !committed.isEmpty else { return }
-    out.apply(.apply(committed))
+    out.apply(.entries(committed))
     committed = []
   }
 

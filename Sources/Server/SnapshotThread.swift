@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import Raft
 import Storage
 import Transport

@@ -14,6 +14,11 @@ struct Waiter: Sendable {
     case memberList
     case timeToLive(LeaseService.Question)
     case leases
+    /// The remaining time of the lease is known, its keys are asked for.
+    case leaseKeys(Int64, granted: Int64, left: Duration)
+    /// A read that is ready, and waits for the state to be shown.
+    case ready(ReadPlan, ReadReady)
+    case defragment
     /// A change of the members.
     case change(ClusterService.Call)
     case moveLeader
@@ -68,6 +73,11 @@ final class WaiterTable: Sendable {
   /// Takes the call out, so that it is answered once; `nil`: it was before.
   func take(_ id: RequestID) -> Waiter? {
     shards[shard(of: id)].waiters.withLock { $0.removeValue(forKey: id.number) }
+  }
+
+  /// What kind of call waits, which stays; `nil`: it has been taken.
+  func kind(of id: RequestID) -> Waiter.Kind? {
+    shards[shard(of: id)].waiters.withLock { $0[id.number]?.kind }
   }
 
   func shard(of id: RequestID) -> Int { Int(id.number % UInt64(shards.count)) }

@@ -1,5 +1,6 @@
 import EtcdAPI
 import KeyValue
+import Member
 import NIOCore
 import RPC
 import Raft
@@ -19,11 +20,12 @@ final class WatchDesk: @unchecked Sendable {
   private let fragmentBytes: Int
   /// Without a leader for so long, a stream that requires one is ended.
   private let leaderlessLimit: Duration
-  /// Says whether this desk needs what is applied.
-  private let listen: @Sendable (WatchFeed, Bool) -> Void
+  /// The place of its loop among the client loops.
+  private let number: Int
+  private let apply: Worker<Applier.Job>
   private let readRows: @Sendable (RowReaderThread.Job) -> Void
-  /// Asks the applier for a root.
-  private let askForRoot: @Sendable (@escaping @Sendable (Root) -> Void) -> Void
+  /// What is to be read as soon as the applier shows a root.
+  private var waitingRead: ChangeRequest?
   private var hub: WatchHub
   private var outlets: [WatchStreamID: WatchOutlet] = [:]
   private var lastStream: UInt64 = 0
@@ -37,9 +39,10 @@ final class WatchDesk: @unchecked Sendable {
   private static let pause = TimeAmount.milliseconds(20)
 
   init(
-    on loop: any EventLoop, board: Board, metrics: Metrics, settings: MemberSettings,
-    threads: MemberThreads
+    on loop: any EventLoop, number: Int, board: Board, metrics: Metrics,
+    settings: MemberSettings, threads: MemberThreads
   ) {
+    self.number = number
     self.loop = loop
     self.board = board
     self.metrics = metrics
@@ -48,9 +51,8 @@ final class WatchDesk: @unchecked Sendable {
     fragmentBytes = settings.requests.requestBytes + 512 * 1024
     // etcd v3rpc/interceptor.go, `maxNoLeaderCnt`.
     leaderlessLimit = settings.replica.raft.electionTimeout * 3
-    listen = { threads.apply.post(.listen($0, $1)) }
+    apply = threads.apply
     readRows = { threads.read.post($0) }
-    askForRoot = { threads.apply.post(.show($0)) }
     hub = WatchHub(limits: settings.watches.hub)
     feed = WatchFeed { [weak self] in
       guard let self else { return }
@@ -151,7 +153,9 @@ final class WatchDesk: @unchecked Sendable {
   }
 
   private func carryOut(_ output: WatchOutput, _ source: WatchEventBytes.Source) {
-    if let isListening = output.isListening { listen(feed, isListening) }
+    if let isListening = output.isListening {
+      apply.post(.listen(loop: number, isListening))
+    }
     if let request = output.read { read(request) }
     let (watches, lagging) = (hub.watchCount, hub.laggingCount)
     metrics.watches.change(by: watches - shown.watches)
@@ -160,13 +164,25 @@ final class WatchDesk: @unchecked Sendable {
   }
 
   private func read(_ request: ChangeRequest) {
+    if let root = board.root { return read(request, root) }
+    waitingRead = request
+    apply.post(.show(.watches(loop: number)))
+  }
+
+  /// On the loop: the root that a read has waited for.
+  func take(_ root: Root) {
+    guard let request = waitingRead else { return }
+    waitingRead = nil
+    read(request, root)
+  }
+
+  private func read(_ request: ChangeRequest, _ root: Root) {
     let deliver: @Sendable (Result<ChangePiece, WatchReadFailure>) -> Void = {
       [loop, weak self] result in
       guard let self else { return }
       loop.execute { self.take(result) }
     }
-    if let root = board.root { return readRows(.changes(request, root, deliver)) }
-    askForRoot { [readRows] root in readRows(.changes(request, root, deliver)) }
+    readRows(.changes(request, root, deliver))
   }
 
   private func take(_ result: Result<ChangePiece, WatchReadFailure>) {

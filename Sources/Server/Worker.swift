@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import Raft
 import Synchronization
 
 /// A thread of its own that works through an inbox, batch after batch.
@@ -8,7 +9,7 @@ import Synchronization
 /// there before the thread, so that threads which hand work to each other can be started in turn.
 final class Worker<Job: Sendable>: Sendable {
   private let name: String
-  private let inbox: Inbox<Job>
+  let inbox: Inbox<Job>
   private let wakeUps: DispatchSemaphore
   private let ended = DispatchSemaphore(value: 0)
 
@@ -34,15 +35,30 @@ final class Worker<Job: Sendable>: Sendable {
     work: @escaping @Sendable (inout Resource, [Job]) -> Void,
     end: @escaping @Sendable (inout Resource) -> Void
   ) {
+    run(
+      start: start, firstTurn: .distantFuture,
+      turn: { resource, batch in
+        if !batch.isEmpty { work(&resource, batch) }
+        return .distantFuture
+      }, end: end)
+  }
+
+  /// The same for work that also has its times: `turn` gets every batch, or none, and returns when
+  /// it wants to be called again if nothing comes before.
+  func run<Resource>(
+    start: @escaping @Sendable () -> Resource, firstTurn: Instant = .zero,
+    turn: @escaping @Sendable (inout Resource, [Job]) -> Instant,
+    end: @escaping @Sendable (inout Resource) -> Void
+  ) {
     let thread = Thread { [name, inbox, wakeUps, ended] in
       // From within: only so does the system hear of it.
       Thread.current.name = name
       var resource = start()
+      var wakeAt = firstTurn
       while true {
-        wakeUps.wait()
+        wakeUps.wait(until: wakeAt)
         let isClosed = inbox.isClosed
-        let batch = inbox.drain()
-        if !batch.isEmpty { work(&resource, batch) }
+        wakeAt = turn(&resource, inbox.drain())
         if isClosed { break }
       }
       end(&resource)
@@ -57,5 +73,14 @@ final class Worker<Job: Sendable>: Sendable {
     ended.wait()
     // The next caller finds the thread ended as well.
     ended.signal()
+  }
+}
+
+extension DispatchSemaphore {
+  /// Waits for a signal, until the instant at the latest.
+  fileprivate func wait(until instant: Instant) {
+    guard instant < .distantFuture else { return wait() }
+    let rest = max(instant - MonotonicClock.now(), .zero)
+    _ = wait(timeout: .now() + .nanoseconds(Int(rest.nanoseconds)))
   }
 }

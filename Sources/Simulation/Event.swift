@@ -15,12 +15,14 @@ enum Event {
   indirect case formationDone(Int, Boot, Formation)
   /// The log has read what was asked for.
   indirect case fetched(Int, Boot, LogFetch)
-  /// The applier takes its next batch.
+  /// The apply lane takes its next turn.
   case applyTurn(Int, Boot)
-  /// The applier has moved to an installed snapshot.
-  indirect case restored(Int, Boot, LogBase)
-  /// The flusher takes its turn.
+  /// The log opens the state of an installed snapshot.
+  indirect case openState(Int, Boot, LogBase)
+  /// The flush lane takes its next turn.
   case flushTurn(Int, Boot)
+  /// A member looks how much space its disk has.
+  case spaceTurn(Int, Boot)
   /// A member takes in the requests that wait.
   case drain(Int, Boot)
   /// A member learns that its session with that boot of another is gone.

@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import Raft
 import Replica
 import Storage
@@ -98,19 +99,35 @@ final class SimulatedMember {
   var hasLostPower = false
   /// It must not come back with this disk: an operator replaces it.
   var isBroken = false
-  /// What it last knew of the space on its disk.
-  var pressure = StorePressure.none
+  /// It knows that little is left on its disk.
+  var isSpaceShort = false
+  /// It has as many rows in memory as may be.
+  var isOverlayFull = false
+  /// What refuses more comes first.
+  var pressure: StorePressure {
+    isOverlayFull ? .overlayFull : isSpaceShort ? .noSpace : .none
+  }
 
   // MARK: The state machine
 
-  var state: (any StateStore)? { didSet { toldDurable = .zero } }
-  /// What the core was told last of how far this state is durable.
-  var toldDurable = LogIndex.zero
-  var keyValue: Store?
+  var applyLane: ApplyLane<SimulatedApplyPorts>?
+  var applyInbox = LaneInbox<ApplyLetter<Void>>()
+  /// When the lane's next turn is.
+  var applyTurnAt = Instant.distantFuture
+  var flushLane: FlushLane<SimulatedFlushPorts>?
+  var flushInbox = LaneInbox<FlushLetter<any StateStore>>()
+  var flushTurnAt = Instant.distantFuture
+  /// What the flush lane has open.
+  var state: (any StateStore)?
+  /// The last house-keeping was left out: a reader held it up.
+  var isTendingHeldUp = false
+  /// What reads are served from.
+  var view: PublishedView?
+  /// Of the store in memory, served or not; `nil` while the lane's turn goes on.
+  var keyValue: Store? { applyLane?.store }
   var rowCache = RowCache(limitBytes: 64 << 10)
-  var applyQueue: [Entry] = []
-  var isApplying = false
-  var isRestoring = false
+  /// How the lanes' inboxes are emptied, and how long their turns take: apart from the others.
+  var laneDice: SplitMix64
   /// An installed snapshot is on its way from the log to the state machine.
   var isInstalling = false
   /// The configuration at the last applied entry.
@@ -122,14 +139,14 @@ final class SimulatedMember {
   var inbox: [ClientRequest] = []
   var isDraining = false
   var waiting: [RequestID: ClientRequest] = [:]
+  /// Reads that are ready, and wait for the state to be shown.
+  var seeking: [RequestID: (request: ClientRequest, ready: ReadReady)] = [:]
 
   // MARK: Its watches
 
   var watchHub = SimulatedMember.newHub()
   /// Who is at the other end of each stream.
   var watchStreams: [WatchStreamID: Int] = [:]
-  /// The hub wants to hear what is applied.
-  var hearsChanges = false
   /// On its way to the hub.
   var watchFeed: [ChangeBatch] = []
   /// What the hub wants to be read.
@@ -149,7 +166,7 @@ final class SimulatedMember {
 
   init(
     position: Int, member: InitialCluster.Member, isInitial: Bool, disk: any MemberDisk,
-    clock: MemberClock, count: Int, dice: SplitMix64
+    clock: MemberClock, count: Int, dice: SplitMix64, laneSeed: UInt64
   ) {
     self.position = position
     id = member.id
@@ -160,6 +177,7 @@ final class SimulatedMember {
     self.clock = clock
     self.dice = dice
     watchDice = SplitMix64(seed: ~UInt64(position))
+    laneDice = SplitMix64(seed: laneSeed)
     sessions = Array(repeating: nil, count: count)
     sessionSince = Array(repeating: .zero, count: count)
     sessionIncarnations = Array(repeating: .unknown, count: count)
@@ -198,7 +216,7 @@ final class SimulatedMember {
   func forgetMemory() {
     phase = .down
     (isPaused, isTerminating, hasFailed) = (false, false, false)
-    pressure = .none
+    (isSpaceShort, isOverlayFull) = (false, false)
     backlog = []
     core = nil
     admission = nil
@@ -206,14 +224,15 @@ final class SimulatedMember {
     for peer in sessions.indices { sessions[peer] = nil }
     quorumView = nil
     (waitingWrites, flyingWrites) = ([], [])
-    (state, keyValue) = (nil, nil)
+    (applyLane, flushLane, state, view) = (nil, nil, nil, nil)
+    (applyInbox, flushInbox) = (LaneInbox(), LaneInbox())
+    (applyTurnAt, flushTurnAt) = (.distantFuture, .distantFuture)
     rowCache = RowCache(limitBytes: 64 << 10)
-    applyQueue = []
-    (isApplying, isRestoring, isInstalling, isDraining) = (false, false, false, false)
-    (inbox, waiting) = ([], [:])
+    (isTendingHeldUp, isInstalling, isDraining) = (false, false, false)
+    (inbox, waiting, seeking) = ([], [:], [:])
     nextRequest = 0
     watchHub = SimulatedMember.newHub()
     (watchStreams, refusedWatches) = ([:], [:])
-    (hearsChanges, watchFeed, watchRead) = (false, [], nil)
+    (watchFeed, watchRead) = ([], nil)
   }
 }

@@ -322,10 +322,12 @@ extension Story {
     scenario.wait { scenario[3].isInstalling }
     // It takes its time to move to the snapshot.
     world.weather.sync = .init(.milliseconds(20), .milliseconds(20))
-    scenario.wait { scenario[3].isRestoring }
+    scenario.wait { scenario[3].applyLane?.isRestoring == true }
     world.weather.sync = .init(.microseconds(100), .microseconds(100))
     write(5)
-    guard scenario[3].isRestoring else { return "m3 has moved to the snapshot before the writes" }
+    guard scenario[3].applyLane?.isRestoring == true else {
+      return "m3 has moved to the snapshot before the writes"
+    }
     guard scenario.settle() else { return "the members have not settled" }
     scenario.run(for: .milliseconds(1))
     scenario.judge()

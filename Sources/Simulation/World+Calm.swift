@@ -68,6 +68,7 @@ extension World {
     guard member.stalledUntil > now else { return }
     member.stalledUntil = now
     after(.zero, .diskDone(member.position, member.boot))
+    if member.isRunning { scheduleFlush(member, at: now) }
   }
 
   /// A write, and then a read of everything at each member.

@@ -1,7 +1,9 @@
 import KeyValue
 import Linearizability
+import Member
 import Raft
 import Replica
+import Storage
 
 /// Clients and what members tell them.
 extension World {
@@ -160,7 +162,7 @@ extension World {
   /// the product's loops do (`ReplicaCore.serializablePass`); `nil`: it asks.
   private func passing(_ request: ClientRequest, _ member: SimulatedMember) -> ReadReady? {
     guard case .read(_, .serializable(let limit), _) = request.wish,
-      let pass = member.core?.serializablePass, member.keyValue != nil, member.state != nil
+      let pass = member.core?.serializablePass
     else { return nil }
     // An age that is not known is too old for whoever sets a limit: the replica says so.
     if limit != nil && pass.freshAsOf == nil { return nil }
@@ -203,9 +205,20 @@ extension World {
   private func serve(
     _ request: ClientRequest, _ ready: ReadReady, _ member: SimulatedMember
   ) {
-    guard case .read(let range, let consistency, let form) = request.wish,
-      let root = member.keyValue?.root, let state = member.state
+    if let root = member.view?.look() { return serve(request, ready, member, root) }
+    member.nextRequest += 1
+    let id = RequestID(member.nextRequest)
+    member.seeking[id] = (request, ready)
+    post(.show(.client(id)), from: .clients, to: member)
+  }
+
+  func serve(
+    _ request: ClientRequest, _ ready: ReadReady, _ member: SimulatedMember, _ root: Root
+  ) {
+    guard case .read(let range, let consistency, let form) = request.wish, let state = member.state
     else { return fail("\(member.name) answers a write as a read") }
+    // Between an installation and its adoption the two differ: the client tries again.
+    guard root.generation == state.generation else { return reply(.refused, to: request) }
     let applied = LogIndex(root.meta.appliedIndex)
     check(
       applied < ready.index
@@ -250,6 +263,9 @@ extension World {
   /// A process ends: who waited for it learns that, and nothing else.
   func breakClientConnections(of member: SimulatedMember) {
     for request in member.inbox { reply(.unknown, to: request) }
+    for id in member.seeking.keys.sorted() {
+      if let sought = member.seeking[id] { reply(.unknown, to: sought.request) }
+    }
     for id in member.waiting.keys.sorted() {
       if let request = member.waiting[id] { reply(.unknown, to: request) }
     }

@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import Raft
 import Replica
 import Storage
@@ -207,7 +208,7 @@ extension World {
     let isAllowed = beginTurn()
     let member = members[weatherDice.index(below: members.count)]
     after(span.draw(&weatherDice), .compactTurn)
-    guard isAllowed, member.isRunning, !member.isPaused, let meta = member.keyValue?.meta else {
+    guard isAllowed, member.isRunning, !member.isPaused, let meta = member.view?.meta else {
       return
     }
     let revision = meta.revision - Int64(weatherDice.next(below: 8))

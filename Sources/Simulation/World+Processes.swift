@@ -53,7 +53,7 @@ extension World {
   func run(_ member: SimulatedMember, _ recovered: Recovered, _ state: any StateStore) {
     let loaded = attempt(member, .boot) { () throws(StorageError) in try state.load() }
     guard let loaded else { return }
-    member.keyValue = loaded
+    startLanes(member, loaded)
     check(checks.stateAgreement.violation(member: member.id, state: loaded.meta))
     check(secondStore(beside: member))
     member.appliedConfiguration = recovered.configurationAtApplied
@@ -73,7 +73,6 @@ extension World {
       member,
       "boot \(member.boot.number): term \(term), log "
         + "(\(recovered.base.last.index.number), \(last)], applied \(recovered.applied.number)")
-    after(weather.flushInterval, .flushTurn(member.position, member.boot))
     if weather.introducesMembers { step(member, .introduced(introduction(of: member))) }
     for (position, boot) in member.sessions.enumerated() {
       guard let boot else { continue }
@@ -196,7 +195,7 @@ extension World {
     let writes = member.flyingWrites + member.waitingWrites
     if !writes.isEmpty, !commit(writes, member) { return }
     (member.flyingWrites, member.waitingWrites) = ([], [])
-    if !member.isInstalling && !member.isRestoring { flush(member) }
+    closeLanes(member)
     dropArrivals(at: member)
     let closed: Void? = attempt(member, .close) { () throws(StorageError) in
       try member.state?.sync()

@@ -1,5 +1,6 @@
 import Checksum
 import KeyValue
+import Member
 import Raft
 import Replica
 import Storage
@@ -8,25 +9,33 @@ import Wire
 /// Snapshot streams: the product's chunks and frames over a connection that works or breaks.
 extension World {
   func openStream(_ request: SnapshotRequest, from member: SimulatedMember) {
-    guard let to = positionOf[request.to], let toBoot = member.sessions[to],
-      members[to].boot == toBoot, network.isOpenBothWays(member.position, to),
-      let state = member.state, member.isRunning, !member.isRestoring
-    else { return endStream(request, .failed, member) }
-    flush(member)
-    guard state.meta.appliedIndex >= request.atLeast.number else {
-      return endStream(request, .failed, member)
-    }
-    guard !member.hasFailed,
-      let source = attempt(
-        member, nil, { () throws(StorageError) in try state.openSnapshot() })
-    else { return endStream(request, .failed, member) }
+    post(.openSnapshot(.follower(request)), from: .replica, to: member)
+  }
+
+  /// The member's lanes have opened the snapshot, or there is none to be had just now.
+  func openStream(
+    _ request: SnapshotRequest, _ source: (any SnapshotSource)?, from member: SimulatedMember
+  ) {
+    guard let source else { return endStream(request, .failed, member) }
     let meta = source.meta
     let last = EntryID(term: Term(meta.appliedTerm), index: LogIndex(meta.appliedIndex))
+    check(
+      last.index < request.atLeast
+        ? "\(member.name) opens a snapshot at \(last.index.number) where "
+          + "\(request.atLeast.number) is asked for" : nil)
+    guard let to = positionOf[request.to], let toBoot = member.sessions[to],
+      members[to].boot == toBoot, network.isOpenBothWays(member.position, to), member.isLeader,
+      let configuration = member.core?.configuration(at: last.index)
+    else {
+      source.close()
+      post(.snapshotClosed, from: .snapshots, to: member)
+      return endStream(request, .failed, member)
+    }
     streams.append(
       SnapshotStream(
         request: request, from: member.position, fromBoot: member.boot, to: to, toBoot: toBoot,
         term: member.standing.term,
-        base: LogBase(last: last, configuration: member.appliedConfiguration), source: source))
+        base: LogBase(last: last, configuration: configuration), source: source))
     counts.snapshots += 1
     tell(member, "streams a snapshot to \(members[to].name)")
     after(weather.delay.draw(&networkDice), .streamTurn(streams.count - 1))
@@ -148,6 +157,7 @@ extension World {
     if outcome == .failed { stream.sink?.abandon() }
     let sender = members[stream.from]
     guard sender.boot == stream.fromBoot, sender.isRunning else { return }
+    post(.snapshotClosed, from: .snapshots, to: sender)
     endStream(stream.request, outcome, sender)
   }
 

@@ -1,3 +1,4 @@
+import Member
 import Raft
 import Replica
 import Storage
@@ -26,11 +27,11 @@ extension World {
     observeCommit(member, effects.notes.firstChangeAfterCommit)
     for envelope in effects.sends { transmit(envelope, from: member) }
     if !effects.writes.isEmpty { startWrites(member) }
-    if let base = effects.restore { restore(member, base) }
-    if !effects.apply.isEmpty {
-      member.applyQueue += effects.apply
-      scheduleApply(member)
+    if let base = effects.restore {
+      tell(member, "moves to the snapshot at \(base.last.index.number)")
+      post(.restore(base), from: .replica, to: member)
     }
+    if !effects.apply.isEmpty { post(.entries(effects.apply), from: .replica, to: member) }
     for fetch in effects.fetches {
       let delay = weather.sync.draw(&member.dice)
       after(delay, .fetched(member.position, member.boot, fetch))

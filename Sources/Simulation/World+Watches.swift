@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import Raft
 import Replica
 import Storage
@@ -47,7 +48,7 @@ extension World {
     watchers[number].request.startRevision = watchers[number].next
     let member = members[watchers[number].member]
     tell(nil, "w\(number) watches at \(member.name) from \(watchers[number].next)")
-    guard member.isRunning, let meta = member.keyValue?.meta, !member.isPaused else {
+    guard member.isRunning, let meta = member.view?.meta, !member.isPaused else {
       return drop(number)
     }
     member.watchStreams[stream] = number
@@ -80,7 +81,7 @@ extension World {
 
   private func askProgress(_ number: Int) {
     let (stream, member) = (watchers[number].stream, members[watchers[number].member])
-    guard member.watchStreams[stream] != nil, !member.isPaused, let meta = member.keyValue?.meta
+    guard member.watchStreams[stream] != nil, !member.isPaused, let meta = member.view?.meta
     else { return }
     stepHub(member, .askProgress(stream, current: meta.revision))
   }
@@ -124,27 +125,12 @@ extension World {
 
   // MARK: A member's side
 
-  /// Hands over what a batch of entries has changed, as the applier does; now and then a batch is
-  /// lost on the way to a loop that is slow, and the loss is told.
-  func feedWatches(_ member: SimulatedMember, _ changes: [RowChange], since revision: Int64) {
-    guard member.hearsChanges, let meta = member.keyValue?.meta, meta.revision > revision else {
-      return
-    }
-    let isLost = member.watchDice.chance(1, in: 20)
-    offer(
-      isLost
-        ? ChangeBatch(after: meta.revision, through: meta.revision)
-        : ChangeBatch(after: revision, through: meta.revision, changes: changes), to: member)
-  }
-
-  /// The member has moved to another state: what lies between did not pass by.
-  func refeedWatches(_ member: SimulatedMember) {
-    guard member.hearsChanges, let meta = member.keyValue?.meta else { return }
-    offer(ChangeBatch(after: meta.revision, through: meta.revision), to: member)
-  }
-
-  private func offer(_ batch: ChangeBatch, to member: SimulatedMember) {
-    member.watchFeed.append(batch)
+  /// What the apply lane tells the watches is on its way to them; now and then a batch is lost on
+  /// the way to a loop that is slow, and the loss is told.
+  func feedWatches(_ member: SimulatedMember, _ batch: ChangeBatch) {
+    let isLost = !batch.changes.isEmpty && member.watchDice.chance(1, in: 20)
+    member.watchFeed.append(
+      isLost ? ChangeBatch(after: batch.through, through: batch.through) : batch)
     guard member.watchFeed.count == 1 else { return }
     after(.microseconds(100), .watchTurn(member.position, member.boot))
   }
@@ -159,7 +145,7 @@ extension World {
           return .init(row: change.row, previous: nil)
         }
         // What memory does not hold is read from the store, piece by piece.
-        guard let row = member.keyValue?.root.row(change.previous) else { return nil }
+        guard let row = member.view?.look()?.row(change.previous) else { return nil }
         return .init(row: change.row, previous: row)
       }
     }
@@ -167,12 +153,17 @@ extension World {
 
   /// A piece of the past is read for those that lag.
   func readForWatches(_ member: SimulatedMember) {
+    guard member.watchRead != nil else { return }
+    if let root = member.view?.look() { return readForWatches(member, root) }
+    post(.show(.watches(loop: 0)), from: .watches, to: member)
+  }
+
+  func readForWatches(_ member: SimulatedMember, _ root: Root) {
     guard let request = member.watchRead else { return }
-    guard !member.isRestoring, let state = member.state, let root = member.keyValue?.root else {
-      member.watchRead = nil
+    member.watchRead = nil
+    guard let state = member.state, state.generation == root.generation else {
       return stepHub(member, .read(.failure(.notNow)))
     }
-    member.watchRead = nil
     do {
       let reader = try state.openReader()
       defer { reader.close() }
@@ -195,9 +186,7 @@ extension World {
   ) {
     let output = member.watchHub.step(input)
     if let isListening = output.isListening {
-      member.hearsChanges = isListening
-      member.watchFeed = []
-      if isListening { refeedWatches(member) }
+      post(.listen(loop: 0, isListening), from: .watches, to: member)
     }
     if let request = output.read {
       member.watchRead = request

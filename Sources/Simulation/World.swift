@@ -121,7 +121,8 @@ final class World {
         SimulatedMember(
           position: position, member: member, isInitial: position < weather.members,
           disk: World.disk(for: identity, weather), clock: clock, count: count,
-          dice: SplitMix64(seed: dice.next())))
+          dice: SplitMix64(seed: dice.next()),
+          laneSeed: ~seed ^ UInt64(position + 1) << 32))
     }
     members = built
     positionOf = Dictionary(uniqueKeysWithValues: built.map { ($0.id, $0.position) })
@@ -239,7 +240,8 @@ final class World {
     case .wake(let position, let boot), .diskDone(let position, let boot),
       .formationDone(let position, let boot, _), .fetched(let position, let boot, _),
       .applyTurn(let position, let boot),
-      .restored(let position, let boot, _), .flushTurn(let position, let boot),
+      .openState(let position, let boot, _), .flushTurn(let position, let boot),
+      .spaceTurn(let position, let boot),
       .drain(let position, let boot), .sessionBroken(let position, let boot, _, _),
       .streamEnded(let position, let boot, _, _), .terminated(let position, let boot),
       .retired(let position, let boot), .watchTurn(let position, let boot),
@@ -259,8 +261,9 @@ final class World {
     case .formationDone(_, _, let formation): finishFormation(member, formation)
     case .fetched(_, _, let fetch): readLog(member, fetch)
     case .applyTurn: applyTurn(member)
-    case .restored(_, _, let base): finishRestore(member, base)
+    case .openState(_, _, let base): openState(member, base)
     case .flushTurn: flushTurn(member)
+    case .spaceTurn: spaceTurn(member)
     case .drain: drain(member)
     case .sessionBroken(_, _, let peer, let peerBoot): breakSession(member, peer, peerBoot)
     case .streamEnded(_, _, let request, let outcome):

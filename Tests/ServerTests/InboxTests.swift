@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Logging
+import Raft
 import Synchronization
 import Testing
 
@@ -79,9 +80,23 @@ import Testing
     worker.post(1)
   }
 
-  @Test func `what a worker's closures brought is not kept by its thread`() {
-    let parcel = Parcel([1, 2, 3])
-    #expect(parcel.take() == [1, 2, 3])
+  @Test func `a worker has turns at its times, and one for what comes before`() {
+    let turns = Mutex<[[Int]]>([])
+    let worker = Worker<Int>(name: "test")
+    worker.run(
+      start: {}, firstTurn: .distantFuture,
+      turn: { (_: inout Void, jobs: [Int]) in
+        let count = turns.withLock { turns in
+          turns.append(jobs)
+          return turns.count
+        }
+        // Twice at once, then when something comes.
+        return count < 3 ? .zero : .distantFuture
+      }, end: { (_: inout Void) in })
+    worker.post(7)
+    while turns.withLock({ $0.count < 3 }) { Thread.sleep(forTimeInterval: 0.001) }
+    worker.finish()
+    #expect(turns.withLock { $0.prefix(3) } == [[7], [], []])
   }
 }
 

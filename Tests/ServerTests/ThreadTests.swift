@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import NIOCore
 import RPC
 import Raft
@@ -34,37 +35,39 @@ extension Fate {
   }
 }
 
-/// The one who applies, step by step on the test's own thread.
+/// The thread of the apply lane, turn by turn on the test's own thread.
 @Suite struct ApplierTests {
   /// An applier on a store in memory, and everything it tells.
   private final class Bench {
     let me = MemberID(7)
     let boot = Boot(3)
     let fate = Fate()
-    let metrics = Metrics()
     let waiters = WaiterTable(shards: 1, limit: 1_000)
     let door = ReplicaDoor {}
-    let flushes = Told<Flusher.Job>()
-    let marks = Told<LogIndex>()
     let board: Board
-    let failure: StorageFailure
     var applier: Applier
 
-    init(_ settings: StoreSettings = StoreSettings()) throws {
+    init() throws {
       let store = MemoryStore(
         identity: Identity(cluster: 1, member: me, name: "n7", incarnation: Incarnation(1)))
-      failure = store.failure
-      let start = try Flusher.load(try store.openState(), settings: settings)
+      let start = try Flusher.load(try store.openState())
       board = Board(
         root: start.store.value.root,
         view: Board.View(
           header: AnswerHeader(cluster: 1, member: 7, raftTerm: 1), members: MemberDirectory([])))
-      let (flushes, marks) = (flushes, marks)
       let out = Applier.Outlets(
-        board: board, door: door, waiters: waiters, metrics: metrics, fate: fate, log: { _ in },
-        flush: { flushes.append($0) }, snapshots: { _ in }, reads: { _ in }, patrol: { _ in },
-        mark: { marks.append($0) }, back: { _ in })
-      applier = Applier(me: me, boot: boot, start: start, out: out)
+        board: board, door: door, waiters: waiters, metrics: Metrics(), fate: fate, mark: nil,
+        log: Worker(name: "log"), flush: Worker(name: "flush"), reads: Worker(name: "read"),
+        patrol: Worker(name: "patrol"), backup: Worker(name: "backup"), desks: [], feeds: [])
+      applier = Applier(
+        me: me, boot: boot,
+        start: AdoptedState(store: start.store.value, readers: start.readers), out: out)
+    }
+
+    /// Turn after turn until nothing is due.
+    func work(_ jobs: [Applier.Job]) {
+      var next = applier.work(jobs)
+      while next <= MonotonicClock.now() { next = applier.work([]) }
     }
 
     /// A client that waits for a command; `onEnd` is called when it is answered.
@@ -77,38 +80,23 @@ extension Fate {
       return waiters.insert(waiter, shard: 0)!
     }
 
-    func put(
-      _ index: UInt64, by id: RequestID? = nil, key: UInt8 = 1, bytes: Int = 1
-    ) -> Entry {
-      put(index, by: id, PutRequest(key: [key], value: [UInt8](repeating: 2, count: bytes)))
-    }
-
-    /// Reads the pair of key one that it replaces.
-    func putForPrevious(_ index: UInt64) -> Entry {
-      var request = PutRequest(key: [1], value: [3])
-      request.previousPair = true
-      return put(index, request)
-    }
-
-    private func put(
-      _ index: UInt64, by id: RequestID? = nil, _ request: PutRequest
-    ) -> Entry {
+    func put(_ index: UInt64, by id: RequestID? = nil) -> Entry {
       let origin = CommandOrigin(
         member: me.number, boot: boot.number, sequence: id?.number ?? 0)
+      let command = Command.put(PutRequest(key: [1], value: [2]))
       return Entry(
         id: EntryID(term: Term(1), index: LogIndex(index)),
-        content: .command(CommandEnvelope(origin: origin, command: .put(request)).encoded()))
+        content: .command(CommandEnvelope(origin: origin, command: command).encoded()))
     }
 
     /// What the replica has been told.
     func told() -> [String] {
       door.completions.drain().map { completion in
-        switch completion {
-        case .applied(through: let index, let completed, leases: _, upkeep: _):
+        if case .apply(.applied(through: let index, let completed, leases: _, upkeep: _)) =
+          completion
+        {
           "applied \(index.number): \(completed.count)"
-        case .overlayFull(let isFull): isFull ? "full" : "not full"
-        case .stored, .fetched, .formed, .durableApplied, .spaceShort, .storeSize, .damaged,
-          .restored, .snapshot:
+        } else {
           "something else"
         }
       }
@@ -131,7 +119,7 @@ extension Fate {
       }
       entries.append(bench.put(index, by: id))
     }
-    bench.applier.work([.apply(entries)])
+    bench.work([.entries(entries)])
     let answers = seen.take()
     #expect(answers.count == 600)
     for (number, answer) in answers.enumerated() {
@@ -142,132 +130,19 @@ extension Fate {
     #expect(bench.told() == ["applied 256: 256", "applied 512: 256", "applied 600: 88"])
   }
 
-  /// What nobody reads need not be copied before it is changed.
-  @Test func `a root that nobody looks at is taken back, and who asks is shown the newest`() throws
-  {
-    let bench = try Bench()
-    let board = bench.board
-    let asked = Told<UInt64>()
-    bench.applier.work([.apply([bench.put(1)])])
-    bench.applier.work([.apply([bench.put(2)])])
-    #expect(board.root == nil)
-    #expect(board.meta.appliedIndex == 2)
-    bench.applier.work([.show { asked.append($0.meta.appliedIndex) }, .apply([bench.put(3)])])
-    #expect(asked.take() == [3])
-    #expect(board.root?.meta.appliedIndex == 3)
-    // Somebody has looked: the next one is shown too.
-    bench.applier.work([.apply([bench.put(4)])])
-    #expect(board.root?.meta.appliedIndex == 4)
-    bench.applier.work([.apply([bench.put(5)])])
-    bench.applier.work([.apply([bench.put(6)])])
-    #expect(board.root == nil)
-    #expect(board.meta.appliedIndex == 6)
-  }
-
-  @Test func `an entry is marked before it is applied, and the mark goes only when it was`() throws
-  {
-    let bench = try Bench()
-    bench.applier.work([.apply([bench.put(1), bench.put(2)])])
-    #expect(bench.marks.take() == [LogIndex(1), LogIndex(2), .zero])
-    let broken = Entry(id: EntryID(term: Term(1), index: LogIndex(3)), content: .command([]))
-    bench.applier.work([.apply([broken, bench.put(4)])])
-    #expect(bench.marks.take() == [LogIndex(3)])
-    #expect(bench.fate.exit?.code == 27)
-  }
-
-  @Test func `a full overlay stops apply, says so, and lets it go on when it has drained`() throws {
-    var settings = StoreSettings()
-    settings.overlayLimitBytes = 10_000
-    let bench = try Bench(settings)
-    let entries = (1...6).map { bench.put($0, bytes: 4_000) }
-    bench.applier.work([.apply(entries)])
-    #expect(bench.told() == ["applied 3: 3", "full"])
-    #expect(bench.board.overlayBytes >= 10_000)
-    // Nothing more goes in, however often it is tried.
-    bench.applier.work([.apply([bench.put(7, bytes: 4_000)])])
-    #expect(bench.told() == [])
-    guard case .flush(let batch)? = bench.flushes.take().first else {
-      Issue.record("nothing was given to the flusher")
-      return
-    }
-    bench.applier.work([.flushed(batch.meta.appliedIndex)])
-    let told = bench.told()
-    #expect(told.first?.hasPrefix("applied") == true)
-    var index = batch.meta.appliedIndex
-    while index < 7 {
-      guard case .flush(let batch)? = bench.flushes.take().first else {
-        Issue.record("nothing was given to the flusher after \(index)")
-        return
-      }
-      index = batch.meta.appliedIndex
-      bench.applier.work([.flushed(index)])
-    }
-    #expect(bench.board.meta.appliedIndex == 7)
-    #expect(bench.board.overlayBytes == 0)
-    #expect(bench.told().last == "not full")
-  }
-
-  /// The flusher works in order, and stops at the first batch that fails.
-  @Test func `an orderly end hands over all that was applied, behind a flush that is under way`()
-    throws
-  {
-    let bench = try Bench()
-    bench.applier.work([.apply([bench.put(1)])])
-    bench.applier.work([.apply([bench.put(2), bench.put(3)])])
-    bench.applier.close()
-    let batches = bench.flushes.take().compactMap { job -> FlushBatch? in
-      if case .flush(let batch) = job { batch } else { nil }
-    }
-    #expect(batches.map(\.meta.appliedIndex) == [1, 3])
-    #expect(batches.map { $0.rows.map(\.number) } == [[1], [2, 3]])
-  }
-
-  /// What was applied before belongs to a file that is gone.
-  @Test func `an end during the move to a snapshot hands nothing over`() throws {
-    let bench = try Bench()
-    bench.applier.work([.apply([bench.put(1)])])
-    bench.applier.work([.apply([bench.put(2)])])
-    bench.applier.work([.flushed(1)])
-    _ = bench.flushes.take()
-    let base = LogBase(
-      last: EntryID(term: Term(1), index: LogIndex(9)), configuration: Configuration(members: []))
-    bench.applier.work([.restore(base)])
-    bench.applier.close()
-    #expect(bench.flushes.take().isEmpty)
-  }
-
-  @Test func `a command of an unknown version ends the member before it is applied`() throws {
+  @Test(arguments: [([99, 0, 0], 29), ([], 27)] as [([UInt8], Int32)])
+  func `a command that cannot be read ends the member before it is applied`(
+    _ bytes: [UInt8], _ code: Int32
+  ) throws {
     let bench = try Bench()
     let unknown = Entry(
-      id: EntryID(term: Term(1), index: LogIndex(2)), content: .command([99, 0, 0]))
-    bench.applier.work([.apply([bench.put(1)])])
-    bench.applier.work([.apply([unknown, bench.put(3)])])
-    #expect(bench.fate.exit?.code == 29)
-    // What was on its way does not follow an entry that is left out.
-    bench.applier.work([.apply([bench.put(4)])])
-    bench.applier.close()
+      id: EntryID(term: Term(1), index: LogIndex(2)), content: .command(bytes))
+    bench.work([.entries([bench.put(1)])])
+    bench.work([.entries([unknown, bench.put(3)])])
+    bench.work([.entries([bench.put(4)])])
+    #expect(bench.fate.exit?.code == code)
     #expect(bench.board.meta.appliedIndex == 1)
     #expect(bench.told() == ["applied 1: 1"])
-  }
-
-  @Test func `a table that cannot be read ends the member with its reason, whatever comes after`()
-    throws
-  {
-    var settings = StoreSettings()
-    settings.cacheLimitBytes = 0
-    settings.recentLimitBytes = 0
-    let bench = try Bench(settings)
-    // Large enough to leave memory when it is flushed.
-    bench.applier.work([.apply([bench.put(1, bytes: 500_000), bench.put(2, key: 2)])])
-    bench.applier.work([.flushed(2)])
-    _ = bench.flushes.take()
-    _ = bench.failure.latch(.failed(file: "state-1.db", action: "read", reason: "EIO"))
-    bench.applier.work([.apply([bench.putForPrevious(3), bench.put(4)])])
-    bench.applier.work([.apply([bench.put(5)])])
-    bench.applier.close()
-    #expect(bench.fate.exit?.code == 28)
-    #expect(bench.board.meta.appliedIndex == 2)
-    #expect(bench.flushes.take().isEmpty)
   }
 }
 
