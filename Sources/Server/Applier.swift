@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import Logging
 import RPC
 import Raft
@@ -318,7 +319,7 @@ struct Applier {
     openings.append(
       Opening(atLeast: request.atLeast.number) { source in
         if let source {
-          snapshots(.open(request, source))
+          snapshots(.opened(request, Member.Handover(source.value)))
         } else {
           door.complete(.snapshot(.opened(request, nil)))
         }

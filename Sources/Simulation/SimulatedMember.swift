@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import Raft
 import Replica
 import Storage
@@ -111,6 +112,19 @@ final class SimulatedMember {
   /// The configuration at the last applied entry.
   var appliedConfiguration: Configuration
 
+  // MARK: Its snapshots
+
+  var exchange: SnapshotExchange
+  var exchangeScheduled = Instant.distantFuture
+  var snapshotLane: SnapshotLane<SimulatedSnapshotPorts>
+  var snapshotLetters: [SnapshotLetter<any SnapshotSource>] = []
+  var snapshotReports: [SnapshotReport] = []
+  var isLaneTurnDue = false
+  /// Connections for snapshots that this boot has accepted.
+  var lastAcceptedStream: UInt64 = 0
+  private let pieceBytes: Int
+  private let exchangeSettings: SnapshotExchange.Settings
+
   // MARK: Its clients
 
   var nextRequest: UInt64 = 0
@@ -144,7 +158,7 @@ final class SimulatedMember {
 
   init(
     position: Int, member: InitialCluster.Member, isInitial: Bool, disk: any MemberDisk,
-    clock: MemberClock, count: Int, dice: SplitMix64
+    clock: MemberClock, count: Int, weather: Weather, dice: SplitMix64
   ) {
     self.position = position
     id = member.id
@@ -153,6 +167,11 @@ final class SimulatedMember {
     self.isInitial = isInitial
     self.disk = disk
     self.clock = clock
+    pieceBytes = weather.chunkBytes
+    exchangeSettings = SnapshotExchange.Settings(
+      electionTimeout: weather.settings.raft.electionTimeout)
+    exchange = SnapshotExchange(settings: exchangeSettings)
+    snapshotLane = SnapshotLane(pieceBytes: weather.chunkBytes)
     self.dice = dice
     watchDice = SplitMix64(seed: ~UInt64(position))
     sessions = Array(repeating: nil, count: count)
@@ -203,6 +222,10 @@ final class SimulatedMember {
     rowCache = RowCache(limitBytes: 64 << 10)
     applyQueue = []
     (isApplying, isRestoring, isInstalling, isDraining) = (false, false, false, false)
+    exchange = SnapshotExchange(settings: exchangeSettings)
+    snapshotLane = SnapshotLane(pieceBytes: pieceBytes)
+    (snapshotLetters, snapshotReports) = ([], [])
+    (isLaneTurnDue, exchangeScheduled) = (false, .distantFuture)
     (inbox, waiting) = ([], [:])
     nextRequest = 0
     watchHub = SimulatedMember.newHub()

@@ -34,6 +34,14 @@ public struct Weather: Hashable, Sendable {
   /// A session over a silent link is given up after this.
   public var silenceLimit = Duration.seconds(3)
 
+  // Connections for snapshots.
+  /// How often one end never learns that the other is gone.
+  public var silentEndsPerThousand: UInt64 = 0
+  /// How long it takes an end to learn it.
+  public var lateEnd = Span(.zero, .zero)
+  /// The first of each member's two addresses is dead.
+  public var hasDeadAddresses = false
+
   // The disk.
   public var sync = Span(.microseconds(200), .milliseconds(2))
   public var flushInterval = Duration.milliseconds(20)
@@ -148,6 +156,7 @@ extension Weather {
       if edition > 4 { weather.drawUpkeep(seed: more.next()) }
       if edition > 5 { weather.drawMembers(seed: more.next()) }
       if edition > 6 { weather.drawWatchers(seed: more.next()) }
+      weather.drawConnections(seed: more.next())
     }
     return weather
   }
@@ -288,6 +297,14 @@ extension Weather {
   private mutating func drawWatchers(seed: UInt64) {
     var dice = SplitMix64(seed: seed)
     watchers = dice.chance(1, in: 3) ? 1 + dice.index(below: 4) : 0
+  }
+
+  /// How the two ends of a snapshot's connection learn of its end.
+  private mutating func drawConnections(seed: UInt64) {
+    var dice = SplitMix64(seed: seed)
+    silentEndsPerThousand = [0, 100, 500, 1_000][dice.index(below: 4)]
+    lateEnd = Span(.zero, .milliseconds([0, 10, 500, 5_000][dice.index(below: 4)]))
+    hasDeadAddresses = dice.chance(1, in: 4)
   }
 
   private mutating func drawFiles(_ dice: inout SplitMix64) {

@@ -1,3 +1,4 @@
+import Member
 import Raft
 import Replica
 import Wire
@@ -173,6 +174,7 @@ extension World {
     member.sessionSince[peer] = now
     tellMessage("\(member.name) has a session with \(members[peer].name)")
     step(member, .sessionOpened(greeting.from, greeting.boot))
+    if !member.exchange.isQuiet { exchange(member, .session(greeting.from, greeting.boot)) }
     introduce(members[peer], to: member)
   }
 
@@ -192,6 +194,7 @@ extension World {
 
   /// Both ends learn that their session is gone, each after a moment.
   func resetSession(_ left: SimulatedMember, _ right: SimulatedMember) {
+    breakConnections(left, right)
     for (member, peer) in [(left, right.position), (right, left.position)] {
       guard let boot = member.sessions[peer] else { continue }
       after(

@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import Raft
 import Replica
 import Storage
@@ -143,7 +144,7 @@ extension World {
     // First the disk: what is closed from here on must not reach it.
     member.disk.lose(power: power, &member.dice)
     if power { member.hasLostPower = true }
-    dropArrivals(at: member)
+    breakConnections(of: member, power: power)
     member.forgetMemory()
     watch?(.life(member.position, at: now, isUp: false))
     member.undisturbedSince = now
@@ -219,7 +220,8 @@ extension World {
     if !writes.isEmpty, !commit(writes, member) { return }
     (member.flyingWrites, member.waitingWrites) = ([], [])
     if !member.isInstalling && !member.isRestoring { flush(member) }
-    dropArrivals(at: member)
+    var ports = SimulatedSnapshotPorts(world: self, member: member)
+    member.snapshotLane.close(ports: &ports)
     let closed: Void? = attempt(member, .close) { () throws(StorageError) in
       try member.state?.sync()
       try member.state?.close()

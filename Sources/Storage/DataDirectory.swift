@@ -28,6 +28,7 @@ public struct Claim: Hashable, Sendable {
 ///     raft-<e>-<n>.wal   the log's entries; e is named by raft.db
 ///     landmark           what the log has reached
 ///     state-<g>.db       the rows; g is named by raft.db
+///     arrival-<n>.db     a snapshot on its way in; nothing refers to it
 ///     reserve            space for a full disk
 ///
 /// A directory whose `raft.db` exists is complete; without it, it is made anew.
@@ -39,7 +40,7 @@ public final class DataDirectory: MemberStore {
   /// It was made just now: nothing that this member promised can be in it.
   public let isNew: Bool
   private let raftLog: RaftLog
-  private let arrival: SnapshotArrival
+  private let arrivals: SnapshotArrivals
   private let reserve: Reserve
   private let settings: StorageSettings
   private let fileSystem: any FileSystem
@@ -60,7 +61,7 @@ public final class DataDirectory: MemberStore {
     self.settings = settings
     self.fileSystem = fileSystem
     failure = StorageFailure()
-    arrival = SnapshotArrival()
+    arrivals = SnapshotArrivals()
     try fileSystem.makeDirectory(path)
     guard let lock = try fileSystem.lock(path + "/LOCK") else { throw .inUse(directory: path) }
     self.lock = lock
@@ -77,7 +78,7 @@ public final class DataDirectory: MemberStore {
     reserve = try Reserve(in: path, settings, on: fileSystem)
     raftLog = try RaftLog(
       opening: path + "/raft.db", in: path,
-      landmark: Landmark(opening: path + "/landmark", on: fileSystem), arrival: arrival,
+      landmark: Landmark(opening: path + "/landmark", on: fileSystem), arrivals: arrivals,
       reserve: reserve, failure: failure, settings: settings, on: fileSystem)
     try check(claim)
     if !provesLater { try prove() }
@@ -108,7 +109,8 @@ public final class DataDirectory: MemberStore {
   public func prove() throws(StorageError) {
     try raftLog.prove()
     try removeGenerations { [generation = try presentGeneration] in $0 != generation }
-    for name in try fileSystem.names(in: path) where BackupWriter.isLeftover(name) {
+    for name in try fileSystem.names(in: path)
+    where BackupWriter.isLeftover(name) || SnapshotArrivals.isLeftover(name) {
       try fileSystem.remove(path + "/" + name)
     }
   }
@@ -169,12 +171,9 @@ public final class DataDirectory: MemberStore {
   }
 
   public func receiveSnapshot() throws(StorageError) -> any SnapshotSink {
-    try failure.guarding { () throws(StorageError) in
-      arrival.forget()
-      let generation = raftLog.generation + 1
-      return try StateFileSink(
-        path: DataDirectory.statePath(in: path, generation: generation), generation: generation,
-        directory: path, on: fileSystem, failure: failure, arrival: arrival)
+    try failure.guardingSpare { () throws(StorageError) in
+      try StateFileSink(
+        path: arrivals.nextPath(in: path), on: fileSystem, failure: failure, arrivals: arrivals)
     }
   }
 
