@@ -116,14 +116,14 @@ let package = Package(
     suite("KeyValueTests", ["KeyValue", "Checksum"]),
     suite("ReplicaTests", ["Replica", "Raft", "KeyValue"]),
     suite("WireTests", ["Wire", "Raft", "KeyValue", "Replica", "Checksum"]),
-    suite("MemberTests", ["Member", "Raft", "KeyValue", "Replica"]),
+    suite("MemberTests", ["Member", "Raft", "KeyValue", "Replica", "Wire", "Checksum"]),
     suite("LinearizabilityTests", ["Linearizability"]),
     suite("StorageTests", ["Storage", "Raft", "KeyValue", "Checksum", "CSQLite"]),
     suite(
       "SimulationTests",
       [
-        "Simulation", "Raft", "KeyValue", "Replica", "Linearizability", "Storage", "Services",
-        "EtcdAPI",
+        "Simulation", "Member", "Raft", "KeyValue", "Replica", "Linearizability", "Storage",
+        "Services", "EtcdAPI",
       ]),
     suite("TransportTests", ["Transport", "Wire", "Raft", "Replica"] + nio),
     suite("ServicesTests", ["Services", "EtcdAPI", "KeyValue", "Replica", "Raft"]),

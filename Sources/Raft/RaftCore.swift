@@ -93,6 +93,9 @@ public struct RaftCore: Hashable, Sendable {
     LogBase(last: log.base, configuration: configurations.base)
   }
 
+  /// The snapshot that the state machine is to move to; `nil`: none.
+  public var installing: EntryID? { delivery.installing?.last }
+
   /// The configuration in force: the last one appended, committed or not (Raft §6).
   public var configuration: Configuration {
     configurations.current

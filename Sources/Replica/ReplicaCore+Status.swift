@@ -25,6 +25,10 @@ extension ReplicaCore {
 
   public var commitIndex: LogIndex { core.commitIndex }
 
+  /// The snapshot that the log begins with, or is about to, and that the state machine has not
+  /// moved to; `nil`: none.
+  public var installing: EntryID? { core.installing }
+
   /// The core inside, for checks that compare members.
   public var raft: RaftCore { core }
 

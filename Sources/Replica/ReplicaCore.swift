@@ -26,7 +26,7 @@ public struct ReplicaCore: ~Copyable, Sendable {
   var now: Instant
   var coreWakeAt: Instant
   /// What the state machine has reported.
-  var appliedIndex: LogIndex
+  public internal(set) var appliedIndex: LogIndex
   /// What the state machine was given.
   var deliveredIndex: LogIndex
   /// The first entry of each term among what the state machine was given and has not applied.

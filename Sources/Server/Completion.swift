@@ -18,7 +18,7 @@ enum Completion: Sendable {
   case spaceShort(Bool)
   /// Rows of these revisions are not what was written.
   case damaged(ClosedRange<Int64>)
-  case snapshot(SnapshotProgress)
+  case snapshot(SnapshotReport)
 
   /// Whether the replica has to know at once. How far apply has come it only counts, unless
   /// somebody waits for it (`ReplicaCore.awaitsApply`).
@@ -37,27 +37,6 @@ enum Errand: Sendable {
   /// Something that looks at the replica, or throws a switch, on its loop.
   case visit(@Sendable (ReplicaLoop) -> Void)
   case shutdown
-}
-
-/// How far the snapshots have come, out and in.
-enum SnapshotProgress: Sendable {
-  /// The state to be sent to a follower is open; `nil`: not now.
-  case opened(SnapshotRequest, SnapshotHead?)
-  case chunk(SnapshotStreamID, [UInt8])
-  /// Every chunk has been handed over.
-  case exhausted(SnapshotStreamID)
-  /// The chunk handed over last was taken.
-  case taken(SnapshotStreamID)
-  /// What arrived is whole and on disk.
-  case arrived(SnapshotStreamID, applied: EntryID)
-  case refused(SnapshotStreamID)
-}
-
-/// Which state a snapshot is of, and where it is kept until it is sent.
-struct SnapshotHead: Sendable {
-  var applied: EntryID
-  /// Names the source on the snapshot thread.
-  var source: UInt64
 }
 
 /// The door to the replica's loop: bounded inboxes and one way to wake it.

@@ -60,7 +60,7 @@ struct Flusher {
     for opened in output.opened {
       let source = Handover(opened.source.take())
       switch opened.asker {
-      case .follower(let request): out.snapshots.post(.open(request, source))
+      case .follower(let request): out.snapshots.post(.opened(request, source))
       case .client(let id): out.backup.post(.begin(id, source))
       }
     }

@@ -12,7 +12,6 @@ struct LogThread {
     case form(Formation)
     /// Opens the state of the generation that the log names, for the thread that asks.
     case openState(@Sendable (Handover<any StateStore>) -> Void)
-    case receiveSnapshot(@Sendable (Handover<any SnapshotSink>?) -> Void)
     case removeOldGenerations
     /// This member was removed: no process starts on the directory again.
     case retire(@Sendable () -> Void)
@@ -69,7 +68,6 @@ struct LogThread {
         try store.log.form(formation)
         door.complete(.formed(formation))
       case .openState(let reply): reply(Handover(try store.openState()))
-      case .receiveSnapshot(let reply): reply(Handover(try store.receiveSnapshot()))
       case .retire(let done):
         try files.retire()
         done()

@@ -80,7 +80,9 @@ final class MemberThreads: Sendable {
       },
       work: { $0.work($1) }, end: { $0.close() })
     snapshot.run(
-      start: { SnapshotThread(door: door, fate: fate) { apply.post($0) } },
+      start: {
+        SnapshotThread(store: store.value, door: door, fate: fate) { apply.post($0) }
+      },
       work: { $0.work($1) }, end: { $0.close() })
     patrol.run(
       start: {

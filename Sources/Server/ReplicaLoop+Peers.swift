@@ -1,6 +1,7 @@
 import KeyValue
 import Storage
 import Logging
+import Member
 import Raft
 import Replica
 import Transport
@@ -35,16 +36,18 @@ extension ReplicaLoop: TransportOwner {
       met(peer, boot)
       // What was heard during the handshake is not in what was said then.
       if !admission.hasFormed { transport.greetAgain() }
+      if !snapshots.isQuiet { exchange(.session(peer, boot)) }
     case .lost(let peer):
       sessions[peer] = nil
       logger.info("the session was lost", metadata: ["peer": "\(name(of: peer))"])
       step(.sessionLost(peer))
     case .refused(let refusal, peer: let peer, dialed: let dialed):
       refused(refusal, by: peer, dialed: dialed)
-    case .snapshotWritable(let stream): snapshotWritable(stream)
-    case .snapshotFrame(let frame, let stream, from: let peer):
-      receive(frame, on: stream, from: peer)
-    case .snapshotClosed(let stream): snapshotClosed(stream)
+    case .snapshotConnected(let stream, with: let peer, let boot, let saysWorking):
+      exchange(.connected(stream, with: peer, boot, saysWorking: saysWorking))
+    case .snapshotWritable(let stream): exchange(.writable(stream))
+    case .snapshotFrame(let frame, let stream): exchange(.frame(frame, on: stream))
+    case .snapshotClosed(let stream): exchange(.closed(stream))
     }
   }
 

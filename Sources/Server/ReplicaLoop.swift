@@ -67,8 +67,8 @@ final class ReplicaLoop {
   /// Standing sessions, so that a replica that begins hears of them.
   var sessions: [MemberID: Boot] = [:]
   var clientURLs: [MemberID: [String]] = [:]
-  var outgoing: [SnapshotStreamID: OutgoingSnapshot] = [:]
-  var incoming: IncomingSnapshot?
+  /// Snapshots on their way, out and in.
+  var snapshots: SnapshotExchange
   var refusals: [MemberID: GreetingRefusal] = [:]
   /// Who each peer said it was in its last greeting that was admitted.
   var introductions: [MemberID: (boot: Boot, introduction: Introduction)] = [:]
@@ -126,6 +126,9 @@ final class ReplicaLoop {
     self.fate = fate
     self.logger = logger
     self.out = out
+    snapshots = SnapshotExchange(
+      settings: SnapshotExchange.Settings(
+        electionTimeout: settings.replica.raft.electionTimeout))
     recovery = RecoveryReport(recovered, startedAt: startedAt)
     firstLeases = leases
     firstFacts = upkeep
@@ -205,7 +208,7 @@ final class ReplicaLoop {
       step(.pressure(pressure))
     case .apply(.restored(let base, let leases, let facts)):
       step(.restored(base, leases: leases, upkeep: facts))
-    case .snapshot(let progress): take(progress)
+    case .snapshot(let report): take(report)
     }
   }
 
@@ -280,7 +283,7 @@ final class ReplicaLoop {
       handOverWrites()
       out.log(.fetch(wish))
     }
-    for request in effects.snapshots { out.apply(.openSnapshot(.follower(request))) }
+    for request in effects.snapshots { exchange(.requested(request)) }
     for answer in effects.answers { deliver(answer) }
     for note in effects.notes { take(note) }
     if effects.isRemoved { leave() }
@@ -390,6 +393,7 @@ final class ReplicaLoop {
 
   /// A timer that rings early is harmless, so it is only moved forward.
   private func setTimer() {
+    let wakeAt = min(self.wakeAt, snapshots.wakeAt)
     guard !isStopped, wakeAt < timerAt else { return }
     timer?.cancel()
     timerAt = wakeAt
@@ -399,6 +403,7 @@ final class ReplicaLoop {
       let home = bound.value
       home.timerAt = .distantFuture
       home.step(.timer)
+      home.exchangeIfDue()
       home.drain()
     }
   }

@@ -1,6 +1,7 @@
 import KeyValue
 import Raft
 import Replica
+import Wire
 
 /// Everything that can happen in a simulated world. Members and clients are named by position;
 /// what belongs to one boot of a member carries it and is void in another.
@@ -29,10 +30,22 @@ enum Event {
   case sessionBroken(Int, Boot, peer: Int, peerBoot: Boot)
   /// Every pair without a session tries to shake hands.
   case connectTurn
-  /// The next chunk of a snapshot stream.
-  case streamTurn(Int)
-  /// The sender of a snapshot stream learns how it ended.
-  indirect case streamEnded(Int, Boot, SnapshotRequest, SnapshotOutcome)
+  /// The dial of a connection for a snapshot arrives, by the connection's number.
+  case snapshotDialed(Int)
+  /// The dialer hears that its connection stands, with that boot of its peer.
+  case snapshotConnected(Int, Boot, Int, peerBoot: Boot)
+  /// What was sent first on a connection arrives at one end.
+  case snapshotDelivery(Int, toAcceptor: Bool)
+  /// One end hears that the connection is over.
+  case snapshotBroken(Int, Boot, Int, isAcceptor: Bool)
+  /// A stream has room for the next frame.
+  indirect case snapshotWritable(Int, Boot, SnapshotStreamID)
+  /// A member's exchange of snapshots wants to be woken.
+  case exchangeTurn(Int, Boot)
+  /// The snapshot lane takes its letters.
+  case laneTurn(Int, Boot)
+  /// What the snapshot lane has to tell reaches the member's loop.
+  case laneReports(Int, Boot)
   /// A client asks for something.
   case clientTurn(Int)
   /// A client's request reaches a member.

@@ -133,6 +133,19 @@ final class SimulatedMember {
   /// The configuration at the last applied entry.
   var appliedConfiguration: Configuration
 
+  // MARK: Its snapshots
+
+  var exchange: SnapshotExchange
+  var exchangeScheduled = Instant.distantFuture
+  var snapshotLane: SnapshotLane<SimulatedSnapshotPorts>
+  var snapshotLetters: [SnapshotLetter<any SnapshotSource>] = []
+  var snapshotReports: [SnapshotReport] = []
+  var isLaneTurnDue = false
+  /// Connections for snapshots that this boot has accepted.
+  var lastAcceptedStream: UInt64 = 0
+  private let pieceBytes: Int
+  private let exchangeSettings: SnapshotExchange.Settings
+
   // MARK: Its clients
 
   var nextRequest: UInt64 = 0
@@ -166,7 +179,7 @@ final class SimulatedMember {
 
   init(
     position: Int, member: InitialCluster.Member, isInitial: Bool, disk: any MemberDisk,
-    clock: MemberClock, count: Int, dice: SplitMix64, laneSeed: UInt64
+    clock: MemberClock, count: Int, weather: Weather, dice: SplitMix64, laneSeed: UInt64
   ) {
     self.position = position
     id = member.id
@@ -175,6 +188,11 @@ final class SimulatedMember {
     self.isInitial = isInitial
     self.disk = disk
     self.clock = clock
+    pieceBytes = weather.chunkBytes
+    exchangeSettings = SnapshotExchange.Settings(
+      electionTimeout: weather.settings.raft.electionTimeout)
+    exchange = SnapshotExchange(settings: exchangeSettings)
+    snapshotLane = SnapshotLane(pieceBytes: weather.chunkBytes)
     self.dice = dice
     watchDice = SplitMix64(seed: ~UInt64(position))
     laneDice = SplitMix64(seed: laneSeed)
@@ -229,6 +247,10 @@ final class SimulatedMember {
     (applyTurnAt, flushTurnAt) = (.distantFuture, .distantFuture)
     rowCache = RowCache(limitBytes: 64 << 10)
     (isTendingHeldUp, isInstalling, isDraining) = (false, false, false)
+    exchange = SnapshotExchange(settings: exchangeSettings)
+    snapshotLane = SnapshotLane(pieceBytes: pieceBytes)
+    (snapshotLetters, snapshotReports) = ([], [])
+    (isLaneTurnDue, exchangeScheduled) = (false, .distantFuture)
     (inbox, waiting, seeking) = ([], [:], [:])
     nextRequest = 0
     watchHub = SimulatedMember.newHub()

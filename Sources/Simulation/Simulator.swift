@@ -127,8 +127,7 @@ public struct Simulator: Hashable, Sendable {
 
   /// Whether something befalls the founders of the run while their store forms.
   public var formsUnderFaults: Bool {
-    var dice = SplitMix64(seed: seed)
-    return drawWeather(&dice).0.formingFaults != nil
+    drawWeather().0.formingFaults != nil
   }
 
   /// Whether clients of the run change the members.

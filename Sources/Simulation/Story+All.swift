@@ -7,6 +7,6 @@ extension Story {
     .absentLearner, .slowFollower, .busyReturn, .heldForward, .changedState, .doublePlace,
     .blindSpare, .seatedSpare, .successor, .successorAndSpare, .earlierHeartbeat, .earlierRead,
     .earlierGreeting, .passedSlot, .removedFounder, .newLeader, .departedAlarm, .lostAlarm,
-    .formingOnce, .formingBetween, .lateFounder,
+    .formingOnce, .formingBetween, .lateFounder, .silentSender, .silentReceiver,
   ]
 }

@@ -1,4 +1,5 @@
 import Linearizability
+import Member
 import Raft
 import Replica
 
@@ -193,7 +194,7 @@ extension Story {
     writeWithoutThird(scenario, keys: 100)
     scenario.start(3)
     let world = scenario.world
-    scenario.wait { world.streams.contains { $0 != nil } }
+    scenario.wait { scenario[3].exchange.isReceiving }
     world.transfer(scenario[1], to: scenario[2].id)
     scenario.wait { scenario[3].standing.leader == scenario[2].id }
     return scenario.settle(timeouts: 60) ? nil : "the members have not settled"

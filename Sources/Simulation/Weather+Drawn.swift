@@ -45,6 +45,11 @@ extension Weather {
     weather.draw("upkeep", of: seed) { $0.drawUpkeep(&$1) }
     weather.draw("faults", of: seed) { $0.drawFaults(&$1, of: seed) }
     weather.draw("changes of members", of: seed) { $0.drawMembership(&$1) }
+    weather.draw("connections", of: seed) { weather, dice in
+      weather.silentEndsPerThousand = [0, 100, 500, 1_000][dice.index(below: 4)]
+      weather.lateEnd = Span(.zero, .milliseconds([0, 10, 500, 5_000][dice.index(below: 4)]))
+      weather.hasDeadAddresses = dice.chance(1, in: 4)
+    }
     weather.draw("forming", of: seed) { $0.drawForming(&$1) }
     weather.draw("lasting fault", of: seed) { weather, dice in
       weather.lasting = [nil, nil, .hungMember, .stalledDisk][dice.index(below: 4)]

@@ -34,6 +34,14 @@ public struct Weather: Hashable, Sendable {
   /// A session over a silent link is given up after this.
   public var silenceLimit = Duration.seconds(3)
 
+  // Connections for snapshots.
+  /// How often one end never learns that the other is gone.
+  public var silentEndsPerThousand: UInt64 = 0
+  /// How long it takes an end to learn it.
+  public var lateEnd = Span(.zero, .zero)
+  /// The first of each member's two addresses is dead.
+  public var hasDeadAddresses = false
+
   // The disk.
   public var sync = Span(.microseconds(200), .milliseconds(2))
   public var flushInterval = Duration.milliseconds(20)

@@ -69,7 +69,7 @@ extension World {
       let delay = weather.sync.draw(&member.laneDice)
       after(delay, .openState(member.position, member.boot, base))
     }
-    for case .follower(let request) in out.unopened { openStream(request, nil, from: member) }
+    for case .follower(let request) in out.unopened { opened(request, nil, member) }
     guard let view = out.view else { return }
     for viewer in out.viewers {
       switch viewer {

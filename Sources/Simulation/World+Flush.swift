@@ -51,7 +51,7 @@ extension World {
     for letter in out.letters { post(letter, from: .flush, to: member) }
     for opened in out.opened {
       guard case .follower(let request) = opened.asker else { continue }
-      openStream(request, opened.source.take(), from: member)
+      self.opened(request, opened.source, member)
     }
     for report in out.reports {
       switch report {

@@ -1,3 +1,4 @@
+import Member
 import Raft
 import Replica
 import Wire
@@ -137,6 +138,7 @@ extension World {
     member.sessionIncarnations[peer] = greeting.incarnation
     tellMessage("\(member.name) has a session with \(members[peer].name)")
     step(member, .sessionOpened(greeting.from, greeting.boot))
+    if !member.exchange.isQuiet { exchange(member, .session(greeting.from, greeting.boot)) }
     introduce(members[peer], to: member)
   }
 
@@ -149,6 +151,7 @@ extension World {
 
   /// Both ends learn that their session is gone, each after a moment.
   func resetSession(_ left: SimulatedMember, _ right: SimulatedMember) {
+    breakConnections(left, right)
     for (member, peer) in [(left, right.position), (right, left.position)] {
       guard let boot = member.sessions[peer] else { continue }
       after(

@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import Raft
 import Replica
 import Storage
@@ -120,7 +121,7 @@ extension World {
     // First the disk: what is closed from here on must not reach it.
     member.disk.lose(power: power, &member.dice)
     if power { member.hasLostPower = true }
-    dropArrivals(at: member)
+    breakConnections(of: member, power: power)
     member.forgetMemory()
     watch?(.life(member.position, at: now, isUp: false))
     member.undisturbedSince = now
@@ -196,7 +197,8 @@ extension World {
     if !writes.isEmpty, !commit(writes, member) { return }
     (member.flyingWrites, member.waitingWrites) = ([], [])
     closeLanes(member)
-    dropArrivals(at: member)
+    var ports = SimulatedSnapshotPorts(world: self, member: member)
+    member.snapshotLane.close(ports: &ports)
     let closed: Void? = attempt(member, .close) { () throws(StorageError) in
       try member.state?.sync()
       try member.state?.close()

@@ -1,4 +1,3 @@
-import Checksum
 import KeyValue
 import Member
 import Raft
@@ -6,166 +5,198 @@ import Replica
 import Storage
 import Wire
 
-/// Snapshot streams: the product's chunks and frames over a connection that works or breaks.
+/// Snapshots: the product's own exchange and lane on virtual time.
 extension World {
-  func openStream(_ request: SnapshotRequest, from member: SimulatedMember) {
+  // MARK: The exchange
+
+  /// One step of a member's exchange, and what it wants.
+  func exchange(_ member: SimulatedMember, _ input: SnapshotInput) {
+    guard violation == nil, member.isUp, !member.hasFailed else { return }
+    var effects: [SnapshotEffect] = []
+    member.exchange.step(
+      input, at: member.clock.local(at: now), member.core?.snapshotStanding ?? .absent,
+      &effects)
+    scheduleExchange(member)
+    let boot = member.boot
+    for effect in effects {
+      guard member.boot == boot, member.isUp, !member.hasFailed else { return }
+      carryOut(effect, member)
+    }
+  }
+
+  private func carryOut(_ effect: SnapshotEffect, _ member: SimulatedMember) {
+    switch effect {
+    case .openSource(let request): openSource(request, member)
+    case .dial(let stream, to: let peer, attempt: let attempt):
+      dial(stream, to: peer, attempt: attempt, from: member)
+    case .send(let frame, on: let stream):
+      let hasRoom = sendSnapshot(frame, on: stream, from: member)
+      if case .chunk = frame, hasRoom { exchange(member, .writable(stream)) }
+    case .close(let stream): closeConnection(stream, member)
+    case .took(let stream): tookChunk(stream, member)
+    case .order(let order): post(.order(order), member)
+    case .sent(let request, let outcome): step(member, .snapshotSent(request, outcome))
+    case .received(let stream, let base, term: let term, from: let leader):
+      step(member, .snapshotReceived(base, term: term, from: leader))
+      exchange(member, .judged(stream))
+    case .note(let note): tell(member, note)
+    }
+  }
+
+  private func tell(_ member: SimulatedMember, _ note: SnapshotNote) {
+    switch note {
+    case .sends(to: let peer): tell(member, "streams a snapshot to \(name(of: peer))")
+    case .receives(from: let peer):
+      counts.snapshots += 1
+      tell(member, "receives a snapshot from \(name(of: peer))")
+    case .sendingEnded(to: let peer, let end):
+      tell(member, "has not delivered a snapshot to \(name(of: peer)): \(end)")
+    case .receivingEnded(from: let peer, let end):
+      tell(member, "has not received a snapshot from \(name(of: peer)): \(end)")
+    }
+  }
+
+  private func name(of member: MemberID) -> String {
+    positionOf[member].map { members[$0].name } ?? "nobody"
+  }
+
+  private func scheduleExchange(_ member: SimulatedMember) {
+    let wakeAt = member.clock.world(when: member.exchange.wakeAt)
+    guard wakeAt < member.exchangeScheduled else { return }
+    member.exchangeScheduled = max(wakeAt, now)
+    queue.push(.exchangeTurn(member.position, member.boot), at: member.exchangeScheduled)
+  }
+
+  func exchangeTurn(_ member: SimulatedMember) {
+    member.exchangeScheduled = .distantFuture
+    if member.exchange.wakeAt <= member.clock.local(at: now) {
+      exchange(member, .timer)
+    } else {
+      scheduleExchange(member)
+    }
+  }
+
+  // MARK: The state that is sent
+
+  private func openSource(_ request: SnapshotRequest, _ member: SimulatedMember) {
     post(.openSnapshot(.follower(request)), from: .replica, to: member)
   }
 
-  /// The member's lanes have opened the snapshot, or there is none to be had just now.
-  func openStream(
-    _ request: SnapshotRequest, _ source: (any SnapshotSource)?, from member: SimulatedMember
+  /// The member's lanes have opened the state, or there is none to be had just now.
+  func opened(
+    _ request: SnapshotRequest, _ source: Handover<any SnapshotSource>?,
+    _ member: SimulatedMember
   ) {
-    guard let source else { return endStream(request, .failed, member) }
-    let meta = source.meta
-    let last = EntryID(term: Term(meta.appliedTerm), index: LogIndex(meta.appliedIndex))
-    check(
-      last.index < request.atLeast
-        ? "\(member.name) opens a snapshot at \(last.index.number) where "
-          + "\(request.atLeast.number) is asked for" : nil)
-    guard let to = positionOf[request.to], let toBoot = member.sessions[to],
-      members[to].boot == toBoot, network.isOpenBothWays(member.position, to), member.isLeader,
-      let configuration = member.core?.configuration(at: last.index)
-    else {
-      source.close()
-      post(.snapshotClosed, from: .snapshots, to: member)
-      return endStream(request, .failed, member)
-    }
-    streams.append(
-      SnapshotStream(
-        request: request, from: member.position, fromBoot: member.boot, to: to, toBoot: toBoot,
-        term: member.standing.term,
-        base: LogBase(last: last, configuration: configuration), source: source))
-    counts.snapshots += 1
-    tell(member, "streams a snapshot to \(members[to].name)")
-    after(weather.delay.draw(&networkDice), .streamTurn(streams.count - 1))
+    guard let source else { return report(.opened(request, nil), to: member) }
+    post(.opened(request, source), member)
   }
 
-  func advanceStream(_ number: Int) {
-    guard var stream = streams[number] else { return }
-    let (sender, receiver) = (members[stream.from], members[stream.to])
-    guard sender.boot == stream.fromBoot, sender.isRunning else { return close(number, .failed) }
-    guard network.isOpenBothWays(stream.from, stream.to), receiver.boot == stream.toBoot,
-      receiver.isRunning
-    else { return close(number, .failed) }
-    if sender.isPaused || receiver.isPaused || mustWait(stream, receiver) {
-      return after(.milliseconds(5), .streamTurn(number))
-    }
-    let frame = attempt(sender, nil) { () throws(StorageError) in try nextFrame(&stream) }
-    guard let frame, receive(frame, &stream, receiver) else {
-      streams[number] = stream
-      return close(number, .failed)
-    }
-    streams[number] = stream
-    if case .end = frame { return close(number, .delivered(stream.base)) }
-    after(weather.delay.draw(&networkDice), .streamTurn(number))
+  // MARK: The lane
+
+  private func post(_ letter: SnapshotLetter<any SnapshotSource>, _ member: SimulatedMember) {
+    member.snapshotLetters.append(letter)
+    guard !member.isLaneTurnDue else { return }
+    member.isLaneTurnDue = true
+    var delay = weather.apply.draw(&streamDice) * member.diskSlowness
+    if case .order(.finish) = letter { delay = weather.sync.draw(&streamDice) }
+    if member.stalledUntil > now { delay = delay + (member.stalledUntil - now) }
+    after(delay, .laneTurn(member.position, member.boot))
   }
 
-  /// A new arrival is prepared by the thread that writes the log, after what waits there: a
-  /// snapshot that has arrived before is installed first.
-  private func mustWait(_ stream: SnapshotStream, _ receiver: SimulatedMember) -> Bool {
-    stream.sink == nil && receiver.isInstalling
-      && !(receiver.flyingWrites.isEmpty && receiver.waitingWrites.isEmpty)
+  func laneTurn(_ member: SimulatedMember) {
+    member.isLaneTurnDue = false
+    let letters = member.snapshotLetters
+    member.snapshotLetters = []
+    var ports = SimulatedSnapshotPorts(world: self, member: member)
+    var out = SnapshotLaneOutput()
+    member.snapshotLane.turn(letters, ports: &ports, out: &out)
+    for told in out.reports { report(told, to: member) }
+    for _ in 0..<out.closedSources { post(.snapshotClosed, from: .snapshots, to: member) }
   }
 
-  private func nextFrame(
-    _ stream: inout SnapshotStream
-  ) throws(StorageError) -> SnapshotFrame {
-    guard stream.sink != nil else {
-      return .header(.init(term: stream.term, base: stream.base, meta: []))
-    }
-    guard let bytes = try stream.source.next(limitBytes: weather.chunkBytes) else {
-      return .end(.init(chunks: stream.chunks, checksum: stream.sent.value))
-    }
-    stream.sent.update(bytes)
-    defer { stream.chunks += 1 }
-    return .chunk(.init(number: stream.chunks, bytes: bytes))
+  /// Brings a report to the member's loop a moment later.
+  private func report(_ report: SnapshotReport, to member: SimulatedMember) {
+    member.snapshotReports.append(report)
+    guard member.snapshotReports.count == 1 else { return }
+    after(.microseconds(10), .laneReports(member.position, member.boot))
   }
 
-  /// The frame reaches the receiver; false: it does not want it.
-  private func receive(
-    _ sent: SnapshotFrame, _ stream: inout SnapshotStream, _ receiver: SimulatedMember
-  ) -> Bool {
-    var bytes: [UInt8] = []
-    Frame.snapshot(sent).encode(into: &bytes)
-    stream.decoder.receive(bytes)
-    guard case .snapshot(let received) = try? stream.decoder.next(), received == sent else {
-      fail("a frame of a snapshot for \(receiver.name) changes on its way")
-      return false
-    }
-    let sink = stream.sink
-    switch received {
-    case .header(let header):
-      guard !isReceiving(receiver), header.term >= receiver.standing.term else { return false }
-      stream.sink = attempt(receiver, .receive) { () throws(StorageError) in
-        try receiver.disk.store.receiveSnapshot()
+  func takeReports(_ member: SimulatedMember) {
+    let reports = member.snapshotReports
+    member.snapshotReports = []
+    for report in reports {
+      guard case .opened(let request, let head) = report else {
+        exchange(member, .report(report))
+        continue
       }
-      return stream.sink != nil
-    case .chunk(let chunk):
-      stream.received.update(chunk.bytes)
-      return spool(stream, receiver, .receive) { () throws(StorageError) in
-        try sink?.receive(chunk.bytes)
+      let base = head.flatMap { member.core?.snapshotBase(at: $0.applied) }
+      let addresses = weather.hasDeadAddresses ? 2 : 1
+      exchange(member, .opened(request, head, base: base, addresses: addresses))
+    }
+  }
+}
+
+/// A simulated disk, as the snapshot lane reaches it.
+struct SimulatedSnapshotPorts: SnapshotPorts {
+  let world: World
+  let member: SimulatedMember
+
+  func applied(by source: any SnapshotSource) -> EntryID { source.meta.applied }
+
+  func next(
+    of source: any SnapshotSource, limitBytes: Int
+  ) throws(SnapshotFault) -> [UInt8]? {
+    let chunk: [UInt8]?? = world.attempt(member, nil) { () throws(StorageError) in
+      try source.next(limitBytes: limitBytes)
+    }
+    guard let chunk else { throw .disk }
+    return chunk
+  }
+
+  func close(_ source: any SnapshotSource) { source.close() }
+
+  func makeArrival() throws(SnapshotFault) -> any SnapshotSink {
+    try arriving(.receive) { () throws(StorageError) in
+      try member.disk.store.receiveSnapshot()
+    }
+  }
+
+  func write(_ chunk: [UInt8], to arrival: any SnapshotSink) throws(SnapshotFault) {
+    try arriving(.receive) { () throws(StorageError) in try arrival.receive(chunk) }
+  }
+
+  func finish(_ arrival: any SnapshotSink) throws(SnapshotFault) -> EntryID {
+    try arriving(.finish) { () throws(StorageError) in try arrival.finish().applied }
+  }
+
+  func abandon(_ arrival: any SnapshotSink) { arrival.abandon() }
+
+  /// What only the arrival suffers from ends the arrival; anything else ends the member.
+  private func arriving<Result>(
+    _ point: DiskPoint, _ body: () throws(StorageError) -> Result
+  ) throws(SnapshotFault) -> Result {
+    guard !member.hasFailed else { throw .disk }
+    do throws(StorageError) { return try world.using(member, point, body) } catch {
+      switch error {
+      case .snapshotRefused(let reason):
+        if !world.members.contains(where: \.mayFail) {
+          world.fail("\(member.name) refuses a snapshot of healthy members: \(reason)")
+        }
+        throw .refused(.damaged)
+      case .full:
+        if !member.isFull { world.fail("\(member.name) has no room, and its disk is large") }
+        throw .refused(.noSpace)
+      case .inUse, .unwritable, .otherCluster, .otherMember, .unknownFormat, .damaged, .failed,
+        .stopped:
+        world.diskFails(member, error)
+        throw .disk
       }
-    case .end(let end):
-      guard end.checksum == stream.received.value else {
-        fail("\(receiver.name) has received other chunks than were sent")
-        return false
-      }
-      let isWhole = spool(stream, receiver, .finish) { () throws(StorageError) in
-        _ = try sink?.finish()
-      }
-      guard isWhole else { return false }
-      step(
-        receiver,
-        .snapshotReceived(stream.base, term: stream.term, from: members[stream.from].id))
-      return true
-    case .accepted, .rejected:
-      preconditionFailure("an answer comes from the sender")
     }
   }
+}
 
-  /// Lets the receiver write; false: it stops, or finds the snapshot not whole.
-  private func spool(
-    _ stream: SnapshotStream, _ receiver: SimulatedMember, _ point: DiskPoint,
-    _ body: () throws(StorageError) -> Void
-  ) -> Bool {
-    var refusal: String?
-    let done: Void? = attempt(receiver, point) { () throws(StorageError) in
-      do throws(StorageError) { try body() } catch .snapshotRefused(let reason) { refusal = reason }
-    }
-    if let refusal, !members[stream.from].mayFail {
-      fail("\(receiver.name) refuses a snapshot of a healthy member: \(refusal)")
-    }
-    return done != nil && refusal == nil
-  }
-
-  /// Who dies does not tidy up what was arriving.
-  func dropArrivals(at member: SimulatedMember) {
-    for number in streams.indices where streams[number]?.to == member.position {
-      streams[number]?.sink = nil
-    }
-  }
-
-  private func isReceiving(_ member: SimulatedMember) -> Bool {
-    streams.contains { $0?.to == member.position && $0?.sink != nil && $0?.toBoot == member.boot }
-  }
-
-  private func close(_ number: Int, _ outcome: SnapshotOutcome) {
-    guard let stream = streams[number] else { return }
-    streams[number] = nil
-    stream.source.close()
-    if outcome == .failed { stream.sink?.abandon() }
-    let sender = members[stream.from]
-    guard sender.boot == stream.fromBoot, sender.isRunning else { return }
-    post(.snapshotClosed, from: .snapshots, to: sender)
-    endStream(stream.request, outcome, sender)
-  }
-
-  private func endStream(
-    _ request: SnapshotRequest, _ outcome: SnapshotOutcome, _ member: SimulatedMember
-  ) {
-    // A broken connection is noticed and not tried again at once.
-    let delay = outcome == .failed ? Duration.milliseconds(20) : weather.delay.draw(&networkDice)
-    after(delay, .streamEnded(member.position, member.boot, request, outcome))
+extension StateMeta {
+  fileprivate var applied: EntryID {
+    EntryID(term: Term(appliedTerm), index: LogIndex(appliedIndex))
   }
 }

@@ -36,7 +36,7 @@ extension World {
       let delay = weather.sync.draw(&member.dice)
       after(delay, .fetched(member.position, member.boot, fetch))
     }
-    for request in effects.snapshots { openStream(request, from: member) }
+    for request in effects.snapshots { exchange(member, .requested(request)) }
     for answer in effects.answers { take(answer, member) }
     if let view = effects.quorum {
       member.quorumView = view

@@ -1,5 +1,6 @@
 import KeyValue
 import Linearizability
+import Member
 import Raft
 import Replica
 import Storage
@@ -27,12 +28,15 @@ final class World {
   /// The newest stream of watches.
   var lastWatchStream: UInt64 = 0
   var history = History(initialRevision: 1)
-  var streams: [SnapshotStream?] = []
+  /// Open at one end at least.
+  var connections: [SnapshotConnection] = []
+  var lastConnection = 0
   var checks = Checks()
   var counts = Counts()
 
   /// Separate dice, so that one more draw for the network does not change what clients do.
   var networkDice: SplitMix64
+  var streamDice: SplitMix64
   var weatherDice: SplitMix64
   /// Until when somebody may wait for a change of the members.
   var membersAskedUntil = Instant.zero
@@ -92,6 +96,7 @@ final class World {
     var dice = SplitMix64(seed: seed)
     networkDice = SplitMix64(seed: dice.next())
     weatherDice = SplitMix64(seed: dice.next())
+    streamDice = SplitMix64(seed: ~seed)
     func list(_ numbers: ClosedRange<Int>) -> InitialCluster {
       do {
         return try InitialCluster(
@@ -121,7 +126,7 @@ final class World {
         SimulatedMember(
           position: position, member: member, isInitial: position < weather.members,
           disk: World.disk(for: identity, weather), clock: clock, count: count,
-          dice: SplitMix64(seed: dice.next()),
+          weather: weather, dice: SplitMix64(seed: dice.next()),
           laneSeed: ~seed ^ UInt64(position + 1) << 32))
     }
     members = built
@@ -212,7 +217,9 @@ final class World {
     switch event {
     case .packet(let packet): deliver(packet)
     case .connectTurn: connectAll()
-    case .streamTurn(let number): advanceStream(number)
+    case .snapshotDialed(let number): accept(number)
+    case .snapshotDelivery(let number, let toAcceptor):
+      deliverSnapshot(number, toAcceptor: toAcceptor)
     case .clientTurn(let client): ask(client)
     case .answer(let client, let attempt, let answer): take(answer, client, attempt)
     case .clientTimeout(let client, let attempt): take(.unknown, client, attempt)
@@ -243,7 +250,11 @@ final class World {
       .openState(let position, let boot, _), .flushTurn(let position, let boot),
       .spaceTurn(let position, let boot),
       .drain(let position, let boot), .sessionBroken(let position, let boot, _, _),
-      .streamEnded(let position, let boot, _, _), .terminated(let position, let boot),
+      .snapshotConnected(let position, let boot, _, _),
+      .snapshotBroken(let position, let boot, _, _),
+      .snapshotWritable(let position, let boot, _), .exchangeTurn(let position, let boot),
+      .laneTurn(let position, let boot), .laneReports(let position, let boot),
+      .terminated(let position, let boot),
       .retired(let position, let boot), .watchTurn(let position, let boot),
       .watchRead(let position, let boot):
       let member = members[position]
@@ -266,15 +277,21 @@ final class World {
     case .spaceTurn: spaceTurn(member)
     case .drain: drain(member)
     case .sessionBroken(_, _, let peer, let peerBoot): breakSession(member, peer, peerBoot)
-    case .streamEnded(_, _, let request, let outcome):
-      step(member, .snapshotSent(request, outcome))
+    case .snapshotConnected(_, _, let number, let peerBoot):
+      connected(member, number, peerBoot)
+    case .snapshotBroken(_, _, let number, let isAcceptor): learnEnd(number, isAcceptor)
+    case .snapshotWritable(_, _, let stream): exchange(member, .writable(stream))
+    case .exchangeTurn: exchangeTurn(member)
+    case .laneTurn: laneTurn(member)
+    case .laneReports: takeReports(member)
     case .terminated: endInOrder(member)
     case .retired: retire(member)
     case .watchTurn: watchTurn(member)
     case .watchRead: readForWatches(member)
     case .packet(let packet): receive(packet, member)
     case .request(let request): admit(request, member)
-    case .connectTurn, .streamTurn, .clientTurn, .answer, .clientTimeout, .weatherTurn,
+    case .connectTurn, .snapshotDialed, .snapshotDelivery, .clientTurn, .answer, .clientTimeout,
+      .weatherTurn,
       .healLinks, .restart, .resume, .diskCalm, .inspection, .powerTurn, .crashSoon, .cutLeader,
       .replaceTurn, .diskRoom, .flapTurn, .constrain, .compactTurn, .keeperTurn, .keeperAnswer,
       .keeperTimeout, .watcherTurn, .watchNews:

@@ -24,6 +24,7 @@ public struct Claim: Hashable, Sendable {
 ///     raft-<e>-<n>.wal   the log's entries; e is named by raft.db
 ///     landmark           what the log has reached
 ///     state-<g>.db       the rows; g is named by raft.db
+///     arrival-<n>.db     a snapshot on its way in; nothing refers to it
 ///     reserve            space for a full disk
 ///
 /// A directory whose `raft.db` exists is complete; without it, it is made anew.
@@ -35,7 +36,7 @@ public final class DataDirectory: MemberStore {
   /// It was made just now: nothing that this member promised can be in it.
   public let isNew: Bool
   private let raftLog: RaftLog
-  private let arrival: SnapshotArrival
+  private let arrivals: SnapshotArrivals
   private let reserve: Reserve
   private let settings: StorageSettings
   private let fileSystem: any FileSystem
@@ -56,7 +57,7 @@ public final class DataDirectory: MemberStore {
     self.settings = settings
     self.fileSystem = fileSystem
     failure = StorageFailure()
-    arrival = SnapshotArrival()
+    arrivals = SnapshotArrivals()
     try fileSystem.makeDirectory(path)
     guard let lock = try fileSystem.lock(path + "/LOCK") else { throw .inUse(directory: path) }
     self.lock = lock
@@ -73,7 +74,7 @@ public final class DataDirectory: MemberStore {
     reserve = try Reserve(in: path, settings, on: fileSystem)
     raftLog = try RaftLog(
       opening: path + "/raft.db", in: path,
-      landmark: Landmark(opening: path + "/landmark", on: fileSystem), arrival: arrival,
+      landmark: Landmark(opening: path + "/landmark", on: fileSystem), arrivals: arrivals,
       reserve: reserve, failure: failure, settings: settings, on: fileSystem)
     try check(claim)
     if !provesLater { try prove() }
@@ -105,7 +106,8 @@ public final class DataDirectory: MemberStore {
     try raftLog.prove()
     // `raft.db` alone says which state is in force.
     try removeGenerations { [generation = raftLog.generation] in $0 != generation }
-    for name in try fileSystem.names(in: path) where BackupWriter.isLeftover(name) {
+    for name in try fileSystem.names(in: path)
+    where BackupWriter.isLeftover(name) || SnapshotArrivals.isLeftover(name) {
       try fileSystem.remove(path + "/" + name)
     }
   }
@@ -154,12 +156,9 @@ public final class DataDirectory: MemberStore {
   }
 
   public func receiveSnapshot() throws(StorageError) -> any SnapshotSink {
-    try failure.guarding { () throws(StorageError) in
-      arrival.forget()
-      let generation = raftLog.generation + 1
-      return try StateFileSink(
-        path: DataDirectory.statePath(in: path, generation: generation), generation: generation,
-        directory: path, on: fileSystem, failure: failure, arrival: arrival)
+    try failure.guardingSpare { () throws(StorageError) in
+      try StateFileSink(
+        path: arrivals.nextPath(in: path), on: fileSystem, failure: failure, arrivals: arrivals)
     }
   }
 

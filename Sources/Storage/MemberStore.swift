@@ -15,7 +15,8 @@ public protocol MemberStore: AnyObject {
   /// Opens the state of the generation that the log names; used at start and after an installation.
   func openState() throws(StorageError) -> any StateStore
 
-  /// Begins a snapshot's arrival; what an earlier, unfinished arrival left is dropped.
+  /// Begins a snapshot's arrival, in a file of its own. Another thread than the log's may call it,
+  /// and then uses the sink, and gives it up, by itself.
   func receiveSnapshot() throws(StorageError) -> any SnapshotSink
 
   /// Removes generations before the present one. Call it when no reader of theirs is left.

@@ -6,8 +6,9 @@ public final class MemoryLog: LogStore {
   public private(set) var generation: UInt64 = 1
   private var kept: RecoveredLog?
   private let failure: StorageFailure
-  /// The snapshot that may be installed next; `nil`: none has arrived whole.
-  var ready: EntryID?
+  let arrivals = MemoryArrivals()
+  /// The state that was installed last; `nil`: none was.
+  private(set) var installed: MemoryState.Contents?
 
   init(failure: StorageFailure) { self.failure = failure }
 
@@ -32,10 +33,11 @@ public final class MemoryLog: LogStore {
     log.entries += edit.entries
     if let base = edit.base { log.cut(to: base) }
     if edit.installs {
-      precondition(
-        ready == edit.base?.last,
-        "the snapshot at \(edit.base?.last.index.number ?? 0) has not arrived whole")
-      ready = nil
+      guard let contents = arrivals.claim(edit.base?.last ?? .zero) else {
+        preconditionFailure(
+          "the snapshot at \(edit.base?.last.index.number ?? 0) has not arrived whole")
+      }
+      installed = contents
       generation += 1
     }
     kept = log

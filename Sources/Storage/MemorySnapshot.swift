@@ -37,9 +37,13 @@ final class MemorySnapshotSource: SnapshotSource {
 final class MemorySnapshotSink: SnapshotSink {
   private var reader = SnapshotReader()
   private var contents = MemoryState.Contents()
-  private let deliver: (MemoryState.Contents) -> Void
+  private let number: UInt64
+  private let arrivals: MemoryArrivals
 
-  init(deliver: @escaping (MemoryState.Contents) -> Void) { self.deliver = deliver }
+  init(_ arrivals: MemoryArrivals) {
+    self.arrivals = arrivals
+    number = arrivals.nextNumber()
+  }
 
   func receive(_ chunk: [UInt8]) throws(StorageError) {
     let piece = try reader.take(chunk)
@@ -50,9 +54,40 @@ final class MemorySnapshotSink: SnapshotSink {
 
   func finish() throws(StorageError) -> StateMeta {
     contents.meta = try reader.finish()
-    deliver(contents)
+    arrivals.announce(number, contents)
     return contents.meta
   }
 
-  func abandon() { contents = MemoryState.Contents() }
+  func abandon() {
+    contents = MemoryState.Contents()
+    arrivals.withdraw(number)
+  }
+}
+
+/// What has arrived whole, as `SnapshotArrivals` has it for files.
+final class MemoryArrivals {
+  private var whole: [(number: UInt64, contents: MemoryState.Contents)] = []
+  private var count: UInt64 = 0
+
+  func nextNumber() -> UInt64 {
+    count += 1
+    return count
+  }
+
+  func announce(_ number: UInt64, _ contents: MemoryState.Contents) {
+    whole.append((number, contents))
+  }
+
+  func withdraw(_ number: UInt64) { whole.removeAll { $0.number == number } }
+
+  func claim(_ last: EntryID) -> MemoryState.Contents? {
+    let position = whole.firstIndex { arrival in
+      let meta = arrival.contents.meta
+      return last
+        == EntryID(term: Term(meta.appliedTerm), index: LogIndex(meta.appliedIndex))
+    }
+    return position.map { whole.remove(at: $0).contents }
+  }
+
+  func forget() { whole = [] }
 }

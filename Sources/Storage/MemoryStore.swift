@@ -21,22 +21,24 @@ public final class MemoryStore: MemberStore {
 
   public func openState() throws(StorageError) -> any StateStore {
     try failure.check()
-    guard let state = states[memoryLog.generation] else {
-      preconditionFailure("generation \(memoryLog.generation) was installed but never received")
-    }
-    return state
+    return presentState()
   }
 
   public func receiveSnapshot() throws(StorageError) -> any SnapshotSink {
     try failure.check()
-    memoryLog.ready = nil
-    return MemorySnapshotSink { [unowned self] contents in
-      let generation = memoryLog.generation + 1
-      states[generation] = MemoryState(
-        generation: generation, contents: contents, failure: failure)
-      memoryLog.ready = EntryID(
-        term: Term(contents.meta.appliedTerm), index: LogIndex(contents.meta.appliedIndex))
+    return MemorySnapshotSink(memoryLog.arrivals)
+  }
+
+  /// The state of the generation that the log names.
+  private func presentState() -> MemoryState {
+    let generation = memoryLog.generation
+    if let state = states[generation] { return state }
+    guard let contents = memoryLog.installed else {
+      preconditionFailure("generation \(generation) was installed but never received")
     }
+    let state = MemoryState(generation: generation, contents: contents, failure: failure)
+    states[generation] = state
+    return state
   }
 
   public func removeOldGenerations() throws(StorageError) {
@@ -54,9 +56,9 @@ public final class MemoryStore: MemberStore {
   /// The power fails: the log keeps what was committed, the state what was durable and, of the
   /// flushes since, the first `keepingFlushes`.
   public func crash(keepingFlushes: Int = 0) {
-    memoryLog.ready = nil
+    memoryLog.arrivals.forget()
     let generation = memoryLog.generation
-    let left = states[generation]?.crash(keepingFlushes: keepingFlushes) ?? .init()
+    let left = presentState().crash(keepingFlushes: keepingFlushes)
     states = [generation: MemoryState(generation: generation, contents: left, failure: failure)]
   }
 }

@@ -23,8 +23,9 @@ public final class RaftLog: LogStore {
   private let failure: StorageFailure
   private let reserve: Reserve
   private let settings: StorageSettings
-  /// The snapshot that may be installed next; `nil`: none has arrived whole.
-  let arrival: SnapshotArrival
+  private let arrivals: SnapshotArrivals
+  private let directory: String
+  private let fileSystem: any FileSystem
   /// What was read to find the end, kept for the first `recover`.
   private var opened: [Entry]?
   private var isProven = false
@@ -64,13 +65,15 @@ public final class RaftLog: LogStore {
   ///
   /// *Throws* `damaged` with the place.
   init(
-    opening path: String, in directory: String, landmark: Landmark, arrival: SnapshotArrival,
+    opening path: String, in directory: String, landmark: Landmark, arrivals: SnapshotArrivals,
     reserve: Reserve,
     failure: StorageFailure, settings: StorageSettings, on fileSystem: any FileSystem
   ) throws(StorageError) {
     name = path
     self.landmark = landmark
-    self.arrival = arrival
+    self.arrivals = arrivals
+    self.directory = directory
+    self.fileSystem = fileSystem
     self.reserve = reserve
     self.failure = failure
     self.settings = settings
@@ -212,18 +215,25 @@ public final class RaftLog: LogStore {
     try entryLog.move(to: place)
   }
 
-  /// The entries that agree with a snapshot, and those that came after it, make a log of their own;
-  /// one transaction puts it, and the snapshot, in the place of what was (design §6).
+  /// The arrived state gets the next generation's name; the entries that agree with it, and those
+  /// that came after it, make a log of their own; one transaction puts both in the place of what
+  /// was (design §6).
   private func install(_ edit: LogEdit) throws(StorageError) {
     guard let base = edit.base else { preconditionFailure("a snapshot without a base") }
     let end = edit.truncateFrom ?? edit.entries.first?.index ?? last.index.next
     let kept = try entries(after: base.last.index, before: end)
+    guard let arrived = arrivals.claim(base.last) else {
+      preconditionFailure("the snapshot at \(base.last.index.number) was taken back")
+    }
+    // The file is synced. Until the transaction its new name means no more than its old one.
+    try fileSystem.rename(
+      arrived, to: DataDirectory.statePath(in: directory, generation: generation + 1))
+    try fileSystem.syncDirectory(directory)
     try beginAnew(with: kept + edit.entries) { (place) throws(StorageError) in
       try write(
         BaseRecord(generation: generation + 1, base: base, log: place), edit.hardState)
     }
     generation += 1
-    arrival.forget()
   }
 
   /// Puts a log of these entries in the place of the present one; `record` says so in `raft.db`, in
@@ -262,7 +272,7 @@ public final class RaftLog: LogStore {
       edit.hardState?.currentTerm ?? hardState.currentTerm >= hardState.currentTerm,
       "term goes back from \(hardState.currentTerm.number)")
     precondition(
-      !edit.installs || arrival.isWhole(generation: generation + 1, at: moved),
+      !edit.installs || arrivals.isWhole(at: moved),
       "the snapshot at \(moved.index.number) has not arrived whole")
   }
 

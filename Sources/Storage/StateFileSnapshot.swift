@@ -63,43 +63,42 @@ final class StateFileSnapshot: SnapshotSource {
   }
 }
 
-/// Writes an arriving snapshot into the state file of the next generation.
+/// Writes an arriving snapshot into a state file of its own, to which nothing refers until the log
+/// installs it. It belongs to one thread.
 final class StateFileSink: SnapshotSink {
-  private let generation: UInt64
-  private let directory: String
+  private let path: String
   private let fileSystem: any FileSystem
   private let failure: StorageFailure
-  private let arrival: SnapshotArrival
+  private let arrivals: SnapshotArrivals
   private let writer: StateFileWriter
 
   init(
-    path: String, generation: UInt64, directory: String, on fileSystem: any FileSystem,
-    failure: StorageFailure, arrival: SnapshotArrival
+    path: String, on fileSystem: any FileSystem, failure: StorageFailure,
+    arrivals: SnapshotArrivals
   ) throws(StorageError) {
-    self.generation = generation
-    self.directory = directory
+    self.path = path
     self.fileSystem = fileSystem
     self.failure = failure
-    self.arrival = arrival
+    self.arrivals = arrivals
     writer = try StateFileWriter(at: path, on: fileSystem)
   }
 
   func receive(_ chunk: [UInt8]) throws(StorageError) {
     let piece = try writer.take(chunk)
-    try failure.guarding { () throws(StorageError) in try writer.write(piece) }
+    try failure.guardingSpare { () throws(StorageError) in try writer.write(piece) }
   }
 
   func finish() throws(StorageError) -> StateMeta {
     let meta = try writer.check()
-    try failure.guarding { () throws(StorageError) in
-      try writer.finish(meta)
-      try fileSystem.syncDirectory(directory)
-      arrival.announce(
-        generation: generation,
-        last: EntryID(term: Term(meta.appliedTerm), index: LogIndex(meta.appliedIndex)))
-    }
+    try failure.guardingSpare { () throws(StorageError) in try writer.finish(meta) }
+    arrivals.announce(
+      path, last: EntryID(term: Term(meta.appliedTerm), index: LogIndex(meta.appliedIndex)))
     return meta
   }
 
-  func abandon() { writer.abandon() }
+  func abandon() {
+    writer.abandon()
+    // A leftover is removed at the next start.
+    if arrivals.withdraw(path) { try? fileSystem.remove(path) }
+  }
 }

@@ -68,7 +68,7 @@ final class StateFileWriter {
     guard let connection else { return }
     self.connection = nil
     connection.close()
-    // A leftover is removed at the next start or arrival.
+    // A leftover is removed at the next start.
     try? fileSystem.remove(path)
   }
 }

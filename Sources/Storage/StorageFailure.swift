@@ -23,6 +23,20 @@ public final class StorageFailure: Sendable {
     return error
   }
 
+  /// The same for a file that nothing refers to yet: for a lack of room it is given up, and the
+  /// member goes on.
+  func guardingSpare<Result>(
+    _ body: () throws(StorageError) -> Result
+  ) throws(StorageError) -> Result {
+    try check()
+    do {
+      return try body()
+    } catch {
+      if case .full = error { throw error }
+      throw latch(error)
+    }
+  }
+
   /// Runs `body` unless something has failed before, and latches what it throws.
   func guarding<Result>(
     _ body: () throws(StorageError) -> Result

@@ -43,6 +43,10 @@ final class PeerConnection: ChannelInboundHandler {
   var lastReceived: Instant
   var openedAt: Instant?
   var handshakeDeadline: Scheduled<Void>?
+  /// The newest protocol of the peer's build; zero: it has not said hello.
+  var peerProtocol: UInt32 = 0
+  /// Of a connection for a snapshot, once it has one.
+  var stream: SnapshotStreamID?
   /// Chunks of a snapshot that were handed over and not taken yet.
   var unspooledChunks = 0
   private(set) var channel: (any Channel)?

@@ -34,6 +34,7 @@ extension PeerTransport {
     ClientBootstrap(group: loop)
       .connectTimeout(TimeAmount(settings.handshakeTimeout))
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .channelOption(.socketOption(.so_keepalive), value: 1)
       .channelOption(.writeBufferWaterMark, value: Self.waterMark)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {

@@ -23,10 +23,8 @@ extension PeerTransport {
       }
       report(.message(message, from: peer))
     case .snapshot(let frame):
-      guard case .open(let peer, _) = connection.phase, connection.purpose == .snapshot else {
-        return abandon(connection)
-      }
-      receivedSnapshot(frame, from: peer, on: connection)
+      guard connection.isOpen, connection.purpose == .snapshot else { return abandon(connection) }
+      receivedSnapshot(frame, on: connection)
     case .inquiry(let inquiry):
       guard case .stranger = connection.phase, let answer = owner?.answer(to: inquiry) else {
         return abandon(connection)
@@ -41,8 +39,10 @@ extension PeerTransport {
   func received(_ error: WireError, on connection: PeerConnection) { abandon(connection) }
 
   func becameWritable(_ connection: PeerConnection) {
-    guard connection.isOpen, connection.purpose == .snapshot, !connection.isMute else { return }
-    report(.snapshotWritable(SnapshotStreamID(connection.number)))
+    guard connection.isOpen, connection.purpose == .snapshot, !connection.isMute,
+      let stream = connection.stream
+    else { return }
+    report(.snapshotWritable(stream))
     receivedAll()
   }
 
@@ -66,6 +66,7 @@ extension PeerTransport {
 
   private func received(_ hello: Hello, on connection: PeerConnection) {
     let greeting = hello.greeting
+    connection.peerProtocol = hello.newestProtocol
     switch connection.phase {
     case .greeting(let peer):
       guard greeting.from == peer else {
@@ -149,7 +150,9 @@ extension PeerTransport {
     connection.phase = .open(peer: peer, boot: greeting.boot)
     strangers[connection.number] = nil
     connection.openedAt = now()
-    guard connection.purpose == .control else { return openSnapshot(on: connection) }
+    guard connection.purpose == .control else {
+      return openSnapshot(on: connection, with: peer, greeting.boot)
+    }
 
     let old = peers[index].session
     if let dialing = peers[index].dialing, dialing !== connection { dialing.close() }

@@ -2,19 +2,29 @@ import NIOCore
 public import Raft
 public import Wire
 
+/// Connections for snapshots. How long each may be silent is for the owner to say; the kernel's
+/// keep-alive, which the dialing sets, is the last resort.
 extension PeerTransport {
-  /// Dials a connection for one snapshot stream. `snapshotWritable` follows when it stands, and
-  /// again whenever it takes more; `snapshotClosed` when it is over. `nil`: nobody to dial.
-  public func openSnapshot(to id: MemberID) -> SnapshotStreamID? {
+  /// How many addresses a peer has; zero: there is nobody to dial.
+  public func addressCount(of id: MemberID) -> Int {
+    guard !isStopped, let index = index(of: id), peers[index].link.canConnect else { return 0 }
+    return peers[index].addresses.count
+  }
+
+  /// Dials a connection for one snapshot stream. `snapshotConnected` follows when it stands,
+  /// `snapshotWritable` whenever it takes more, `snapshotClosed` when it is over. `attempt` names
+  /// the address, counted round.
+  public func openSnapshot(_ stream: SnapshotStreamID, to id: MemberID, attempt: Int) {
     loop.preconditionInEventLoop()
-    guard !isStopped, let index = index(of: id), peers[index].link.canConnect,
-      let address = peers[index].addresses.first
-    else { return nil }
+    precondition(stream.isDialed, "stream \(stream.number) is not for dialing")
+    guard addressCount(of: id) > 0, let index = index(of: id) else {
+      return report(.snapshotClosed(stream))
+    }
+    let addresses = peers[index].addresses
     let connection = makeConnection(.greeting(peer: id), purpose: .snapshot)
-    let stream = SnapshotStreamID(connection.number)
+    connection.stream = stream
     snapshots[stream] = connection
-    dial(address, with: connection)
-    return stream
+    dial(addresses[attempt % addresses.count], with: connection)
   }
 
   /// Sends a frame of the stream; `false`: wait for `snapshotWritable` before the next.
@@ -40,24 +50,30 @@ extension PeerTransport {
     closeSnapshot(connection)
   }
 
-  func openSnapshot(on connection: PeerConnection) {
-    let stream = SnapshotStreamID(connection.number)
+  func openSnapshot(on connection: PeerConnection, with peer: MemberID, _ boot: Boot) {
+    let stream =
+      connection.stream ?? SnapshotStreamID(connection.number, isDialed: connection.isDialed)
+    connection.stream = stream
     snapshots[stream] = connection
-    if connection.isDialed { report(.snapshotWritable(stream)) }
+    report(
+      .snapshotConnected(
+        stream, with: peer, boot,
+        saysWorking: connection.peerProtocol >= Hello.workingProtocol))
   }
 
-  func receivedSnapshot(_ frame: SnapshotFrame, from peer: MemberID, on connection: PeerConnection)
-  {
+  func receivedSnapshot(_ frame: SnapshotFrame, on connection: PeerConnection) {
+    guard let stream = connection.stream else { return }
     if case .chunk = frame {
       connection.unspooledChunks += 1
       if connection.unspooledChunks >= settings.unspooledChunks { connection.setReading(false) }
     }
-    report(.snapshotFrame(frame, SnapshotStreamID(connection.number), from: peer))
+    report(.snapshotFrame(frame, stream))
   }
 
   func closeSnapshot(_ connection: PeerConnection) {
-    let stream = SnapshotStreamID(connection.number)
-    guard snapshots.removeValue(forKey: stream) != nil else { return }
+    guard let stream = connection.stream, snapshots.removeValue(forKey: stream) != nil else {
+      return
+    }
     report(.snapshotClosed(stream))
   }
 }

@@ -14,18 +14,14 @@ public enum TransportEvent: Sendable {
   /// called at an address of its own list, so whoever answered is who it takes for `peer`.
   /// Otherwise anybody may have called, under any name.
   case refused(GreetingRefusal, peer: MemberID, dialed: Bool)
-  /// A snapshot connection that `openSnapshot` asked for stands and may be written to.
+  /// A snapshot connection stands, whoever dialed it. `saysWorking`: the peer's build knows
+  /// `SnapshotFrame.working`.
+  case snapshotConnected(SnapshotStreamID, with: MemberID, Boot, saysWorking: Bool)
+  /// It takes another frame.
   case snapshotWritable(SnapshotStreamID)
-  case snapshotFrame(SnapshotFrame, SnapshotStreamID, from: MemberID)
-  /// The snapshot connection is closed, by whomever.
+  case snapshotFrame(SnapshotFrame, SnapshotStreamID)
+  /// The snapshot connection is closed, by whomever, or did not come to stand.
   case snapshotClosed(SnapshotStreamID)
-}
-
-/// One snapshot connection in one run of a transport; never used twice.
-public struct SnapshotStreamID: Hashable, Sendable {
-  public let number: UInt64
-
-  init(_ number: UInt64) { self.number = number }
 }
 
 /// The one that a transport works for: it decides whom to talk to and takes what they say.

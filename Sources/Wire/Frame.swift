@@ -34,6 +34,8 @@ public struct Hello: Hashable, Sendable {
 
   /// The newest protocol this build speaks; both sides go by the lower one.
   public static let newestProtocol: UInt32 = 3
+  /// The first in which a snapshot's two sides say that their disks are at work.
+  public static let workingProtocol: UInt32 = 3
 
   public var newestProtocol: UInt32
   public var purpose: Purpose
@@ -57,6 +59,9 @@ public enum SnapshotFrame: Hashable, Sendable {
   case accepted(LogBase)
   /// The receiver stopped; the sender may begin anew.
   case rejected(Rejection)
+  /// The disk of the side that says so is at work on what the other waits for, or what was sent
+  /// has got there.
+  case working
 
   /// What comes.
   public struct Header: Hashable, Sendable {
@@ -102,8 +107,9 @@ public enum SnapshotFrame: Hashable, Sendable {
     case damaged = 1
     /// The receiver's disk failed or is full.
     case noSpace = 2
-    /// Another stream is under way.
-    case busy = 3
+    /// A later stream has taken its place. (A receiver of protocol 2 means that it refuses a second
+    /// one.)
+    case displaced = 3
     /// The receiver's term is higher.
     case staleTerm = 4
   }

@@ -89,7 +89,8 @@ public struct FrameDecoder: Sendable {
       return .message(try PeerMessage(decoding: whole))
     case .inquiry: return .inquiry(try Inquiry(decoding: payload))
     case .inquiryAnswer: return .inquiryAnswer(try InquiryAnswer(decoding: payload))
-    case .snapshotHeader, .snapshotChunk, .snapshotEnd, .snapshotAccepted, .snapshotRejected:
+    case .snapshotHeader, .snapshotChunk, .snapshotEnd, .snapshotAccepted, .snapshotRejected,
+      .snapshotWorking:
       return .snapshot(try SnapshotFrame(kind, decoding: payload))
     }
   }

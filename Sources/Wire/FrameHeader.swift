@@ -19,6 +19,7 @@ struct FrameHeader {
     case snapshotRejected = 8
     case inquiry = 9
     case inquiryAnswer = 10
+    case snapshotWorking = 11
   }
 
   var kind: Kind

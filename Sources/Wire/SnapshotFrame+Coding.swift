@@ -8,6 +8,7 @@ extension SnapshotFrame {
     case .end: .snapshotEnd
     case .accepted: .snapshotAccepted
     case .rejected: .snapshotRejected
+    case .working: .snapshotWorking
     }
   }
 
@@ -27,6 +28,7 @@ extension SnapshotFrame {
       writer.write(end.checksum)
     case .accepted(let base): base.encode(into: &writer)
     case .rejected(let rejection): writer.write(rejection.rawValue)
+    case .working: break
     }
     return writer.bytes
   }
@@ -52,6 +54,7 @@ extension SnapshotFrame {
           throw .malformed(field: "snapshot.rejection")
         }
         self = .rejected(rejection)
+      case .snapshotWorking: self = .working
       case .hello, .message, .piece, .inquiry, .inquiryAnswer:
         preconditionFailure("\(kind) is no frame of a snapshot")
       }

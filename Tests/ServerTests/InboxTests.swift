@@ -168,27 +168,3 @@ import Testing
     #expect(text.contains("quorate_refusals_total{rule=\"noLeader\"} 0\n"))
   }
 }
-
-/// A snapshot's chunks on their way through frames.
-@Suite struct SnapshotPiecesTests {
-  @Test func `chunks come out as they went in, however the bytes are cut`() throws {
-    let chunks: [[UInt8]] = [[], [1], Array(repeating: 2, count: 300), [3, 4]]
-    for size in [1, 2, 3, 7, 64, 1000] {
-      var out = SnapshotPieces()
-      for chunk in chunks { out.append(chunk: chunk) }
-      var arrived = SnapshotPieces()
-      var received: [[UInt8]] = []
-      while out.count > 0 {
-        arrived.append(out.popPiece(limitBytes: size))
-        while let chunk = try arrived.popChunk() { received.append(chunk) }
-      }
-      #expect(received == chunks)
-    }
-  }
-
-  @Test func `a length that no chunk has is refused`() {
-    var pieces = SnapshotPieces()
-    pieces.append([0xff, 0xff, 0xff, 0x7f])
-    #expect(throws: (any Error).self) { try pieces.popChunk() }
-  }
-}

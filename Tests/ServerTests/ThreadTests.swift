@@ -1,3 +1,4 @@
+import Foundation
 import KeyValue
 import Member
 import NIOCore
@@ -8,6 +9,7 @@ import Services
 import Storage
 import Synchronization
 import Testing
+import Wire
 
 @testable import Server
 @testable import Transport
@@ -177,73 +179,145 @@ extension Fate {
   }
 }
 
-/// Snapshots that arrive. There is one file for the next generation, so there is one at a time.
+/// Snapshots that arrive: each in a file of its own, made, written and given up on one thread.
 @Suite struct ArrivalTests {
-  /// Remembers what it was given.
-  private final class Sink: SnapshotSink, @unchecked Sendable {
-    // Protected by the test, which runs on one thread.
-    var chunks: [[UInt8]] = []
-    var isAbandoned = false
-    var isFinished = false
+  /// A member's directory, its two threads, and a snapshot of 300 rows.
+  private final class Bench {
+    let path = NSTemporaryDirectory() + "quorate-arrivals-\(UInt64.random(in: 0 ... .max))"
+    let directory: DataDirectory
+    let (door, fate) = (ReplicaDoor {}, Fate())
+    let applied = EntryID(term: Term(1), index: LogIndex(300))
+    var log: LogThread
+    var snapshots: SnapshotThread
 
-    func receive(_ chunk: [UInt8]) throws(StorageError) { chunks.append(chunk) }
-
-    func finish() throws(StorageError) -> StateMeta {
-      isFinished = true
-      var meta = StateMeta()
-      meta.appliedIndex = 9
-      meta.appliedTerm = 2
-      return meta
+    init() throws {
+      let me = MemberID(1)
+      directory = try DataDirectory(
+        at: path, as: Claim(cluster: 1, member: me, name: "n1"),
+        drawIncarnation: { Incarnation(1) })
+      try directory.log.form(Self.base(.zero))
+      let state = try directory.openState()
+      let board = Board(
+        root: try Flusher.load(state).store.value.root,
+        view: Board.View(
+          header: AnswerHeader(cluster: 1, member: 1, raftTerm: 1), members: MemberDirectory([])))
+      log = LogThread(
+        store: directory, files: StateFiles(directory: path), board: board, door: door,
+        metrics: Metrics(), fate: fate)
+      snapshots = SnapshotThread(store: directory, door: door, fate: fate) { _ in }
     }
 
-    func abandon() { isAbandoned = true }
-  }
+    deinit { try? FileManager.default.removeItem(atPath: path) }
 
-  private func stream(_ number: UInt64) -> SnapshotStreamID { SnapshotStreamID(number) }
+    static func base(_ last: EntryID) -> LogBase {
+      let member = Configuration.Member(
+        id: MemberID(1), incarnation: Incarnation(1), role: .voter, name: "n1",
+        peerURLs: ["http://n1:2380"])
+      return LogBase(last: last, configuration: Configuration(members: [member]))
+    }
 
-  private func piece(_ bytes: [UInt8]) -> [UInt8] {
-    var pieces = SnapshotPieces()
-    pieces.append(chunk: bytes)
-    return pieces.popPiece(limitBytes: 1 << 20)
-  }
+    private func source() throws -> any SnapshotSource {
+      let other = MemoryStore(
+        identity: Identity(
+          cluster: 1, member: MemberID(2), name: "n2", incarnation: Incarnation(2)))
+      let state = try other.openState()
+      var store = Store(generation: 1)
+      for index in UInt64(1)...300 {
+        let put = PutRequest(
+          key: Array("k\(index)".utf8), value: [UInt8](repeating: 7, count: 1_000))
+        _ = try store.apply(index: index, term: 1, .put(put), reading: state)
+      }
+      while let batch = store.takeFlushBatch(limitBytes: 1 << 20) {
+        try state.flush(batch)
+        store.flushed(through: batch.meta.appliedIndex)
+      }
+      return try state.openSnapshot()
+    }
 
-  /// The file of the first is opened late, when the second has begun: each goes to its own.
-  @Test func `of two snapshots that arrive at once the later is written down, and it alone`() {
-    let door = ReplicaDoor {}
-    let fate = Fate()
-    var thread = SnapshotThread(door: door, fate: fate) { _ in }
-    let opened = Told<Int>()
-    let (first, second) = (Sink(), Sink())
-    thread.work([.expect(stream(1)) { opened.append(1) }, .piece(stream(1), piece([1, 1]))])
-    thread.work([.expect(stream(2)) { opened.append(2) }, .piece(stream(2), piece([2, 2]))])
-    #expect(opened.take() == [1, 2])
-    thread.work([.begin(stream(1), Handover(first))])
-    #expect(first.isAbandoned && first.chunks.isEmpty)
-    thread.work([
-      .piece(stream(1), piece([1])), .begin(stream(2), Handover(second)), .finish(stream(1)),
-      .abandon(stream(1)), .piece(stream(2), piece([3])), .finish(stream(2)),
-    ])
-    #expect(second.chunks == [[2, 2], [3]])
-    #expect(second.isFinished && !second.isAbandoned && !first.isFinished)
-    let arrivals = door.completions.drain().compactMap { completion -> UInt64? in
-      if case .snapshot(.arrived(let stream, applied: _)) = completion {
-        stream.number
-      } else {
-        nil
+    func order(_ orders: SnapshotOrder...) { snapshots.work(orders.map { .order($0) }) }
+
+    /// Brings all of the snapshot to the thread.
+    func send(_ stream: SnapshotStreamID) throws {
+      let source = try source()
+      while let chunk = try source.next(limitBytes: 1_024) {
+        let length = UInt32(chunk.count)
+        let head = (0..<4).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) }
+        order(.piece(stream, head + chunk))
+      }
+      order(.finish(stream))
+    }
+
+    /// The streams whose snapshot has arrived whole since the last time.
+    func arrived() -> [SnapshotStreamID] {
+      door.completions.drain().compactMap { completion in
+        if case .snapshot(.arrived(let stream, applied: _)) = completion { stream } else { nil }
       }
     }
-    #expect(arrivals == [2])
-    #expect(!fate.isSealed)
+
+    func files() throws -> [String] {
+      try FileManager.default.contentsOfDirectory(atPath: path)
+        .filter { $0.hasPrefix("state-") || $0.hasPrefix("arrival-") }.sorted()
+    }
   }
 
-  @Test func `what was being written down is given up for the next`() {
-    var thread = SnapshotThread(door: ReplicaDoor {}, fate: Fate()) { _ in }
-    let (first, second) = (Sink(), Sink())
-    thread.work([.expect(stream(1)) {}, .begin(stream(1), Handover(first))])
-    thread.work([.piece(stream(1), piece([1])), .expect(stream(2)) {}])
-    #expect(first.chunks == [[1]] && first.isAbandoned)
-    thread.work([.begin(stream(2), Handover(second)), .piece(stream(2), piece([2]))])
-    thread.work([.finish(stream(2))])
-    #expect(second.chunks == [[2]] && second.isFinished)
+  private func stream(_ number: UInt64) -> SnapshotStreamID {
+    SnapshotStreamID(number, isDialed: false)
+  }
+
+  /// A connection breaks while the disk is slow, and the next snapshot begins: the first is given
+  /// up when the second has its file already.
+  @Test func `an arrival that is given up leaves the next one's file alone`() throws {
+    let bench = try Bench()
+    bench.order(.expect(stream(1)), .expect(stream(2)), .abandon(stream(1)))
+    try bench.send(stream(2))
+    #expect(bench.arrived() == [stream(2)])
+    #expect(bench.fate.exit == nil)
+    #expect(try bench.files() == ["arrival-2.db", "state-1.db"])
+    bench.order(.release(stream(2)))
+    var write = StorageWrite(ticket: WriteTicket(1))
+    write.install = Bench.base(bench.applied)
+    bench.log.work([.write(write)])
+    #expect(try bench.files() == ["state-1.db", "state-2.db"])
+    #expect(try bench.directory.openState().meta.appliedIndex == 300)
+    #expect(bench.fate.exit == nil)
+  }
+
+  /// The second of two that are whole is not installed: the log has begun with the first.
+  @Test func `what arrived whole and is not taken goes, and what the log has taken stays`() throws {
+    let bench = try Bench()
+    bench.order(.expect(stream(1)))
+    try bench.send(stream(1))
+    var write = StorageWrite(ticket: WriteTicket(1))
+    write.install = Bench.base(bench.applied)
+    bench.order(.release(stream(1)), .expect(stream(2)))
+    try bench.send(stream(2))
+    bench.log.work([.write(write)])
+    bench.order(.abandon(stream(2)), .abandon(stream(1)))
+    #expect(try bench.files() == ["state-1.db", "state-2.db"])
+    #expect(bench.fate.exit == nil)
+  }
+
+  /// Its error is its own: the member goes on, and takes the next.
+  @Test func `an arrival that is not whole ends alone`() throws {
+    let bench = try Bench()
+    bench.order(.expect(stream(1)), .piece(stream(1), [1, 0, 0, 0, 9]))
+    bench.order(.expect(stream(2)), .finish(stream(2)), .expect(stream(3)))
+    try bench.send(stream(3))
+    #expect(bench.arrived() == [stream(3)])
+    #expect(bench.fate.exit == nil)
+    #expect(try bench.files() == ["arrival-3.db", "state-1.db"])
+  }
+
+  /// A process that dies leaves files to which nothing refers.
+  @Test func `what an earlier process left of arrivals is removed at the start`() throws {
+    let bench = try Bench()
+    bench.order(.expect(stream(1)), .expect(stream(2)))
+    try bench.send(stream(2))
+    try bench.directory.close()
+    let again = try DataDirectory(
+      at: bench.path, as: Claim(cluster: 1, member: MemberID(1), name: "n1"),
+      drawIncarnation: { Incarnation(1) })
+    #expect(try bench.files() == ["state-1.db"])
+    try again.close()
   }
 }

@@ -1,5 +1,6 @@
 import KeyValue
 import Linearizability
+import Member
 import Raft
 import Replica
 import Storage
@@ -196,8 +197,8 @@ private func isDone(_ outcome: History.Outcome) -> Bool { outcome.revision != ni
     // The same leader begins again, with more.
     for number in 1...5 { scenario.put("l\(number)", "w", at: 1) }
     let request = SnapshotRequest(to: scenario[3].id, atLeast: first)
-    world.openStream(request, from: scenario[1])
-    world.openStream(request, from: scenario[1])
+    world.exchange(scenario[1], .requested(request))
+    world.exchange(scenario[1], .requested(request))
     #expect(scenario.settle())
     #expect(scenario[3].durableLog.base.last.index >= first)
     #expect(scenario[3].keyValue?.meta.digest == scenario[1].keyValue?.meta.digest)

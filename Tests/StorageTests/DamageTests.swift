@@ -145,7 +145,7 @@ private struct Stopped {
   @Test func `of any byte of a store that was killed is noticed or harmless`() throws {
     let stopped = try Stopped.byKill()
     guard case .identical = stopped.start() else { Issue.record("it does not start"); return }
-    for name in ["raft.db-wal", "state-1.db-journal", "state-2.db"] {
+    for name in ["raft.db-wal", "state-1.db-journal", "arrival-1.db"] {
       #expect(stopped.files["/m/" + name]?.count ?? 0 > 4_000, "\(name)")
     }
     #expect(stopped.files["/m/state-1.db-journal"]?.first == 0xD9, "a journal that is needed")

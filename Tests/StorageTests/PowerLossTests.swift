@@ -92,11 +92,15 @@ final class Story {
     try flush(state, batches.remove([2, 4]))
     // Behind for long: a snapshot of entry 30 comes.
     let sink = try directory.receiveSnapshot()
-    for chunk in try Story.snapshot() { try sink.receive(chunk) }
+    let model = MemorySnapshotSink(oracle.arrivals)
+    for chunk in try Story.snapshot() {
+      try sink.receive(chunk)
+      try model.receive(chunk)
+    }
     let meta = try sink.finish()
+    _ = try model.finish()
     metas[2] = [meta]
     durable[2] = meta.appliedIndex
-    oracle.ready = Sample.id(3, 30)
     try commit(log, [Sample.write(term: 3, install: Sample.base(3, 30))])
     try state.close()
     let installed = try directory.openState()

@@ -161,10 +161,14 @@ import Wire
 
 /// Snapshots have a connection of their own.
 @Suite struct SnapshotConnectionTests {
+  private static let stream = SnapshotStreamID(1, isDialed: true)
+
   @Test func `a stream arrives in order, and the control connection goes on`() async throws {
     try await Rig.run { rig in
       try await rig.startPair()
-      _ = try await rig.onLoop { rig[1].transport.openSnapshot(to: MemberID(2)) }
+      try await rig.onLoop {
+        rig[1].transport.openSnapshot(Self.stream, to: MemberID(2), attempt: 0)
+      }
       try await rig.wait(1) { $0.stream != nil }
       let chunks = (0..<4).map { SnapshotFrame.Chunk(number: $0, bytes: [UInt8($0)]) }
       try await rig.onLoop {
@@ -182,7 +186,9 @@ import Wire
   @Test func `reading stops while chunks wait to be written down`() async throws {
     try await Rig.run { rig in
       try await rig.startPair()
-      _ = try await rig.onLoop { rig[1].transport.openSnapshot(to: MemberID(2)) }
+      try await rig.onLoop {
+        rig[1].transport.openSnapshot(Self.stream, to: MemberID(2), attempt: 0)
+      }
       try await rig.wait(1) { $0.stream != nil }
       let total = 400
       // The first alone: both ends share the loop, and the other must hear the end of the handshake

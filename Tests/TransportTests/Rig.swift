@@ -208,10 +208,11 @@ final class Member: TransportOwner {
     case .refused(let refusal, _, dialed: let isDialed):
       refusals.append(refusal)
       if isDialed { dialedRefusals.append(refusal) }
-    case .snapshotWritable(let id):
+    case .snapshotConnected(let id, with: _, _, saysWorking: let saysWorking):
+      precondition(saysWorking, "both ends are of this build")
       stream = id
-      writableCount += 1
-    case .snapshotFrame(let frame, let id, _):
+    case .snapshotWritable: writableCount += 1
+    case .snapshotFrame(let frame, let id):
       stream = id
       snapshotFrames.append(frame)
     case .snapshotClosed: closedStreams += 1

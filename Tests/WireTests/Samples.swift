@@ -152,6 +152,7 @@ struct Samples {
       .chunk(SnapshotFrame.Chunk(number: dice.next(), bytes: bytes(upTo: 300))),
       .end(SnapshotFrame.End(chunks: dice.next(), checksum: UInt32(dice.next() >> 32))),
       .accepted(base()),
+      .working,
     ] + SnapshotFrame.Rejection.allCases.map { .rejected($0) }
   }
 
