@@ -58,10 +58,9 @@ struct Flusher {
     }
     for letter in output.letters { out.apply.post(letter) }
     for opened in output.opened {
-      let source = Handover(opened.source.take())
       switch opened.asker {
-      case .follower(let request): out.snapshots.post(.opened(request, source))
-      case .client(let id): out.backup.post(.begin(id, source))
+      case .follower(let request): out.snapshots.post(.opened(request, opened.source))
+      case .client(let id): out.backup.post(.begin(id, Handover(opened.source.take())))
       }
     }
     for report in output.reports {
