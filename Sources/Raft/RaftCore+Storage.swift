@@ -31,7 +31,7 @@ extension RaftCore {
       output.draft.entries = entries
     }
     output.draft.ticket = durability.begin(
-      hardState: written, last: lastEntry.index, install: draft.install)
+      hardState: written, last: lastEntry.index, install: draft.install, at: now)
   }
 
   /// Term and vote are one record (Raft Figure 2).

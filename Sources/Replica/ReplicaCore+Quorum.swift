@@ -46,6 +46,7 @@ extension ReplicaCore {
     changesSent.removeAll { !requests.contains($0.id) }
     waitingChanges.removeAll { !requests.contains($0) }
     tendMembers(&effects)
+    considerHandOver(&effects)
     probeFreshness(&effects)
   }
 

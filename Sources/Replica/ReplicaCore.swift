@@ -8,7 +8,8 @@ public import Raft
 /// the leader, in batches (`+Gathering`), `+Changes` changes of the members, and `+Members` is what
 /// the leader changes by itself; `+Outcomes` says what became of them; `+Reads` serves
 /// reads and knows the age of the state; `+Leases` ends leases whose time is over; `+Upkeep` looks
-/// after the store; `+Quorum` is the quorum rule; `+Leadership` hands over and shuts down;
+/// after the store; `+Quorum` is the quorum rule; `+HandOver` says when another had better lead,
+/// `+Leadership` hands over and shuts down;
 /// `+Status` tells it all. Before there is a configuration there is no replica, but a
 /// `FormationCore`; whether what a disk holds may become one is the store's to say, which has read
 /// every byte of it.
@@ -94,6 +95,8 @@ public struct ReplicaCore: ~Copyable, Sendable {
   var transfers: [RequestID] = []
   /// `nil`: not shutting down.
   var shutdownAt: Instant?
+  /// What a leader remembers that had better not lead.
+  var handOvers = HandOvers()
   /// Leadership was handed over, or nobody could take it.
   var hasHandedOver = false
   var isDrained = false
@@ -198,6 +201,9 @@ public struct ReplicaCore: ~Copyable, Sendable {
     case .changeReply(let reply): receive(reply, from: sender, &effects)
     case .digest(let report): receive(report, from: sender)
     case .diverged(let divergence): receive(divergence, from: sender)
+    case .roomQuery:
+      effects.sends.append(PeerEnvelope(to: sender, message: .roomReply(hasRoom: hasRoom)))
+    case .roomReply(hasRoom: let hasRoom): receiveRoom(hasRoom, of: sender)
     }
   }
 

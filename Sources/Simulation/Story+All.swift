@@ -5,6 +5,6 @@ extension Story {
     .figure8, .disjointMajorities, .parallelChanges, .lateForward, .lateSnapshot, .unknownPromotion,
     .lastVoter,
     .absentLearner, .slowFollower, .busyReturn, .heldForward, .changedState, .doublePlace,
-    .blindSpare, .seatedSpare, .successor, .successorAndSpare,
+    .blindSpare, .seatedSpare, .successor, .successorAndSpare, .lateDisk, .fullLeader,
   ]
 }

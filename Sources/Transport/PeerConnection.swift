@@ -84,6 +84,9 @@ final class PeerConnection: ChannelInboundHandler {
   /// Puts a message into the outbox; `false`: there is no room, and it is dropped.
   func enqueue(_ message: PeerMessage) -> Bool { outbox.enqueue(message) }
 
+  /// What the peer speaks, its hello has said.
+  func speak(_ newestProtocol: UInt32) { outbox.peerProtocol = newestProtocol }
+
   /// Moves the outbox to the socket as far as the socket takes it, with one flush.
   func flush() {
     guard !isMute, let channel, channel.isActive, !outbox.isEmpty else { return }

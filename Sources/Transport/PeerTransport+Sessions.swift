@@ -66,6 +66,7 @@ extension PeerTransport {
 
   private func received(_ hello: Hello, on connection: PeerConnection) {
     let greeting = hello.greeting
+    connection.speak(hello.newestProtocol)
     switch connection.phase {
     case .greeting(let peer):
       guard greeting.from == peer else {

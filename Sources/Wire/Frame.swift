@@ -33,7 +33,7 @@ public struct Hello: Hashable, Sendable {
   }
 
   /// The newest protocol this build speaks; both sides go by the lower one.
-  public static let newestProtocol: UInt32 = 2
+  public static let newestProtocol: UInt32 = 3
 
   public var newestProtocol: UInt32
   public var purpose: Purpose
