@@ -48,6 +48,7 @@ extension ReplicaCore {
     tendMembers(&effects)
     considerHandOver(&effects)
     probeFreshness(&effects)
+    if writeProbe.isWatched { probeWrites(&effects) }
   }
 
   /// Asks a member whether it hears this one. The instant is taken before the ping leaves.

@@ -99,6 +99,8 @@ extension ReplicaCore {
       }
     #endif
     freshness.confirm(askedAt: askedAt, index: readable.index, applied: appliedIndex)
+    writeProbe.evidence.confirm(
+      askedAt: askedAt, index: readable.index, applied: appliedIndex)
     for id in confirmed where requests.contains(id) {
       requests.update(id, .read(confirmedAt: readable.index))
     }

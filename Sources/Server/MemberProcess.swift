@@ -150,7 +150,7 @@ public final class MemberProcess: Sendable {
       readRows: { threads.read.post($0) }, flush: { threads.flush.post($0) },
       askForRoot: { threads.apply.post(.show($0)) })
     let pages = HTTPPages(door: door, metrics: metrics, disk: opened.disk)
-    let services = ClientServices(face, watches: watches, settings: settings)
+    let services = ClientServices(face, watches: watches, door: door, settings: settings)
     let servers = try await serve(
       settings, services.methods, pages, on: loops.clients, giveUp: listeners)
 

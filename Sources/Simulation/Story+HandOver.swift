@@ -18,6 +18,10 @@ extension Story {
     guard scenario.put("k", "after", at: leader) != .refused else {
       return "the store does not serve"
     }
+    scenario.run(for: scenario.electionTimeout * 3)
+    // Its clients' commands are committed, and it applies nothing.
+    let now = scenario[1].clock.local(at: scenario.world.now)
+    if scenario[1].core?.writeHealth(at: now) == .serves { return "m1 says that writes pass" }
     scenario.run(for: .seconds(60))
     return scenario.settle(timeouts: 60) ? nil : "the members have not settled"
   }

@@ -26,6 +26,7 @@ final class Seat {
   var awaitsApply: Bool { core.awaitsApply }
   var isFenced: Bool { core.isFenced }
   var fencedRevisions: ClosedRange<Int64>? { core.fencedRevisions }
+  func writeHealth(at now: Instant) -> WriteHealth { core.writeHealth(at: now) }
 }
 
 /// A few replicas on virtual time with a network, disks and state machines that only take time.
