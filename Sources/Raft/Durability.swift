@@ -8,6 +8,7 @@ struct Durability: Hashable, Sendable {
   /// One write that storage has not yet reported as stored.
   private struct UnderWay: Hashable, Sendable {
     var ticket: WriteTicket
+    var begunAt: Instant
     /// The log as it is now is durable up to here once this write is. A truncation takes back what
     /// the earlier writes would have said, even if equal entries come back later (the ABA race of
     /// etcd-io/raft, `async_storage_writes_append_aba_race.txt`).
@@ -35,10 +36,13 @@ struct Durability: Hashable, Sendable {
 
   var isIdle: Bool { underWay.isEmpty }
 
-  mutating func begin(hardState: HardState, last: LogIndex, install: LogBase?) -> WriteTicket {
+  mutating func begin(
+    hardState: HardState, last: LogIndex, install: LogBase?, at now: Instant
+  ) -> WriteTicket {
     lastTicket = WriteTicket(lastTicket.number + 1)
     underWay.append(
-      UnderWay(ticket: lastTicket, covers: last, hardState: hardState, install: install))
+      UnderWay(
+        ticket: lastTicket, begunAt: now, covers: last, hardState: hardState, install: install))
     writtenHardState = hardState
     unwrittenFrom = last.next
     return lastTicket
@@ -60,6 +64,13 @@ struct Durability: Hashable, Sendable {
     return installed
   }
 
+  /// When the oldest write under way began, if others hold durably all that it covers; `nil`: they
+  /// are no faster than this disk.
+  func lateSince(committed: LogIndex) -> Instant? {
+    guard let oldest = underWay.first, oldest.covers <= committed else { return nil }
+    return oldest.begunAt
+  }
+
   /// The log ends at `last` now; what was on disk or under way after it counts for nothing.
   mutating func truncate(after last: LogIndex) {
     index = min(index, last)
@@ -77,10 +88,12 @@ struct Durability: Hashable, Sendable {
 
   // MARK: Exploration
 
-  /// Counts the writes under way from one again, as if none had ended before them.
+  /// Counts the writes under way from one again, as if none had ended before them, and as begun
+  /// when the clock stood at zero.
   mutating func renumberTickets() {
     for position in underWay.indices {
       underWay[position].ticket = WriteTicket(UInt64(position) + 1)
+      underWay[position].begunAt = .zero
     }
     lastTicket = WriteTicket(UInt64(underWay.count))
   }

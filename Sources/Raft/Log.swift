@@ -17,8 +17,10 @@ struct Log: Hashable, Sendable {
   private(set) var base: EntryID
   private(set) var last: EntryID
   private var runs: [Run] = []
-  /// The size of each entry after the base.
-  private var sizes = Queue<Int>()
+  /// Of each entry after the base, the sizes of all that this log ever held up to it.
+  private var ends = Queue<Int>()
+  /// The same of the base.
+  private var baseEnd = 0
   private var window = Queue<Entry>()
   private(set) var windowBytes = 0
 
@@ -63,15 +65,14 @@ struct Log: Hashable, Sendable {
     return EntryID(term: runs[position].term, index: bound)
   }
 
-  /// The sum of the sizes of the entries in `(low, high]`; linear in their number.
+  /// The sum of the sizes of the entries in `(low, high]`.
   func bytes(after low: LogIndex, through high: LogIndex) -> Int {
-    var sum = 0
-    var index = low
-    while index < high {
-      index = index.next
-      sum += sizes[Int(index.number - base.index.number) - 1]
-    }
-    return sum
+    low < high ? end(of: high) - end(of: low) : 0
+  }
+
+  private func end(of index: LogIndex) -> Int {
+    let count = Int(index.number - base.index.number)
+    return count > 0 ? ends[count - 1] : baseEnd
   }
 
   /// The entry at `index`; `nil`: memory does not hold it.
@@ -107,7 +108,7 @@ struct Log: Hashable, Sendable {
         + "\(last.index.number)@\(last.term.number)")
     if runs.last?.term != entry.term { runs.append(Run(first: entry.index, term: entry.term)) }
     let bytes = entry.byteCount
-    sizes.append(bytes)
+    ends.append(end(of: last.index) + bytes)
     window.append(entry)
     windowBytes += bytes
     last = entry.id
@@ -122,7 +123,7 @@ struct Log: Hashable, Sendable {
       windowBytes -= window[offset].byteCount
     }
     window.removeLast(inWindow)
-    sizes.removeLast(removed)
+    ends.removeLast(removed)
     while let run = runs.last, run.first > index { runs.removeLast() }
     last = newLast
   }
@@ -131,7 +132,8 @@ struct Log: Hashable, Sendable {
   /// last.
   mutating func cut(through index: LogIndex) {
     let newBase = id(at: index)
-    for _ in base.index.number..<index.number { sizes.removeFirst() }
+    baseEnd = end(of: index)
+    for _ in base.index.number..<index.number { ends.removeFirst() }
     while windowStart <= index, window.count > 0 { forgetFirst() }
     if index == last.index {
       runs = []
@@ -149,6 +151,13 @@ struct Log: Hashable, Sendable {
   /// only what is on disk can be fetched again.
   mutating func shrinkWindow(limitBytes: Int, durable: LogIndex) {
     while windowBytes > limitBytes, windowStart <= durable { forgetFirst() }
+  }
+
+  /// Counts bytes from the base, as if the log had never been cut; linear in its length.
+  mutating func forgetCuts() {
+    let before = baseEnd
+    ends.update { $0 - before }
+    baseEnd = 0
   }
 
   private mutating func forgetFirst() {

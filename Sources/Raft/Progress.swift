@@ -25,6 +25,8 @@ public struct Progress: Hashable, Sendable {
   public internal(set) var next: LogIndex
   /// When it was last heard in this term; at first, when the leader took office.
   public internal(set) var heardAt: Instant
+  /// When it last said that more of the log is on its disk; `nil`: not in this term.
+  public internal(set) var acknowledgedAt: Instant?
   /// The last heartbeat round that it answered.
   var confirmedRound: UInt64 = 0
   /// The commit index that it was last told and could use.

@@ -25,6 +25,10 @@ struct Queue<Element: Hashable & Sendable>: Hashable, Sendable {
     }
   }
 
+  mutating func update(_ change: (Element) -> Element) {
+    for position in head..<storage.count { storage[position] = storage[position].map(change) }
+  }
+
   mutating func removeLast(_ count: Int) { storage.removeLast(count) }
 
   mutating func removeAll() {

@@ -27,11 +27,15 @@ extension RaftCore {
       leader.reads.setDeadlines(to: readDeadline)
       leader.heartbeatAt = .zero + settings.heartbeatInterval
       leader.transfer?.deadline = .zero + settings.electionTimeout
-      for position in leader.followers.indices { leader.followers[position].heardAt = .zero }
+      for position in leader.followers.indices {
+        leader.followers[position].heardAt = .zero
+        leader.followers[position].acknowledgedAt = nil
+      }
       role = .leader(leader)
     }
     lossHonouredAt = lossWasLate ? .zero : nil
     durability.renumberTickets()
+    log.forgetCuts()
     dice = SplitMix64(seed: 0)
     now = .zero
   }

@@ -147,6 +147,7 @@ extension RaftCore {
       let isNews = leading.followers[position].accepted(
         upTo: match.index, base: log.base.index, limits: pipelineLimits)
       if isNews {
+        leading.followers[position].acknowledgedAt = now
         advanceCommit(&output)
         continueTransfer(&output)
       }

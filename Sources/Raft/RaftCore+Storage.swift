@@ -27,7 +27,7 @@ extension RaftCore {
       output.draft.entries = entries
     }
     output.draft.ticket = durability.begin(
-      hardState: hardState, last: lastEntry.index, install: draft.install)
+      hardState: hardState, last: lastEntry.index, install: draft.install, at: now)
   }
 
   mutating func stored(_ ticket: WriteTicket, _ output: inout Output) {

@@ -169,6 +169,17 @@ public struct RaftCore: Hashable, Sendable {
     if case .leader(let leader) = role { commitIndex >= leader.firstIndex } else { false }
   }
 
+  /// Since when this leader's disk holds up a write that others hold durably; `nil`: it does not,
+  /// or this member does not lead.
+  public var lateSince: Instant? {
+    isLeader ? durability.lateSince(committed: commitIndex) : nil
+  }
+
+  /// Bytes of the log's entries in `(low, high]`. *Precondition*: it reaches to `high`.
+  public func bytes(after low: LogIndex, through high: LogIndex) -> Int {
+    log.bytes(after: max(low, log.base.index), through: high)
+  }
+
   /// Whether a leader refuses proposals because it hands over (Thesis §3.10).
   public var isHandingOver: Bool {
     if case .leader(let leader) = role { leader.transfer != nil } else { false }

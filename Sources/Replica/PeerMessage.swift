@@ -15,6 +15,10 @@ public enum PeerMessage: Hashable, Sendable {
   case digest(DigestReport)
   /// The leader has found that the receiver's state is not that of the others.
   case diverged(Divergence)
+  /// A leader without room asks whether the receiver has any.
+  case roomQuery
+  /// Whether the sender's disk takes what makes the store grow.
+  case roomReply(hasRoom: Bool)
 }
 
 /// Commands on their one way from the member that was asked to the leader.

@@ -19,6 +19,9 @@ public struct Refusal: Error, Hashable, Sendable {
     /// The leader is handing over.
     case leaderChanging
     case tooManyRequests(inFlight: UInt64, limit: UInt64)
+    /// Nothing was committed and applied here for so long, though it was tried; `nil`: not in this
+    /// boot. Only said of writes in general: none is refused for it.
+    case nothingCommitted(for: Duration?)
     /// The disk or the quota is full, and the request would grow the store.
     case noSpace
     /// Writes to disk lag behind; passes by itself.
@@ -64,7 +67,8 @@ public struct Refusal: Error, Hashable, Sendable {
     switch rule {
     case .inquorate, .notFormed: .reachMissingMembers
     case .noLeader, .leaderChanging, .tooManyRequests, .overlayFull, .transferFailed: .retryLater
-    case .leaderUnreachable, .leaderInquorate, .applyBehind, .shuttingDown, .poisoned, .corrupt:
+    case .leaderUnreachable, .leaderInquorate, .applyBehind, .nothingCommitted, .shuttingDown,
+      .poisoned, .corrupt:
       .askAnotherMember
     case .notLeader(let leader): leader.map(NextStep.askLeader) ?? .retryLater
     case .noSpace: .freeSpace

@@ -43,10 +43,12 @@ extension ReplicaCore {
   mutating func applied(
     through index: LogIndex, _ completed: [RequestID], _ effects: inout ReplicaEffects
   ) {
+    noteResults(completed)
     for id in completed { requests.remove(id) }
     guard index > appliedIndex else { return }
     appliedIndex = index
     freshness.applied(index)
+    writeProbe.evidence.applied(index)
     finishChanges(&effects)
     loseEarlierTerms(&effects)
     doubtSent(&effects)
@@ -72,6 +74,7 @@ extension ReplicaCore {
     appliedIndex = max(appliedIndex, index)
     deliveredIndex = max(deliveredIndex, index)
     freshness.applied(index)
+    writeProbe.evidence.applied(index)
     // Before the core goes on: what it hands out next lies beyond these slots.
     for slot in slots.take(through: index) where requests.remove(slot.id) != nil {
       effects.answers.append(.outcomeUnknown(slot.id, .insideSnapshot))

@@ -46,8 +46,13 @@ extension ReplicaCore {
     let front = core.isLeader ? core.lastEntry.index : core.commitIndex
     guard front > appliedIndex else { return nil }
     let gap = front.number - appliedIndex.number
-    guard gap > settings.unappliedEntriesLimit else { return nil }
-    return .tooManyRequests(inFlight: gap, limit: settings.unappliedEntriesLimit)
+    if gap > settings.unappliedEntriesLimit {
+      return .tooManyRequests(inFlight: gap, limit: settings.unappliedEntriesLimit)
+    }
+    let bytes = core.bytes(after: appliedIndex, through: front)
+    guard bytes > settings.unappliedLimitBytes else { return nil }
+    return .tooManyRequests(
+      inFlight: UInt64(bytes), limit: UInt64(settings.unappliedLimitBytes))
   }
 
   /// Gives the waiting commands to the leader, here or elsewhere, once there is one; unless they

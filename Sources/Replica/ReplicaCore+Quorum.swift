@@ -39,7 +39,9 @@ extension ReplicaCore {
     changesSent.removeAll { !requests.contains($0.id) }
     waitingChanges.removeAll { !requests.contains($0) }
     tendMembers(&effects)
+    considerHandOver(&effects)
     probeFreshness(&effects)
+    if writeProbe.isWatched { probeWrites(&effects) }
   }
 
   /// Asks a member whether it hears this one. The instant is taken before the ping leaves.

@@ -85,6 +85,8 @@ extension ReplicaCore {
       return
     }
     freshness.confirm(askedAt: askedAt, index: readable.index, applied: appliedIndex)
+    writeProbe.evidence.confirm(
+      askedAt: askedAt, index: readable.index, applied: appliedIndex)
     for id in confirmed where requests.contains(id) {
       requests.update(id, .read(confirmedAt: readable.index))
     }

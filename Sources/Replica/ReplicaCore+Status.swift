@@ -42,17 +42,20 @@ extension ReplicaCore {
       policy: settings.quorumPolicy,
       pressure: pressure, isFenced: isFenced,
       fencedRevisions: fencedRevisions, isShuttingDown: shutdownAt != nil,
-      write: service((isFenced ? corruptRule : writeRefusal) ?? leaderless),
-      linearizableRead: service(linearizableRefusal ?? leaderless),
+      write: writeHealth(at: max(now, self.now)).service,
+      linearizableRead: service(linearizableRefusal ?? leaderless ?? laggingRule(at: now)),
       serializableRead: service(serializableRefusal(maxStaleness: nil)),
       freshAsOf: freshness.asOf, age: freshness.age(at: max(now, self.now)),
       followers: core.followers, proposalsInFlight: requests.proposalCount,
       readsInFlight: requests.readCount)
   }
 
-  /// Requests would wait: nobody leads.
-  private var leaderless: Refusal.Rule? {
-    core.leader == nil ? .noLeader(quorum) : nil
+  /// What the leader confirms is not applied here in time.
+  private func laggingRule(at now: Instant) -> Refusal.Rule? {
+    guard let age = freshness.age(at: now), age > settings.raft.electionTimeout * 3,
+      appliedIndex < core.commitIndex
+    else { return nil }
+    return .applyBehind(applied: appliedIndex, needed: core.commitIndex)
   }
 
   private func service(_ rule: Refusal.Rule?) -> ReplicaStatus.Service {
@@ -65,6 +68,17 @@ extension ReplicaCore {
     case .preCandidate: .preCandidate
     case .candidate: .candidate
     case .leader: .leader
+    }
+  }
+}
+
+extension WriteHealth {
+  /// What is not known is not promised.
+  fileprivate var service: ReplicaStatus.Service {
+    switch self {
+    case .serves: .serves
+    case .refuses(let refusal): .refuses(refusal)
+    case .undecided: .refuses(Refusal(.nothingCommitted(for: nil)))
     }
   }
 }

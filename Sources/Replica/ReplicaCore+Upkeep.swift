@@ -165,24 +165,27 @@ extension ReplicaCore {
   /// Sends a command of this member's own on the way of any command; nobody waits for the answer.
   private mutating func ask(_ command: UpkeepCommand, _ effects: inout ReplicaEffects) {
     upkeep.askAt = now + settings.raft.heartbeatInterval * 2
-    propose(own: .upkeep(command), &effects)
+    guard writeRefusal == nil else { return }
+    upkeep.asked = proposeOwn(
+      .upkeep(command), within: settings.raft.electionTimeout * 2, &effects)
   }
 
-  private mutating func propose(own command: Command, _ effects: inout ReplicaEffects) {
-    guard writeRefusal == nil else { return }
+  mutating func proposeOwn(
+    _ command: Command, within time: Duration, _ effects: inout ReplicaEffects
+  ) -> RequestID {
     upkeep.askedCount += 1
     // Counted from the end: clients' requests are counted from one.
     let request = RequestID(UInt64.max - upkeep.askedCount)
     let envelope = CommandEnvelope(
       origin: CommandOrigin(member: id.number, boot: boot.number, sequence: request.number),
       command: command)
-    upkeep.asked = request
     propose(
       [
         ProposalRequest(
-          id: request, command: envelope.encoded(),
-          deadline: now + settings.raft.electionTimeout * 2, isGrowing: false, isUpkeep: true)
+          id: request, command: envelope.encoded(), deadline: now + time, isGrowing: false,
+          isUpkeep: true)
       ], &effects)
+    return request
   }
 
   /// Answers that nobody waits for.

@@ -8,7 +8,8 @@ public import Raft
 /// the leader, in batches (`+Gathering`), `+Changes` changes of the members, and `+Members` is what
 /// the leader changes by itself; `+Outcomes` says what became of them; `+Reads` serves
 /// reads and knows the age of the state; `+Leases` ends leases whose time is over; `+Upkeep` looks
-/// after the store; `+Quorum` is the quorum rule; `+Leadership` hands over and shuts down;
+/// after the store; `+Quorum` is the quorum rule, `+Health` what a write would meet; `+HandOver`
+/// says when another had better lead, `+Leadership` hands over and shuts down;
 /// `+Status` tells it all. Before there is a configuration there is no replica, but a
 /// `FormationCore`; whether what a disk holds may become one is the store's to say, which has read
 /// every byte of it.
@@ -68,6 +69,7 @@ public struct ReplicaCore: ~Copyable, Sendable {
   var leaseTerm = Term.zero
 
   var upkeep: Upkeep
+  var writeProbe = WriteProbe()
 
   /// The quorum is lost: once this entry is applied, what was sent is answered as unknown. `nil`:
   /// nothing is.
@@ -98,6 +100,8 @@ public struct ReplicaCore: ~Copyable, Sendable {
   var transfers: [RequestID] = []
   /// `nil`: not shutting down.
   var shutdownAt: Instant?
+  /// What a leader remembers that had better not lead.
+  var handOvers = HandOvers()
   /// Leadership was handed over, or nobody could take it.
   var hasHandedOver = false
   var isDrained = false
@@ -175,6 +179,8 @@ public struct ReplicaCore: ~Copyable, Sendable {
       effects.notes.append(.pressure(pressure))
     case .storeSize(let bytes): upkeep.usedBytes = bytes
     case .damaged(let revisions): found(revisions)
+    case .probeWrites: probeWrites(&effects)
+    case .watchWrites(let isWatched): watchWrites(isWatched)
     case .propose(let proposals): propose(proposals, &effects)
     case .read(let requests): read(requests, &effects)
     case .change(let id, let change, deadline: let deadline):
@@ -206,6 +212,9 @@ public struct ReplicaCore: ~Copyable, Sendable {
     case .changeReply(let reply): receive(reply, from: sender, &effects)
     case .digest(let report): receive(report, from: sender)
     case .diverged(let divergence): receive(divergence, from: sender)
+    case .roomQuery:
+      effects.sends.append(PeerEnvelope(to: sender, message: .roomReply(hasRoom: hasRoom)))
+    case .roomReply(hasRoom: let hasRoom): receiveRoom(hasRoom, of: sender)
     }
   }
 
@@ -216,6 +225,7 @@ public struct ReplicaCore: ~Copyable, Sendable {
     if now >= quorumCheckAt { checkQuorum(&effects) }
     expireRequests(&effects)
     settleUpkeep(&effects)
+    settleProbe()
     sendWaiting(&effects)
     settleChanges(&effects)
     settleSeating(&effects)
@@ -227,7 +237,7 @@ public struct ReplicaCore: ~Copyable, Sendable {
     effects.isRemoved = isRemoved
     effects.wakeAt = min(
       coreWakeAt, heartbeatAt, quorumCheckAt, requests.nextDeadline, gatheredAt, leasesWakeAt,
-      upkeepWakeAt, isDrained ? .distantFuture : shutdownAt ?? .distantFuture)
+      upkeepWakeAt, probeWakeAt, isDrained ? .distantFuture : shutdownAt ?? .distantFuture)
   }
 
   // MARK: The core inside

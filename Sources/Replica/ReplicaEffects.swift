@@ -67,6 +67,8 @@ public enum ReplicaNote: Hashable, Sendable {
   case calledSpare(MemberID, for: MemberID, silentFor: Duration)
   /// It has, so long after it was called: a majority of the new voters has confirmed it.
   case seatedSpare(MemberID, for: MemberID, took: Duration)
+  /// Somebody else had better lead.
+  case handsOver(HandOverReason, to: MemberID)
   /// By what is committed, this member is none any more.
   case removed
   case shuttingDown

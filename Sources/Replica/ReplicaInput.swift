@@ -44,6 +44,10 @@ public enum ReplicaEvent: Sendable {
   /// Rows of these revisions in this member's own files are not what was written.
   case damaged(ClosedRange<Int64>)
 
+  /// Somebody wants to know whether writes pass (`ReplicaCore.writeHealth`).
+  case probeWrites
+  /// Somebody wants to be told of it until further notice, or nobody any more.
+  case watchWrites(Bool)
   case propose([ProposalRequest])
   case read([ReadRequest])
   /// A change of members, to be made here and now or not at all.

@@ -17,6 +17,8 @@ public struct ReplicaSettings: Hashable, Sendable {
   /// Entries that may be appended but not applied before proposals are refused (etcd
   /// v3_server.go `maxGapBetweenApplyAndCommitIndex`).
   public var unappliedEntriesLimit: UInt64 = 5_000
+  /// Their bytes together: twice what may wait for a quorum.
+  public var unappliedLimitBytes = 128 << 20
   /// Proposals of this member's clients without an answer.
   public var inflightProposalLimit = 10_000
   /// Their commands together.

@@ -33,7 +33,8 @@ public struct ReplicaStatus: Hashable, Sendable {
   /// Where it differs; `nil`: it is not fenced, or nobody has said.
   public var fencedRevisions: ClosedRange<Int64>?
   public var isShuttingDown: Bool
-  /// Whether a command would be tried now. It may still be refused by the leader.
+  /// Whether a command would be committed and applied here within three election timeouts, as far
+  /// as that is known: one was, or a probe of late (`ReplicaCore.writeHealth`).
   public var write: Service
   public var linearizableRead: Service
   public var serializableRead: Service

@@ -7,10 +7,13 @@ struct ClientServices: Sendable {
   /// One for each client loop, as the contests.
   private let watches: [WatchDesk]
   private let contests: [ContestDesk]
-  let health = HealthDesk()
+  let health: HealthDesk
 
-  init(_ face: ClientFace, watches: [WatchDesk], settings: MemberSettings) {
+  init(
+    _ face: ClientFace, watches: [WatchDesk], door: ReplicaDoor, settings: MemberSettings
+  ) {
     self.face = face
+    health = HealthDesk(door: door)
     self.watches = watches
     contests = watches.map {
       ContestDesk(on: $0.loop, face: face, watches: $0, settings: settings)

@@ -13,9 +13,10 @@ struct HTTPPages: Sendable {
   func handle(_ call: HTTPCall) {
     switch (call.request.method, call.request.path) {
     case ("GET", "/health"):
-      visit(call) { home in
+      visit(call, knowing: true) { home in
         let illness = home.illness
-        let text = "{\"health\":\"\(illness == nil)\",\"reason\":\"\(illness ?? "")\"}"
+        let reason = JSONText.quoted(illness ?? "")
+        let text = "{\"health\":\"\(illness == nil)\",\"reason\":\(reason)}"
         return .json(text, status: illness == nil ? 200 : 503)
       }
     case ("GET", "/version"):
@@ -40,7 +41,7 @@ struct HTTPPages: Sendable {
   private func handle(_ call: HTTPCall, labDisk disk: FaultyDisk) -> Bool {
     switch (call.request.method, call.request.path) {
     case ("GET", "/lab/status"):
-      visit(call) { home in
+      visit(call, knowing: true) { home in
         var page = home.labStatus
         page.disk = "\(disk.condition)"
         return .json(encoding: page)
@@ -80,11 +81,17 @@ struct HTTPPages: Sendable {
     }
   }
 
-  /// Answers with what a look at the replica, on its loop, gives.
+  /// Answers with what a look at the replica, on its loop, gives; `knowing`: not before it is known
+  /// whether writes pass.
   private func visit(
-    _ call: HTTPCall, _ answer: @escaping @Sendable (ReplicaLoop) -> HTTPResponse
+    _ call: HTTPCall, knowing: Bool = false,
+    _ answer: @escaping @Sendable (ReplicaLoop) -> HTTPResponse
   ) {
-    let isTaken = door.errands.offer(.visit { home in call.answer(answer(home)) })
+    let isTaken = door.errands.offer(
+      .visit { home in
+        guard knowing else { return call.answer(answer(home)) }
+        home.whenHealthIsKnown { call.answer(answer(home)) }
+      })
     if !isTaken { call.answer(HTTPResponse(status: 503, "Too many requests wait.\n")) }
   }
 }

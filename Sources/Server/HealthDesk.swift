@@ -1,14 +1,15 @@
 import EtcdAPI
 import NIOCore
 import RPC
+import Replica
 import Services
 import Synchronization
 
 /// The service `grpc.health.v1.Health`: whether the member serves.
 ///
-/// It does while it is a member of a formed store and the quorum rule does not make it refuse
-/// (`--on-quorum-loss`): a client that balances by health then asks another member. With `wait`,
-/// which refuses nothing, it always does, as etcd.
+/// It does while it is a member of a formed store and a write would be committed
+/// (`ReplicaCore.writeHealth`): a client that balances by health asks another member else. With
+/// `--on-quorum-loss wait`, which refuses nothing, it always does, as etcd.
 final class HealthDesk: Sendable {
   private struct Watcher {
     var call: StreamCall
@@ -18,16 +19,24 @@ final class HealthDesk: Sendable {
   }
 
   private struct State {
-    var isServing = false
+    /// `nil`: it will be known soon after somebody has asked.
+    var isServing: Bool? = false
     var isStopped = false
+    /// Who asked while it was not known.
+    var waiting: [UnaryCall] = []
     var watchers: [UInt64: Watcher] = [:]
     var lastNumber: UInt64 = 0
   }
 
   private let state = Mutex(State())
+  private let door: ReplicaDoor
 
   /// Streams of the whole member.
   private static let watchersLimit = 10_000
+  /// Calls that wait to be answered, of the whole member.
+  private static let waitingLimit = 10_000
+
+  init(door: ReplicaDoor) { self.door = door }
 
   func add(to table: inout MethodTable) {
     table.unary(EtcdMethod.Health.check) { [self] call in check(call) }
@@ -35,29 +44,53 @@ final class HealthDesk: Sendable {
   }
 
   /// From any thread.
-  func set(isServing: Bool) {
-    let watchers = state.withLock { state in
+  func set(isServing: Bool?) {
+    let (watchers, waiting) = state.withLock { state in
       state.isServing = isServing
-      return state.watchers.keys.sorted()
+      let waiting = isServing == nil ? [] : state.waiting
+      if isServing != nil { state.waiting = [] }
+      return (state.watchers.keys.sorted(), waiting)
+    }
+    if let isServing {
+      for call in waiting { call.answer(HealthService.message(isServing: isServing)) }
     }
     for number in watchers { tell(number) }
   }
 
+  /// Tells the replica whether anybody watches.
+  private func showWatchers() {
+    door.errands.offer(
+      .visit { [self] home in
+        home.isHealthWatched = state.withLock { !$0.watchers.isEmpty }
+      })
+  }
+
   func stop() {
-    let watchers = state.withLock { state in
+    let (watchers, waiting) = state.withLock { state in
       state.isServing = false
       state.isStopped = true
-      defer { state.watchers = [:] }
-      return state.watchers.values.map { $0 }
+      defer { (state.watchers, state.waiting) = ([:], []) }
+      return (state.watchers.values.map { $0 }, state.waiting)
     }
     for watcher in watchers { watcher.call.finish(RPCStatus(.stopped)) }
+    for call in waiting { call.fail(RPCStatus(.stopped)) }
   }
 
   private func check(_ call: UnaryCall) {
     do throws(EtcdStatus) {
       let isKnown = try HealthService.isKnown(body: Array(call.message.readableBytesView))
       guard isKnown else { throw HealthService.unknown }
-      call.answer(HealthService.message(isServing: state.withLock { $0.isServing }))
+      door.errands.offer(.visit { home in home.step(.probeWrites) })
+      let (isServing, isFull) = state.withLock { state in
+        let isFull = state.waiting.count >= Self.waitingLimit
+        if state.isServing == nil, !isFull { state.waiting.append(call) }
+        return (state.isServing, isFull)
+      }
+      if let isServing {
+        call.answer(HealthService.message(isServing: isServing))
+      } else if isFull {
+        throw .tooManyRequests
+      }
     } catch {
       call.fail(RPCStatus(error))
     }
@@ -73,7 +106,9 @@ final class HealthDesk: Sendable {
       case .message(let message): watch(number, call, Array(message.readableBytesView))
       case .halfClosed: break
       case .writable: tell(number)
-      case .cancelled: state.withLock { $0.watchers[number] = nil }
+      case .cancelled:
+        state.withLock { $0.watchers[number] = nil }
+        showWatchers()
       }
     }
   }
@@ -88,6 +123,7 @@ final class HealthDesk: Sendable {
         return nil
       }
       if let refusal { throw refusal }
+      showWatchers()
       tell(number)
     } catch {
       call.finish(RPCStatus(error))
@@ -98,12 +134,13 @@ final class HealthDesk: Sendable {
   /// takes messages again: not each status, but the one of then.
   private func tell(_ number: UInt64) {
     state.withLock { state in
-      guard let watcher = state.watchers[number], watcher.told != state.isServing else { return }
-      guard watcher.isKnown || watcher.told == nil else { return }
+      guard let watcher = state.watchers[number], let isServing = state.isServing,
+        watcher.told != isServing, watcher.isKnown || watcher.told == nil
+      else { return }
       let message =
         watcher.isKnown
-        ? HealthService.message(isServing: state.isServing) : HealthService.unknownMessage
-      if watcher.call.send(message) { state.watchers[number]!.told = state.isServing }
+        ? HealthService.message(isServing: isServing) : HealthService.unknownMessage
+      if watcher.call.send(message) { state.watchers[number]!.told = isServing }
     }
   }
 }

@@ -151,7 +151,7 @@ public final class MemberProcess: Sendable {
       backups: BackupDesk(board: board, threads: threads),
       readRows: { threads.read.post($0) }, flush: threads.flush, apply: threads.apply)
     let pages = HTTPPages(door: door, metrics: metrics, disk: opened.disk)
-    let services = ClientServices(face, watches: watches, settings: settings)
+    let services = ClientServices(face, watches: watches, door: door, settings: settings)
     let servers = try await serve(
       settings, services.methods, pages, on: loops.clients, giveUp: listeners)
 

@@ -102,7 +102,8 @@ extension Metrics {
     case .inquorate: refused(.quorum)
     case .noLeader, .leaderUnreachable, .leaderInquorate, .notLeader, .leaderChanging:
       refused(.noLeader)
-    case .tooManyRequests, .overlayFull, .applyBehind, .noSpace: refused(.overloaded)
+    case .tooManyRequests, .overlayFull, .applyBehind, .nothingCommitted, .noSpace:
+      refused(.overloaded)
     case .requestTooLarge: refused(.tooLarge)
     case .tooStale: refused(.stale)
     case .shuttingDown, .notFormed, .poisoned, .corrupt: refused(.notServing)

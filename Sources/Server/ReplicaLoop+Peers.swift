@@ -114,6 +114,10 @@ extension ReplicaLoop: TransportOwner {
           "spare": "\(name(of: spare))", "instead-of": "\(name(of: voter))",
           "took-ms": "\(time.milliseconds)",
         ])
+    case .handsOver(let reason, to: let successor):
+      logger.warning(
+        "hands leadership over: \(words(for: reason))",
+        metadata: ["to": "\(name(of: successor))"])
     case .alarms(let alarms):
       logger.warning(
         alarms.isEmpty ? "no alarm is raised any more" : "alarms are raised",
@@ -126,6 +130,13 @@ extension ReplicaLoop: TransportOwner {
         "members' states differ, and no state is that of a majority: nobody is fenced")
     case .forwarded, .forwardDropped, .snapshotDropped, .removed, .shuttingDown, .drained:
       logger.trace("\(note)")
+    }
+  }
+
+  private func words(for reason: HandOverReason) -> String {
+    switch reason {
+    case .lateDisk(let time): "its disk has not written for \(time.milliseconds) ms"
+    case .spaceShort: "its disk is nearly full"
     }
   }
 

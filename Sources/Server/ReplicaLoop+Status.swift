@@ -32,19 +32,48 @@ extension ReplicaLoop {
     return gauges
   }
 
-  /// Why the member counts as ill, in etcd's words; `nil`: it is well (etcd
-  /// api/etcdhttp/health.go).
-  var illness: String? {
-    guard isHealthy else { return "RAFT NO LEADER" }
-    guard let facts = replica?.upkeepFacts else { return nil }
-    if facts.isRaised(.noSpace) { return "ALARM NOSPACE" }
-    return facts.isRaised(.corrupt) ? "ALARM CORRUPT" : nil
+  /// Whether a write would be committed, for balancers; `nil`: not known. With `wait` a member
+  /// refuses nothing, as etcd.
+  var servesWrites: Bool? {
+    guard let health = replica?.writeHealth(at: MonotonicClock.now()) else { return false }
+    if settings.replica.quorumPolicy == .wait { return true }
+    return switch health {
+    case .serves: true
+    case .refuses: false
+    case .undecided: nil
+    }
   }
 
-  /// Quorate and somebody leads (etcd `/health`: a linearizable read would be tried).
-  var isHealthy: Bool {
-    guard let status = replica?.status(at: MonotonicClock.now()) else { return false }
-    return status.quorum.isQuorate && status.leader != nil && !status.isShuttingDown
+  /// Calls `tell` as soon as it is known whether writes pass: at once, or after one was tried.
+  func whenHealthIsKnown(_ tell: @escaping () -> Void) {
+    step(.probeWrites)
+    healthWaiters.append(tell)
+    // Beyond that the answer may be that nobody knows.
+    if healthWaiters.count > Self.healthWaitersLimit { healthWaiters.removeFirst()() }
+  }
+
+  private static let healthWaitersLimit = 1_000
+
+  func tellHealth() {
+    guard !healthWaiters.isEmpty else { return }
+    if replica?.writeHealth(at: MonotonicClock.now()) == .undecided { return }
+    let waiters = healthWaiters
+    healthWaiters = []
+    for tell in waiters { tell() }
+  }
+
+  /// Why the member counts as ill, in etcd's words; `nil`: it is well (etcd
+  /// api/etcdhttp/health.go, which tries a read).
+  var illness: String? {
+    guard let status = replica?.status(at: MonotonicClock.now()), status.quorum.isQuorate,
+      status.leader != nil, !status.isShuttingDown
+    else { return "RAFT NO LEADER" }
+    if let facts = replica?.upkeepFacts {
+      if facts.isRaised(.noSpace) { return "ALARM NOSPACE" }
+      if facts.isRaised(.corrupt) { return "ALARM CORRUPT" }
+    }
+    guard case .refuses(let refusal) = status.write else { return nil }
+    return "WRITE ERROR: \(describe(refusal))"
   }
 
   var labStatus: LabStatus {

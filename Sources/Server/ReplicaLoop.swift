@@ -26,8 +26,8 @@ final class ReplicaLoop {
     var snapshots: @Sendable (SnapshotThread.Job) -> Void
     /// Serves a read that is ready on the loop of its client.
     var serve: @Sendable (ReadReady) -> Void
-    /// Whether the member serves, when that has changed.
-    var showHealth: @Sendable (Bool) -> Void
+    /// Whether the member serves, when that has changed; `nil`: it is not known any more.
+    var showHealth: @Sendable (Bool?) -> Void
   }
 
   /// Which of the inboxes wake this loop for everything.
@@ -95,7 +95,12 @@ final class ReplicaLoop {
   private var spaceWatch: RepeatedTask?
   private var shownPass: SerializablePass?
   private var wasLed = true
-  private var wasServing = false
+  private var wasServing: Bool? = false
+  /// Somebody is told of every change of the member's health.
+  var isHealthWatched = false
+  private var knowsOfWatchers = false
+  /// Who waits until it is known whether writes pass.
+  var healthWaiters: [() -> Void] = []
   private var alarms = Alarms.ofNobody
   private var drained: [() -> Void] = []
   private(set) var isShuttingDown = false
@@ -320,6 +325,10 @@ final class ReplicaLoop {
   /// Hands over what the batch has brought: one wake-up for each thread, one write a socket.
   func endBatch() {
     guard !isStopped else { return }
+    if replica != nil, isHealthWatched != knowsOfWatchers {
+      knowsOfWatchers = isHealthWatched
+      step(.watchWrites(isHealthWatched))
+    }
     handOverWrites()
     handOverCommitted()
     transport.flush()
@@ -356,13 +365,12 @@ final class ReplicaLoop {
     if isHalted != board.isHalted { board.isHalted = isHalted }
     let isFenced = replica?.isFenced ?? false
     if isFenced != board.isFenced { board.isFenced = isFenced }
-    let isServing =
-      !isShuttingDown && !isFenced
-      && (replica?.isQuorate ?? false || replica != nil && settings.replica.quorumPolicy == .wait)
+    let isServing = isShuttingDown || isFenced ? false : servesWrites
     if isServing != wasServing {
       wasServing = isServing
       out.showHealth(isServing)
     }
+    tellHealth()
   }
 
   /// The first time that the age of the state is known, it is as of this start.
@@ -448,6 +456,7 @@ final class ReplicaLoop {
     transport.stop()
     replica = nil
     showPass()
+    tellHealth()
   }
 }
 

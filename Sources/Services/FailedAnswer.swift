@@ -50,6 +50,7 @@ extension FailedAnswer {
     switch rule {
     case .inquorate, .noLeader, .leaderInquorate: .noLeader
     case .leaderUnreachable: .timedOutConnectionLost
+    case .nothingCommitted: .timedOut
     case .applyBehind: .timedOutWaitingForApply
     case .poisoned: .unhealthy
     case .corrupt: .corrupt
@@ -92,7 +93,7 @@ extension FailedAnswer {
     case .inquorate, .leaderInquorate: .inquorate
     case .noLeader: .noLeader
     case .leaderUnreachable, .transferFailed: .leaderUnreachable
-    case .applyBehind: .applyBehind
+    case .applyBehind, .nothingCommitted: .applyBehind
     case .poisoned: .poisoned
     case .corrupt: .corrupt
     case .notLeader: .notLeader
@@ -142,6 +143,8 @@ private struct Account {
         "this member has applied the log up to \(applied.number), and \(needed.number) is needed",
         "serializable reads"
       )
+    case .nothingCommitted(for: let time):
+      (Self.describe(idleFor: time), "serializable reads")
     case .transferFailed(let target):
       (
         target.map { "\(members.name(of: $0)) did not take over in time" }
@@ -210,6 +213,11 @@ private struct Account {
     }
   }
 
+  private static func describe(idleFor time: Duration?) -> String {
+    guard let time else { return "it is not known yet that anything is committed" }
+    return "nothing was committed and applied here for \(text(time))"
+  }
+
   func advice(_ refusal: Refusal) -> String {
     switch refusal.nextStep {
     case .askLeader(let leader): "ask the leader\(address(of: leader))"
@@ -255,8 +263,8 @@ private struct Account {
     case .notFormed(let gaps):
       gaps.isEmpty ? "the other members" : list(gaps.map(\.member))
     case .membership(.unreached(let missing)): list(missing)
-    case .leaderUnreachable, .leaderInquorate, .applyBehind, .poisoned, .corrupt, .notLeader,
-      .leaderChanging,
+    case .leaderUnreachable, .leaderInquorate, .applyBehind, .nothingCommitted, .poisoned,
+      .corrupt, .notLeader, .leaderChanging,
       .tooManyRequests, .noSpace, .overlayFull, .requestTooLarge, .tooStale, .shuttingDown,
       .configuration, .membership, .transferTarget, .transferFailed:
       "the other members"

@@ -14,6 +14,8 @@ func describe(_ message: PeerMessage) -> String {
   case .changeReply(let reply): "change reply: \(reply.outcome)"
   case .digest(let report): "digest at \(report.mark.index)"
   case .diverged(let divergence): "diverged at \(divergence.index.number)"
+  case .roomQuery: "room?"
+  case .roomReply(hasRoom: let hasRoom): hasRoom ? "room" : "no room"
   }
 }
 

@@ -7,6 +7,7 @@ extension Story {
     .absentLearner, .slowFollower, .busyReturn, .heldForward, .changedState, .doublePlace,
     .blindSpare, .seatedSpare, .successor, .successorAndSpare, .earlierHeartbeat, .earlierRead,
     .earlierGreeting, .passedSlot, .removedFounder, .newLeader, .departedAlarm, .lostAlarm,
-    .formingOnce, .formingBetween, .lateFounder, .silentSender, .silentReceiver,
+    .formingOnce, .formingBetween, .lateFounder, .silentSender, .silentReceiver, .lateDisk,
+    .fullLeader,
   ]
 }

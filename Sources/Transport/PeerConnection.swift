@@ -44,7 +44,7 @@ final class PeerConnection: ChannelInboundHandler {
   var openedAt: Instant?
   var handshakeDeadline: Scheduled<Void>?
   /// The newest protocol of the peer's build; zero: it has not said hello.
-  var peerProtocol: UInt32 = 0
+  var peerProtocol: UInt32 = 0 { didSet { outbox.peerProtocol = peerProtocol } }
   /// Of a connection for a snapshot, once it has one.
   var stream: SnapshotStreamID?
   /// Chunks of a snapshot that were handed over and not taken yet.

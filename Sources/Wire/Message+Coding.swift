@@ -68,7 +68,8 @@ extension Message.Body {
       let id = ReadID(try reader.readUInt64())
       let index = try reader.readFlag() ? try reader.readLogIndex() : nil
       self = .readIndexReply(ReadIndexReply(id: id, index: index))
-    case .ping, .pong, .forward, .forwardReply, .digest, .diverged, .changeForward, .changeReply:
+    case .ping, .pong, .forward, .forwardReply, .digest, .diverged, .changeForward, .changeReply,
+      .roomQuery, .roomReply:
       preconditionFailure("\(kind) is no message of the core")
     }
   }

@@ -24,6 +24,8 @@ enum MessageKind: UInt8, CaseIterable {
   case diverged = 37
   case changeForward = 38
   case changeReply = 39
+  case roomQuery = 40
+  case roomReply = 41
 
   static let installSnapshot: UInt8 = 9
 }
@@ -58,6 +60,10 @@ extension PeerMessage {
     case .diverged(let divergence):
       writer.write(MessageKind.diverged.rawValue)
       divergence.encode(into: &writer)
+    case .roomQuery: writer.write(MessageKind.roomQuery.rawValue)
+    case .roomReply(hasRoom: let hasRoom):
+      writer.write(MessageKind.roomReply.rawValue)
+      writer.write(hasRoom)
     }
     return writer.bytes
   }
@@ -88,6 +94,8 @@ extension PeerMessage {
     case .changeReply: self = .changeReply(try ChangeReply(from: &reader))
     case .digest: self = .digest(try DigestReport(from: &reader))
     case .diverged: self = .diverged(try Divergence(from: &reader))
+    case .roomQuery: self = .roomQuery
+    case .roomReply: self = .roomReply(hasRoom: try reader.readFlag())
     case .preVote, .preVoteReply, .requestVote, .voteReply, .appendEntries, .appendReply,
       .heartbeat, .heartbeatReply, .timeoutNow, .readIndex, .readIndexReply:
       let term = try reader.readTerm()
@@ -112,6 +120,17 @@ extension PeerMessage {
     case .changeReply: 64
     case .digest(let report): 80 + 24 * report.mark.ranges.count
     case .diverged: 40
+    case .roomQuery, .roomReply: 16
+    }
+  }
+
+  /// The first protocol that knows it: who speaks an earlier one would end the connection.
+  var protocolNeeded: UInt32 {
+    switch self {
+    case .roomQuery, .roomReply: 3
+    case .raft, .ping, .pong, .forward, .forwardReply, .changeForward, .changeReply, .digest,
+      .diverged:
+      1
     }
   }
 
@@ -121,7 +140,7 @@ extension PeerMessage {
     switch self {
     case .raft(let message):
       if case .appendEntries = message.body { false } else { true }
-    case .ping, .pong, .forwardReply, .changeForward, .changeReply: true
+    case .ping, .pong, .forwardReply, .changeForward, .changeReply, .roomQuery, .roomReply: true
     case .forward, .digest, .diverged: false
     }
   }

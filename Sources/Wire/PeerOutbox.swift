@@ -5,6 +5,8 @@ public import Replica
 /// passes between the pieces of what is long, so that a heartbeat never waits for a large append.
 public struct PeerOutbox: Sendable {
   public let limits: WireLimits
+  /// The newest protocol that the peer speaks; what needs a later one is not sent.
+  public var peerProtocol = Hello.newestProtocol
   /// Frames, ready to leave.
   private var urgent: [UInt8] = []
   /// Messages in order; those before `next` have left.
@@ -22,9 +24,11 @@ public struct PeerOutbox: Sendable {
   /// About how many bytes wait.
   public var byteCount: Int { urgent.count + bulkBytes + (current?.remainingBytes ?? 0) }
 
-  /// Takes a message in; false: there is no room and it was dropped, as a network may.
+  /// Takes a message in, or passes over one that the peer does not know; false: there is no room,
+  /// and it was dropped, as a network may.
   @discardableResult
   public mutating func enqueue(_ message: PeerMessage) -> Bool {
+    guard message.protocolNeeded <= peerProtocol else { return true }
     let estimate = message.byteEstimate
     guard byteCount + estimate <= limits.outboxBytes, estimate <= limits.messageBytes else {
       return false

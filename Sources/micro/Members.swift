@@ -157,7 +157,9 @@ struct LeadingReplica: ~Copyable {
       guard let answer = Members.answer(to: message) else { return }
       carryOut(.message(.raft(answer), from: envelope.to))
     case .ping(let instant): carryOut(.message(.pong(instant), from: envelope.to))
-    case .pong, .forward, .forwardReply, .digest, .diverged, .changeForward, .changeReply: break
+    case .pong, .forward, .forwardReply, .digest, .diverged, .changeForward, .changeReply,
+      .roomQuery, .roomReply:
+      break
     }
   }
 }

@@ -26,6 +26,7 @@ final class Seat {
   var awaitsApply: Bool { core.awaitsApply }
   var isFenced: Bool { core.isFenced }
   var fencedRevisions: ClosedRange<Int64>? { core.fencedRevisions }
+  func writeHealth(at now: Instant) -> WriteHealth { core.writeHealth(at: now) }
 }
 
 /// A few replicas on virtual time with a network, disks and state machines that only take time.
@@ -69,12 +70,15 @@ struct Cluster {
   private var cut: Set<Int> = []
   /// Until when each member stands still.
   private var pausedUntil: [Instant]
+  /// Until when disks write nothing, by member.
+  private var stalledUntil: [Int: Instant] = [:]
   private var dice: SplitMix64
 
   var networkDelay: Range<Duration> = .milliseconds(1)..<(.milliseconds(2))
   var applyDelay: Range<Duration> = .microseconds(100)..<(.microseconds(200))
   var diskDelay: Range<Duration> = .microseconds(500)..<(.milliseconds(1))
   var isDoublingForwards = false
+  var dropsRoomReplies = false
 
   /// What members ask by themselves is carried out here.
   var stores: [Store]
@@ -244,12 +248,18 @@ struct Cluster {
     pausedUntil[position] = now + duration
   }
 
+  /// What is asked of the disk from now on is done when the time is over.
+  mutating func stallDisk(of position: Int, for duration: Duration) {
+    stalledUntil[position] = now + duration
+  }
+
   mutating func step(_ position: Int, _ event: ReplicaEvent) {
     let effects = members[position].step(ReplicaInput(now: now, event: event))
     precondition(effects.fetches.isEmpty, "these logs fit into memory")
     send(effects.sends, from: position)
     for write in effects.writes {
-      schedule(position, after: dice.duration(in: diskDelay), .durable(write))
+      let stall = max(stalledUntil[position, default: now] - now, .zero)
+      schedule(position, after: stall + dice.duration(in: diskDelay), .durable(write))
     }
     if !effects.apply.isEmpty {
       schedule(position, after: dice.duration(in: applyDelay), .apply(effects.apply))
@@ -353,6 +363,7 @@ struct Cluster {
       guard members.indices.contains(to), !cut.contains(position * 100 + to) else { continue }
       var copies = 1
       if case .forward = envelope.message, isDoublingForwards { copies = 2 }
+      if case .roomReply = envelope.message, dropsRoomReplies { copies = 0 }
       for _ in 0..<copies {
         schedule(
           to, after: dice.duration(in: networkDelay),

@@ -15,6 +15,12 @@ import Testing
     #expect(ending.finding == nil, "\(ending.trace)")
   }
 
+  @Test(arguments: ["a leader whose disk stalls", "a leader without room"])
+  func `a story of leaders that hand over ends well`(name: String) throws {
+    let ending = try #require(Story.named(name)).run()
+    #expect(ending.finding == nil, "\(ending.trace)")
+  }
+
   /// One storm in three has clients that change the members (`Weather.introducesMembers`); here
   /// are those of the first hundred seeds.
   @Test(arguments: 0..<5) func `no change of members breaks a promise`(block: Int) {

@@ -101,4 +101,17 @@ struct PeerOutboxTests {
       #expect(frames.filter { !isBulk($0) } == all.filter { !isBulk($0) })
     }
   }
+
+  @Test func `what an earlier protocol lacks is not sent to who speaks it`() throws {
+    let later: [PeerMessage] = [.roomQuery, .roomReply(hasRoom: true)]
+    for (newest, expected) in [(1, 1), (2, 1), (3, 3), (4, 3)] as [(UInt32, Int)] {
+      var outbox = PeerOutbox()
+      outbox.peerProtocol = newest
+      for message in later + [.ping(.zero)] { outbox.enqueue(message) }
+      var bytes: [UInt8] = []
+      outbox.drain(into: &bytes, limitBytes: .max)
+      let frames = try decode(bytes, inPartsOf: 100)
+      #expect(frames.count == expected && frames.last == .message(.ping(.zero)))
+    }
+  }
 }

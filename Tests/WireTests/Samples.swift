@@ -116,6 +116,7 @@ struct Samples {
       .diverged(
         Divergence(
           member: member(), index: index(), revisions: first...first + Int64(dice.next(below: 9)))))
+    messages += [.roomQuery, .roomReply(hasRoom: flag())]
     return messages + changes()
   }
 
