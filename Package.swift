@@ -58,6 +58,7 @@ let package = Package(
     module("KeyValue", ["Checksum", mutants]),
     module("Replica", ["Raft", "KeyValue", mutants]),
     module("Wire", ["Raft", "KeyValue", "Replica", "Checksum", mutants]),
+    module("Member", ["Raft", "Replica"]),
     module("Linearizability"),
 
     // Below the line: the world.
@@ -67,8 +68,8 @@ let package = Package(
     module(
       "Simulation",
       [
-        "Replica", "Wire", "Storage", "Linearizability", "Services", "EtcdAPI", "Raft", "KeyValue",
-        "Checksum",
+        "Member", "Replica", "Wire", "Storage", "Linearizability", "Services", "EtcdAPI", "Raft",
+        "KeyValue", "Checksum",
       ]),
     module("Transport", ["Wire", "Raft", "Replica"] + nio),
     module(
@@ -84,7 +85,7 @@ let package = Package(
     module(
       "Server",
       [
-        "Services", "Storage", "Transport", "RPC", "Replica", "Raft", "KeyValue", "Wire",
+        "Services", "Storage", "Transport", "RPC", "Member", "Replica", "Raft", "KeyValue", "Wire",
         "Checksum", "EtcdAPI", .product(name: "Logging", package: "swift-log"),
       ] + nio),
     module("Client", ["EtcdAPI", "RPC", "Checksum"] + nio),
@@ -125,6 +126,7 @@ let package = Package(
     suite("KeyValueTests", ["KeyValue", "Checksum"]),
     suite("ReplicaTests", ["Replica", "Raft", "KeyValue"]),
     suite("WireTests", ["Wire", "Raft", "KeyValue", "Replica", "Checksum"]),
+    suite("MemberTests", ["Member", "Raft", "Replica"]),
     suite("LinearizabilityTests", ["Linearizability"]),
     suite("StorageTests", ["Storage", "Raft", "KeyValue", "Checksum", "CSQLite"]),
     suite(
@@ -140,8 +142,8 @@ let package = Package(
     suite(
       "ServerTests",
       [
-        "Server", "Client", "EtcdAPI", "Services", "Replica", "Raft", "Storage", "KeyValue", "Wire",
-        "RPC", "Transport",
+        "Server", "Client", "EtcdAPI", "Services", "Member", "Replica", "Raft", "Storage",
+        "KeyValue", "Wire", "RPC", "Transport",
         .product(name: "Logging", package: "swift-log"),
       ] + nio),
     suite("ClientTests", ["Client", "EtcdAPI", "RPC"] + nio),

@@ -1,5 +1,6 @@
 import KeyValue
 import Logging
+import Member
 import RPC
 import Raft
 import Replica
@@ -41,7 +42,7 @@ struct Applier {
     var waiters: WaiterTable
     var metrics: Metrics
     var fate: Fate
-    var log: @Sendable (LogThread.Job) -> Void
+    var log: @Sendable (LogLetter) -> Void
     var flush: @Sendable (Flusher.Job) -> Void
     var snapshots: @Sendable (SnapshotThread.Job) -> Void
     var reads: @Sendable (RowReaderThread.Job) -> Void
@@ -338,11 +339,7 @@ struct Applier {
   private mutating func restore(_ base: LogBase) {
     isRestoring = true
     pending = Queue()
-    let (flush, back) = (out.flush, out.back)
-    out.log(
-      .openState { state in
-        flush(.adopt(state) { adopted in back(.adopted(adopted, base)) })
-      })
+    out.log(.openState(base))
   }
 
   private mutating func adopt(_ adopted: Flusher.Adopted, _ base: LogBase) {

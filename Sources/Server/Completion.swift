@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import Raft
 import Replica
 import Services
@@ -7,18 +8,13 @@ import Transport
 
 /// What other threads bring to the loop of the replica.
 enum Completion: Sendable {
-  case stored(WriteTicket)
-  case fetched(LogFetch, [Entry])
-  /// The first base is on disk.
-  case formed(LogBase)
+  case log(LogReport)
   case applied(
     through: LogIndex, completed: [RequestID], leases: [LeaseChange] = [],
     upkeep: UpkeepFacts)
   case durableApplied(LogIndex)
   /// The rows that wait for the flusher are as many as may be.
   case overlayFull(Bool)
-  /// Little is left on the disk.
-  case spaceShort(Bool)
   /// What the state takes on the disk.
   case storeSize(UInt64)
   /// Rows of these revisions are not what was written.
@@ -31,8 +27,7 @@ enum Completion: Sendable {
   var isUrgent: Bool {
     switch self {
     case .applied, .durableApplied, .storeSize: false
-    case .stored, .fetched, .formed, .overlayFull, .spaceShort, .damaged, .restored, .snapshot:
-      true
+    case .log, .overlayFull, .damaged, .restored, .snapshot: true
     }
   }
 }

@@ -161,8 +161,9 @@ public final class MemberProcess: Sendable {
       ClientDesk.open(on: loop) { face.serve($0) }
     }
     let outlets = ReplicaLoop.Outlets(
-      log: { threads.log.post($0) }, flush: { threads.flush.post($0) },
-      apply: { threads.apply.post($0) },
+      log: { threads.log.post(.letter($0)) },
+      receiveSnapshot: { threads.log.post(.receiveSnapshot($0)) },
+      flush: { threads.flush.post($0) }, apply: { threads.apply.post($0) },
       snapshots: { threads.snapshot.post($0) },
       serve: { ready in desks[waiters.shard(of: ready.id)].serve(ready) },
       showHealth: { services.health.set(isServing: $0) })

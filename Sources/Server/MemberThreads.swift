@@ -1,3 +1,4 @@
+import Member
 import Raft
 import Replica
 import Storage
@@ -53,7 +54,13 @@ final class MemberThreads: Sendable {
     log.run(
       start: {
         LogThread(
-          store: store.value, files: files, board: board, door: door, metrics: metrics, fate: fate)
+          files: LogFiles(
+            store: store.value, directory: files, board: board, metrics: metrics, fate: fate),
+          door: door,
+          adopt: { opened in
+            flush.post(
+              .adopt(Handover(opened.state.take())) { apply.post(.adopted($0, opened.base)) })
+          })
       },
       work: { $0.work($1) }, end: { $0.close() })
     flush.run(
@@ -65,7 +72,7 @@ final class MemberThreads: Sendable {
       work: { $0.work($1) }, end: { $0.close() })
     let outlets = Applier.Outlets(
       board: board, door: door, waiters: waiters, metrics: metrics, fate: fate,
-      log: { log.post($0) }, flush: { flush.post($0) }, snapshots: { snapshot.post($0) },
+      log: { log.post(.letter($0)) }, flush: { flush.post($0) }, snapshots: { snapshot.post($0) },
       reads: { read.post($0) }, patrol: { patrol.post($0) }, mark: { mark.applying = $0 },
       back: { apply.post($0) })
     apply.run(
@@ -75,7 +82,7 @@ final class MemberThreads: Sendable {
     read.run(
       start: {
         RowReaderThread(reader: reader, answers: answers, fate: fate) {
-          log.post($0)
+          log.post(.letter($0))
         }
       },
       work: { $0.work($1) }, end: { $0.close() })

@@ -138,13 +138,12 @@ extension ReplicaLoop {
     guard incoming == nil else { return refuse(stream, .busy) }
     logger.info("receives a snapshot", metadata: ["peer": "\(name(of: peer))"])
     incoming = IncomingSnapshot(stream: stream, from: peer, header: header)
-    let (snapshots, log) = (out.snapshots, out.log)
+    let (snapshots, receiveSnapshot) = (out.snapshots, out.receiveSnapshot)
     snapshots(
       .expect(stream) {
-        log(
-          .receiveSnapshot { sink in
-            if let sink { snapshots(.begin(stream, sink)) }
-          })
+        receiveSnapshot { sink in
+          if let sink { snapshots(.begin(stream, sink)) }
+        }
       })
   }
 

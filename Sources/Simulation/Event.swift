@@ -9,14 +9,10 @@ enum Event {
   case wake(Int, Boot)
   /// Bytes reach a member.
   indirect case packet(Packet)
-  /// The disk has finished the writes in flight.
+  /// The disk has had its time for the batch that the log has.
   case diskDone(Int, Boot)
-  /// The log has read what was asked for.
-  indirect case fetched(Int, Boot, LogFetch)
   /// The applier takes its next batch.
   case applyTurn(Int, Boot)
-  /// The applier has moved to an installed snapshot.
-  indirect case restored(Int, Boot, LogBase)
   /// The flusher takes its turn.
   case flushTurn(Int, Boot)
   /// A member takes in the requests that wait.

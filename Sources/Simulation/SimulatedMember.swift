@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import Raft
 import Replica
 import Storage
@@ -30,6 +31,8 @@ final class SimulatedMember {
   var isRetired = false
   /// A client has asked for a place for it: it is asked for once.
   var hasPlace = false
+  /// It knows that it was removed.
+  var isLeaving = false
   /// SIGTERM was sent: it hands over, answers what it can and ends.
   var isTerminating = false
 
@@ -69,8 +72,18 @@ final class SimulatedMember {
 
   // MARK: The disk
 
-  var waitingWrites: [ReplicaWrite] = []
-  var flyingWrites: [ReplicaWrite] = []
+  var logLane = LogLane<SimulatedLog>()
+  /// What the log has been told and has not taken up, and the batch that it has.
+  var logInbox: [LogLetter] = []
+  var logBatch: [LogLetter] = []
+  var isLogIdle: Bool { logInbox.isEmpty && logBatch.isEmpty }
+  var promises = PromiseQueue()
+  /// The writes of a commit whose promises are about to leave, and the log before it.
+  var lastCommit: (before: ShadowLog, writes: [StorageWrite])?
+  /// The base that it forms with is on its way to the disk.
+  var isForming = false
+  /// When it looks next how much space is left.
+  var nextSpaceLook = Instant.zero
   /// Makes every sync this many times as slow; one: as the weather has it.
   var diskSlowness = 1
   /// Until when the disk does nothing at all.
@@ -93,8 +106,6 @@ final class SimulatedMember {
   var hasLostPower = false
   /// It must not come back with this disk: an operator replaces it.
   var isBroken = false
-  /// What it last knew of the space on its disk.
-  var pressure = StorePressure.none
 
   // MARK: The state machine
 
@@ -191,14 +202,14 @@ final class SimulatedMember {
   /// What a crash of the process takes with it.
   func forgetMemory() {
     phase = .down
-    (isPaused, isTerminating, hasFailed) = (false, false, false)
-    pressure = .none
+    (isPaused, isLeaving, isTerminating, hasFailed) = (false, false, false, false)
     backlog = []
     core = nil
     (wakeAt, wakeScheduled) = (.distantFuture, .distantFuture)
     for peer in sessions.indices { sessions[peer] = nil }
     quorumView = nil
-    (waitingWrites, flyingWrites) = ([], [])
+    (logInbox, logBatch, promises, lastCommit) = ([], [], PromiseQueue(), nil)
+    (logLane, isForming, nextSpaceLook) = (LogLane(), false, .zero)
     (state, keyValue) = (nil, nil)
     rowCache = RowCache(limitBytes: 64 << 10)
     applyQueue = []

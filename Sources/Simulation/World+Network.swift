@@ -117,7 +117,10 @@ extension World {
     from member: SimulatedMember, to peer: MemberID, receiverBoot: Boot?
   ) -> Greeting {
     if case .forming(let formation) = member.phase {
-      return formation.greeting(to: peer, receiverBoot: receiverBoot)
+      var greeting = formation.greeting(to: peer, receiverBoot: receiverBoot)
+      // Not before the disk holds it.
+      greeting.isFormed = false
+      return greeting
     }
     var greeting = greetingRule(member).greeting(
       to: peer, receiverBoot: receiverBoot, isFormed: true, known: known(to: member))

@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import Raft
 import Replica
 import Storage
@@ -31,28 +32,31 @@ extension World {
     } else {
       // Who joins is given what the log began after, and learns the rest from the log.
       member.inDoubt = []
-      form(member, cluster.firstBase(incarnations: firstIncarnations), state)
+      let base = cluster.firstBase(incarnations: firstIncarnations)
+      do throws(LogFault) {
+        try SimulatedLog(world: self, member: member).form(base)
+        formed(member)
+      } catch {
+        return
+      }
     }
   }
 
   /// A forming member that has met everybody starts.
   func formIfComplete(_ member: SimulatedMember, _ formation: FormationCore) {
-    guard let base = formation.base, let state = member.state, !member.isRunning else { return }
+    guard let base = formation.base, !member.isForming, !member.isRunning else { return }
     tell(member, "forms the cluster")
-    form(member, base, state)
+    member.isForming = true
+    post(.form(base), member)
   }
 
-  /// Stores the first base and starts the core.
-  func form(_ member: SimulatedMember, _ base: LogBase, _ state: any StateStore) {
-    let first = DiskImage(log: ShadowLog(base: base))
-    member.inDoubt = [first]
-    let recovered: Recovered?? = attempt(member, .form) { () throws(StorageError) in
-      try member.disk.store.log.form(base)
-      return try member.disk.store.recover(with: state)
+  /// The first base is on disk: the core starts.
+  func formed(_ member: SimulatedMember) {
+    guard let state = member.state, !member.isRunning else { return }
+    let recovered: Recovered?? = attempt(member, nil) { () throws(StorageError) in
+      try member.disk.store.recover(with: state)
     }
     guard let recovered else { return }
-    (member.durable, member.inDoubt) = (first, [])
-    member.log = first.log
     guard let recovered else { return fail("\(member.name) forgets its first configuration") }
     run(member, recovered, state)
   }
@@ -115,25 +119,8 @@ extension World {
     // With the power a disk that has turned a bit over could lose what tells of it.
     let power = power && !member.isSuspect
     tell(member, power ? "loses power" : "is killed")
-    writeSome(member)
+    workSome(member)
     endProcess(member, power: power)
-  }
-
-  /// What was on its way to the disk may have arrived, from the front.
-  private func writeSome(_ member: SimulatedMember) {
-    guard let files = member.disk.files else {
-      let survivors = member.dice.index(below: member.flyingWrites.count + 1)
-      if survivors > 0 { commit(Array(member.flyingWrites.prefix(survivors)), member) }
-      return
-    }
-    guard !member.flyingWrites.isEmpty, !member.hasFailed, files.armedFault == nil else { return }
-    files.arm(DiskFault(.inputOutput, after: member.dice.index(below: 16)))
-    let mayFail = member.mayFail
-    member.mayFail = true
-    commit(member.flyingWrites, member)
-    member.mayFail = mayFail
-    failing.removeAll { $0.0 == member.position }
-    files.arm(nil)
   }
 
   private func endProcess(_ member: SimulatedMember, power: Bool) {
@@ -215,9 +202,9 @@ extension World {
   /// It is drained, or has had its time: what is written stays, and the files are closed.
   func endInOrder(_ member: SimulatedMember) {
     guard member.isTerminating, member.isRunning else { return }
-    let writes = member.flyingWrites + member.waitingWrites
-    if !writes.isEmpty, !commit(writes, member) { return }
-    (member.flyingWrites, member.waitingWrites) = ([], [])
+    workOff((member.logBatch + member.logInbox)[...], member)
+    guard !member.hasFailed else { return }
+    (member.logBatch, member.logInbox) = ([], [])
     if !member.isInstalling && !member.isRestoring { flush(member) }
     dropArrivals(at: member)
     let closed: Void? = attempt(member, .close) { () throws(StorageError) in

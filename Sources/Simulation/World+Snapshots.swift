@@ -56,7 +56,7 @@ extension World {
   /// snapshot that has arrived before is installed first.
   private func mustWait(_ stream: SnapshotStream, _ receiver: SimulatedMember) -> Bool {
     weather.edition > 1 && stream.sink == nil && receiver.isInstalling
-      && !(receiver.flyingWrites.isEmpty && receiver.waitingWrites.isEmpty)
+      && !receiver.isLogIdle
   }
 
   private func nextFrame(

@@ -1,5 +1,6 @@
 import KeyValue
 import Linearizability
+import Member
 import Raft
 import Replica
 import Storage
@@ -150,23 +151,14 @@ extension World {
     step(member, .durableApplied(durable))
   }
 
-  /// Tells the core when its disk runs out of space, and when it has some again.
+  /// Lets the log look now and then how much space is left.
   private func watchSpace(_ member: SimulatedMember) {
-    guard member.disk.files != nil, !member.hasFailed else { return }
-    let space = attempt(member, nil) { () throws(StorageError) in
-      try member.disk.store.space()
-    }
-    guard let space else { return }
-    let pressure: StorePressure
-    switch space {
-    case .plenty: pressure = .none
-    case .short: pressure = .noSpace
-    }
-    guard pressure != member.pressure else { return }
-    member.pressure = pressure
-    tell(member, pressure == .none ? "has space again" : "is short of space")
-    step(member, .pressure(pressure))
+    guard member.disk.files != nil, !member.hasFailed, member.nextSpaceLook <= now else { return }
+    member.nextSpaceLook = now + World.spaceInterval
+    post(.lookAtSpace, member)
   }
+
+  private static let spaceInterval = Duration.milliseconds(50)
 
   // MARK: An installed snapshot
 
@@ -174,23 +166,18 @@ extension World {
     tell(member, "moves to the snapshot at \(base.last.index.number)")
     member.isRestoring = true
     member.applyQueue = []
-    let delay = weather.sync.draw(&member.dice)
-    after(delay, .restored(member.position, member.boot, base))
+    post(.openState(base), member)
   }
 
-  func finishRestore(_ member: SimulatedMember, _ base: LogBase) {
-    let opened: (any StateStore, Store)? = attempt(member, .move) { () throws(StorageError) in
-      let state = try member.disk.store.openState()
-      return (state, try state.load())
-    }
-    guard let (state, store) = opened else { return }
+  /// The state of the installed snapshot takes the place of the one before it.
+  func move(_ member: SimulatedMember, to opened: OpenedState<any StateStore>) {
+    let (base, state) = (opened.base, opened.state.take())
+    let loaded = attempt(member, .move) { () throws(StorageError) in try state.load() }
+    guard let store = loaded else { return }
     // The old generation's file may only go with the last that has it open.
     member.state = state
     member.keyValue = store
-    attempt(member, .move) { () throws(StorageError) in
-      try member.disk.store.removeOldGenerations()
-    }
-    guard !member.hasFailed else { return }
+    post(.removeOldGenerations, member)
     member.isRestoring = false
     member.isInstalling = false
     member.appliedConfiguration = base.configuration

@@ -1,3 +1,4 @@
+import Member
 import Raft
 import Replica
 import Storage
@@ -25,16 +26,13 @@ extension World {
     observe(effects.notes, member)
     observeCommit(member, effects.notes.firstChangeAfterCommit)
     for envelope in effects.sends { transmit(envelope, from: member) }
-    if !effects.writes.isEmpty { startWrites(member) }
+    startLog(member)
     if let base = effects.restore { restore(member, base) }
     if !effects.apply.isEmpty {
       member.applyQueue += effects.apply
       scheduleApply(member)
     }
-    for fetch in effects.fetches {
-      let delay = weather.sync.draw(&member.dice)
-      after(delay, .fetched(member.position, member.boot, fetch))
-    }
+    for fetch in effects.fetches { post(.fetch(fetch), member) }
     for request in effects.snapshots { openStream(request, from: member) }
     for answer in effects.answers { take(answer, member) }
     if let view = effects.quorum {

@@ -240,8 +240,7 @@ final class World {
     case .inspection: inspectQuorumRule()
     case .request(let request): arrive(request, event)
     case .wake(let position, let boot), .diskDone(let position, let boot),
-      .fetched(let position, let boot, _), .applyTurn(let position, let boot),
-      .restored(let position, let boot, _), .flushTurn(let position, let boot),
+      .applyTurn(let position, let boot), .flushTurn(let position, let boot),
       .drain(let position, let boot), .sessionBroken(let position, let boot, _, _),
       .streamEnded(let position, let boot, _, _), .terminated(let position, let boot),
       .retired(let position, let boot), .watchTurn(let position, let boot),
@@ -257,10 +256,8 @@ final class World {
   func happen(_ event: Event, to member: SimulatedMember) {
     switch event {
     case .wake: wake(member)
-    case .diskDone: finishWrites(member)
-    case .fetched(_, _, let fetch): readLog(member, fetch)
+    case .diskDone: workLog(member)
     case .applyTurn: applyTurn(member)
-    case .restored(_, _, let base): finishRestore(member, base)
     case .flushTurn: flushTurn(member)
     case .drain: drain(member)
     case .sessionBroken(_, _, let peer, let peerBoot): breakSession(member, peer, peerBoot)

@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import NIOCore
 import RPC
 import Raft
@@ -91,8 +92,7 @@ extension Fate {
         case .applied(through: let index, let completed, leases: _, upkeep: _):
           "applied \(index.number): \(completed.count)"
         case .overlayFull(let isFull): isFull ? "full" : "not full"
-        case .stored, .fetched, .formed, .durableApplied, .spaceShort, .storeSize, .damaged,
-          .restored, .snapshot:
+        case .log, .durableApplied, .storeSize, .damaged, .restored, .snapshot:
           "something else"
         }
       }
@@ -220,14 +220,15 @@ extension Fate {
       root: try Flusher.load(try store.openState()).store.value.root,
       view: Board.View(
         header: AnswerHeader(cluster: 1, member: 1, raftTerm: 1), members: MemberDirectory([])))
-    var thread = LogThread(
-      store: store, files: StateFiles(directory: "/nowhere"), board: board, door: door,
-      metrics: Metrics(), fate: fate)
-    thread.work([.write(StorageWrite(ticket: WriteTicket(1)))])
+    let files = LogFiles(
+      store: store, directory: StateFiles(directory: "/nowhere"), board: board, metrics: Metrics(),
+      fate: fate)
+    var thread = LogThread(files: files, door: door, adopt: { _ in })
+    thread.work([.letter(.write(StorageWrite(ticket: WriteTicket(1))))])
     #expect(door.completions.drain().count == 1)
     _ = store.failure.latch(.failed(file: "raft.db", action: "sync", reason: "EIO"))
-    thread.work([.write(StorageWrite(ticket: WriteTicket(2)))])
-    thread.work([.write(StorageWrite(ticket: WriteTicket(3)))])
+    thread.work([.letter(.write(StorageWrite(ticket: WriteTicket(2))))])
+    thread.work([.letter(.write(StorageWrite(ticket: WriteTicket(3))))])
     #expect(door.completions.drain().isEmpty)
     #expect(fate.exit?.code == 28)
     #expect(fate.exit?.sentence.contains("raft.db") == true)
