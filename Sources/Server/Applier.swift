@@ -63,10 +63,7 @@ struct Applier {
     for answer in output.answers { deliver(answer) }
     for report in output.reports { out.door.complete(.apply(report)) }
     for order in output.flushOrders { out.flush.post(.letter(.order(order))) }
-    if let base = output.opensState {
-      let flush = out.flush
-      out.log.post(.openState { flush.post(.letter(.adopt(Member.Handover($0.value), base))) })
-    }
+    if let base = output.opensState { out.log.post(.openState(base)) }
     for asker in output.unopened {
       switch asker {
       case .follower(let request): out.door.complete(.snapshot(.opened(request, nil)))

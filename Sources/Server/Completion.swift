@@ -8,14 +8,9 @@ import Transport
 
 /// What other threads bring to the loop of the replica.
 enum Completion: Sendable {
-  case stored(WriteTicket)
-  case fetched(LogFetch, [Entry])
-  /// The first base is on disk.
-  case formed(Formation)
+  case log(LogReport)
   case apply(ApplyReport)
   case flush(FlushReport)
-  /// Little is left on the disk.
-  case spaceShort(Bool)
   /// Rows of these revisions are not what was written.
   case damaged(ClosedRange<Int64>)
   case snapshot(SnapshotReport)
@@ -25,9 +20,7 @@ enum Completion: Sendable {
   var isUrgent: Bool {
     switch self {
     case .apply(.applied), .flush: false
-    case .stored, .fetched, .formed, .apply(.overlayFull), .apply(.restored), .spaceShort,
-      .damaged, .snapshot:
-      true
+    case .log, .apply(.overlayFull), .apply(.restored), .damaged, .snapshot: true
     }
   }
 }

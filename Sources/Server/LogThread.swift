@@ -1,102 +1,93 @@
-import Logging
+import Member
 import Raft
-import Replica
 import Storage
 
-/// The thread that writes the log: everything that waits is one commit, and one wake-up tells the
+/// The thread of the log lane: everything that waits is one commit, and one wake-up tells the
 /// replica.
 struct LogThread {
-  enum Job: Sendable {
-    case write(StorageWrite)
-    case fetch(LogFetch)
-    case form(Formation)
-    /// Opens the state of the generation that the log names, for the thread that asks.
-    case openState(@Sendable (Handover<any StateStore>) -> Void)
-    case removeOldGenerations
-    /// This member was removed: no process starts on the directory again.
-    case retire(@Sendable () -> Void)
-    /// Looks how much space is left, and how much the state takes.
-    case lookAtSpace
-  }
+  typealias Job = LogLetter
 
-  private let store: any MemberStore
-  private let files: StateFiles
-  private let board: Board
+  private var lane = LogLane<LogFiles>()
+  private var out = LogLaneOutput<any StateStore>()
+  private var files: LogFiles
   private let door: ReplicaDoor
-  private let metrics: Metrics
-  private let fate: Fate
-  private var isShort = false
+  private let adopt: @Sendable (OpenedState<any StateStore>) -> Void
 
+  /// `adopt`: gives the flush lane the state that it moves to.
   init(
-    store: any MemberStore, files: StateFiles, board: Board, door: ReplicaDoor, metrics: Metrics,
-    fate: Fate
+    files: LogFiles, door: ReplicaDoor,
+    adopt: @escaping @Sendable (OpenedState<any StateStore>) -> Void
   ) {
-    self.store = store
     self.files = files
-    self.board = board
     self.door = door
-    self.metrics = metrics
-    self.fate = fate
-    board.fileBytes = files.bytes()
+    self.adopt = adopt
+    files.showSize()
   }
 
-  /// Carries a batch out. After a failure nothing is done, or acknowledged, any more.
   mutating func work(_ jobs: [Job]) {
-    guard !fate.isSealed || store.failure.cause == nil else { return }
-    do throws(StorageError) {
-      try carryOut(jobs)
-      try store.log.tend()
-    } catch {
-      fate.seal(ServerExit(store.failure.cause ?? error))
+    var batch = jobs[...]
+    while lane.turn(&batch, ports: &files, out: &out) {
+      for report in out.reports { door.complete(.log(report)) }
+      out.reports.removeAll(keepingCapacity: true)
+      for opened in out.opened { adopt(opened) }
+      out.opened = []
     }
-  }
-
-  private mutating func carryOut(_ jobs: [Job]) throws(StorageError) {
-    var writes: [StorageWrite] = []
-    for job in jobs {
-      if case .write(let write) = job {
-        // A commit can install one snapshot.
-        if write.install != nil { try commit(&writes) }
-        writes.append(write)
-        continue
-      }
-      try commit(&writes)
-      switch job {
-      case .write: break
-      case .fetch(let wish): door.complete(.fetched(wish, try store.log.entries(wish)))
-      case .form(let formation):
-        try store.log.form(formation)
-        door.complete(.formed(formation))
-      case .openState(let reply): reply(Handover(try store.openState()))
-      case .retire(let done):
-        try files.retire()
-        done()
-      case .removeOldGenerations: try store.removeOldGenerations()
-      case .lookAtSpace: try lookAtSpace()
-      }
-    }
-    try commit(&writes)
-  }
-
-  private func commit(_ writes: inout [StorageWrite]) throws(StorageError) {
-    guard let last = writes.last else { return }
-    let start = MonotonicClock.now()
-    try store.log.commit(writes)
-    metrics.syncDuration.record(MonotonicClock.now() - start)
-    writes = []
-    door.complete(.stored(last.ticket))
-  }
-
-  private mutating func lookAtSpace() throws(StorageError) {
-    board.fileBytes = files.bytes()
-    let isShort = try store.space() != .plenty
-    guard isShort != self.isShort else { return }
-    self.isShort = isShort
-    door.complete(.spaceShort(isShort))
   }
 
   /// The last job: closes the files and lets other processes in.
-  mutating func close() {
+  mutating func close() { files.close() }
+}
+
+/// The files of the member's data directory, as the log lane reaches them.
+struct LogFiles: LogPorts {
+  let store: any MemberStore
+  let directory: StateFiles
+  let board: Board
+  let metrics: Metrics
+  let fate: Fate
+
+  func commit(_ writes: [StorageWrite]) throws(LogFault) {
+    let start = MonotonicClock.now()
+    try reaching { () throws(StorageError) in try store.log.commit(writes) }
+    metrics.syncDuration.record(MonotonicClock.now() - start)
+  }
+
+  func entries(_ fetch: LogFetch) throws(LogFault) -> [Entry] {
+    try reaching { () throws(StorageError) in try store.log.entries(fetch) }
+  }
+
+  func form(_ formation: Formation) throws(LogFault) {
+    try reaching { () throws(StorageError) in try store.log.form(formation) }
+  }
+
+  func openState() throws(LogFault) -> any StateStore {
+    try reaching { () throws(StorageError) in try store.openState() }
+  }
+
+  func removeOldGenerations() throws(LogFault) {
+    try reaching { () throws(StorageError) in try store.removeOldGenerations() }
+  }
+
+  func retire() throws(LogFault) {
+    try reaching { () throws(StorageError) in
+      try store.failure.check()
+      try directory.retire()
+    }
+  }
+
+  func isShortOfSpace() throws(LogFault) -> Bool {
+    showSize()
+    return try reaching { () throws(StorageError) in try store.space() != .plenty }
+  }
+
+  func tend() throws(LogFault) {
+    try reaching { () throws(StorageError) in try store.log.tend() }
+  }
+
+  /// Says for people how much the state's files take.
+  func showSize() { board.fileBytes = directory.bytes() }
+
+  func close() {
     do throws(StorageError) {
       if let directory = store as? DataDirectory {
         try directory.close()
@@ -105,6 +96,16 @@ struct LogThread {
       }
     } catch {
       fate.seal(ServerExit(error))
+    }
+  }
+
+  /// Whatever fails here ends the member, with the first reason that there was.
+  private func reaching<Result>(
+    _ body: () throws(StorageError) -> Result
+  ) throws(LogFault) -> Result {
+    do throws(StorageError) { return try body() } catch {
+      fate.seal(ServerExit(store.failure.cause ?? error))
+      throw .disk
     }
   }
 }

@@ -163,8 +163,8 @@ public final class MemberProcess: Sendable {
       door: door, waiters: waiters, metrics: metrics, fate: fate, pace: settings.patrol,
       desks: desks, feeds: watches.map(\.feed))
     let outlets = ReplicaLoop.Outlets(
-      log: { threads.log.post($0) }, flush: { threads.flush.post($0) },
-      apply: { threads.apply.post($0) },
+      log: { threads.log.post($0) },
+      flush: { threads.flush.post($0) }, apply: { threads.apply.post($0) },
       snapshots: { threads.snapshot.post($0) },
       serve: { ready in desks[waiters.shard(of: ready.id)].post(.ready(ready)) },
       showHealth: { services.health.set(isServing: $0) })

@@ -55,7 +55,10 @@ final class MemberThreads: Sendable {
     log.run(
       start: {
         LogThread(
-          store: store.value, files: files, board: board, door: door, metrics: metrics, fate: fate)
+          files: LogFiles(
+            store: store.value, directory: files, board: board, metrics: metrics, fate: fate),
+          door: door,
+          adopt: { flush.post(.letter(.adopt($0.state, $0.base))) })
       },
       work: { $0.work($1) }, end: { $0.close() })
     let flushOutlets = Flusher.Outlets(

@@ -1,6 +1,7 @@
 import KeyValue
 import Storage
 import Logging
+import Member
 import Raft
 import Replica
 import Services

@@ -20,7 +20,7 @@ import Wire
 final class ReplicaLoop {
   /// The other threads, as the loop sees them.
   struct Outlets: Sendable {
-    var log: @Sendable (LogThread.Job) -> Void
+    var log: @Sendable (LogLetter) -> Void
     var flush: @Sendable (Flusher.Job) -> Void
     var apply: @Sendable (Applier.Job) -> Void
     var snapshots: @Sendable (SnapshotThread.Job) -> Void
@@ -38,12 +38,6 @@ final class ReplicaLoop {
 
     /// Without a replica everything is refused, and at once.
     static let ofNobody = Alarms(forApply: false, forCommands: true, forReads: true)
-  }
-
-  /// Promises that wait for a write.
-  struct Release {
-    var ticket: WriteTicket
-    var envelopes: [PeerEnvelope]
   }
 
   let settings: MemberSettings
@@ -82,7 +76,7 @@ final class ReplicaLoop {
   /// Of the state that the member started with.
   let firstLeases: LeaseImage
   let firstFacts: UpkeepFacts
-  private var releases = Queue<Release>()
+  private var promises = PromiseQueue()
   private var writes: [StorageWrite] = []
   private var committed: [Entry] = []
   /// What would survive a power loss, as the flusher told it last.
@@ -191,9 +185,7 @@ final class ReplicaLoop {
 
   private func take(_ completion: Completion) {
     switch completion {
-    case .stored(let ticket): stored(ticket)
-    case .fetched(let wish, let entries): step(.fetched(wish, entries))
-    case .formed(let formation): formed(formation)
+    case .log(let report): take(report)
     case .apply(.applied(let index, let completed, let leases, let facts)):
       step(.applied(through: index, completed: completed, leases: leases, upkeep: facts))
     case .flush(.storeSize(let bytes)): step(.storeSize(bytes))
@@ -208,12 +200,22 @@ final class ReplicaLoop {
     case .apply(.overlayFull(let isFull)):
       isOverlayFull = isFull
       step(.pressure(pressure))
-    case .spaceShort(let isShort):
-      isSpaceShort = isShort
-      step(.pressure(pressure))
     case .apply(.restored(let base, let leases, let facts)):
       step(.restored(base, leases: leases, upkeep: facts))
     case .snapshot(let report): take(report)
+    }
+  }
+
+  private func take(_ report: LogReport) {
+    switch report {
+    case .stored(let ticket): stored(ticket)
+    case .fetched(let wish, let entries): step(.fetched(wish, entries))
+    case .formed(let formation): formed(formation)
+    case .spaceShort(let isShort):
+      isSpaceShort = isShort
+      step(.pressure(pressure))
+    case .retired:
+      fate.seal(.removed(name: settings.name, directory: settings.dataDirectory))
     }
   }
 
@@ -224,9 +226,8 @@ final class ReplicaLoop {
 
   /// Lets the promises go that rested on writes up to this one, then tells the replica.
   private func stored(_ ticket: WriteTicket) {
-    while let release = releases.first, release.ticket <= ticket {
-      _ = releases.popFirst()
-      for envelope in release.envelopes { transport.send(envelope.message, to: envelope.to) }
+    while let released = promises.releaseFirst(through: ticket) {
+      for envelope in released.envelopes { transport.send(envelope.message, to: envelope.to) }
     }
     step(.stored(ticket))
   }
@@ -275,9 +276,7 @@ final class ReplicaLoop {
     for envelope in effects.sends { transport.send(envelope.message, to: envelope.to) }
     for write in effects.writes {
       writes.append(write.write)
-      if !write.releasedWhenDurable.isEmpty {
-        releases.append(Release(ticket: write.write.ticket, envelopes: write.releasedWhenDurable))
-      }
+      promises.hold(write.releasedWhenDurable, until: write.write.ticket)
     }
     if let base = effects.restore {
       handOverCommitted()
@@ -424,9 +423,7 @@ final class ReplicaLoop {
     guard !isLeaving else { return }
     isLeaving = true
     logger.notice("removed from the cluster")
-    let (fate, directory) = (fate, settings.dataDirectory)
-    let name = settings.name
-    out.log(.retire { fate.seal(.removed(name: name, directory: directory)) })
+    out.log(.retire)
   }
 
   /// Hands leadership over, refuses what is new, and finishes what is under way.

@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import RPC
 import Raft
 import Replica
@@ -22,11 +23,11 @@ struct RowReaderThread {
   private var cache = RowCache(limitBytes: 4 << 20)
   private let answers: ReadAnswers
   private let fate: Fate
-  private let log: @Sendable (LogThread.Job) -> Void
+  private let log: @Sendable (LogLetter) -> Void
 
   init(
     reader: Handover<any StateReader>, answers: ReadAnswers, fate: Fate,
-    log: @escaping @Sendable (LogThread.Job) -> Void
+    log: @escaping @Sendable (LogLetter) -> Void
   ) {
     self.reader = reader.value
     self.answers = answers

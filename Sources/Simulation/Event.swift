@@ -10,16 +10,10 @@ enum Event {
   case wake(Int, Boot)
   /// Bytes reach a member.
   indirect case packet(Packet)
-  /// The disk has finished the writes in flight.
+  /// The disk has had its time for the batch that the log has.
   case diskDone(Int, Boot)
-  /// The disk has room for a founder's first base.
-  indirect case formationDone(Int, Boot, Formation)
-  /// The log has read what was asked for.
-  indirect case fetched(Int, Boot, LogFetch)
   /// The apply lane takes its next turn.
   case applyTurn(Int, Boot)
-  /// The log opens the state of an installed snapshot.
-  indirect case openState(Int, Boot, LogBase)
   /// The flush lane takes its next turn.
   case flushTurn(Int, Boot)
   /// A member looks how much space its disk has.

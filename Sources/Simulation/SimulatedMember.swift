@@ -31,6 +31,8 @@ final class SimulatedMember {
   var isRetired = false
   /// A client has asked for a place for it: it is asked for once.
   var hasPlace = false
+  /// It knows that it was removed.
+  var isLeaving = false
   /// SIGTERM was sent: it hands over, answers what it can and ends.
   var isTerminating = false
 
@@ -75,8 +77,15 @@ final class SimulatedMember {
 
   // MARK: The disk
 
-  var waitingWrites: [ReplicaWrite] = []
-  var flyingWrites: [ReplicaWrite] = []
+  var logLane = LogLane<SimulatedLog>()
+  /// What the log has been told and has not taken up, and the batch that it has.
+  var logInbox: [LogLetter] = []
+  var logBatch: [LogLetter] = []
+  var promises = PromiseQueue()
+  /// The writes of a commit whose promises are about to leave, and the log before it.
+  var lastCommit: (before: ShadowLog, writes: [StorageWrite])?
+  /// When it looks next how much space is left.
+  var nextSpaceLook = Instant.zero
   /// Makes every sync this many times as slow; one: as the weather has it.
   var diskSlowness = 1
   /// Until when the disk does nothing at all.
@@ -233,7 +242,7 @@ final class SimulatedMember {
   /// What a crash of the process takes with it.
   func forgetMemory() {
     phase = .down
-    (isPaused, isTerminating, hasFailed) = (false, false, false)
+    (isPaused, isLeaving, isTerminating, hasFailed) = (false, false, false, false)
     (isSpaceShort, isOverlayFull) = (false, false)
     backlog = []
     core = nil
@@ -241,7 +250,8 @@ final class SimulatedMember {
     (wakeAt, wakeScheduled) = (.distantFuture, .distantFuture)
     for peer in sessions.indices { sessions[peer] = nil }
     quorumView = nil
-    (waitingWrites, flyingWrites) = ([], [])
+    (logInbox, logBatch, promises, lastCommit) = ([], [], PromiseQueue(), nil)
+    (logLane, nextSpaceLook) = (LogLane(), .zero)
     (applyLane, flushLane, state, view) = (nil, nil, nil, nil)
     (applyInbox, flushInbox) = (LaneInbox(), LaneInbox())
     (applyTurnAt, flushTurnAt) = (.distantFuture, .distantFuture)

@@ -1,9 +1,10 @@
 // Simulation: many members on virtual time, from one seed.
 //
-// The members are the product's own: `ReplicaCore` with its `RaftCore`, the key-value `Store`, the
-// log and state of `Storage`, and every byte between members goes through `Wire`. Only what stands
-// around them is made up: clocks, links, disks, processes and clients. Nothing here waits, reads a
-// clock or throws dice of its own, so a seed and a build name a run, byte for byte.
+// The members are the product's own: `ReplicaCore` with its `RaftCore`, the `LogLane`, the
+// key-value `Store`, the log and state of `Storage`, and every byte between members goes through
+// `Wire`. Only what stands around them is made up: clocks, links, disks, processes and clients.
+// Nothing here waits, reads a clock or throws dice of its own, so a seed and a build name a run,
+// byte for byte.
 //
 // Reading order:
 //
@@ -17,11 +18,10 @@
 // 7. `Scenario`          a world without weather, led by hand;
 // 8. `Exhaustive/`       no seed at all: `Explorer` walks through every state of a `Scope`.
 //
-// What a crash takes: everything in memory; of the log's writes on their way to the disk, all but a
-// prefix; with the power also what no sync covered. What it leaves: whatever a promise has rested
-// on, or a check fails. One seed in four keeps its members' data in the product's own files, on a
-// `MemoryDisk` that can also fail, fill up, stall and turn bits over (`MemberDisk`,
-// `World+Faults`).
+// What a crash takes: everything in memory; of what the log has under way, all but a prefix; with
+// the power also what no sync covered. What it leaves: whatever a promise has rested on, or a check
+// fails. One seed in four keeps its members' data in the product's own files, on a `MemoryDisk`
+// that can also fail, fill up, stall and turn bits over (`MemberDisk`, `World+Faults`).
 //
 // Left out: disks that lie about a sync, and attackers. TigerBeetle's vopr and FoundationDB's
 // simulator treat more.

@@ -65,10 +65,7 @@ extension World {
     for answer in out.answers { deliver(answer, member) }
     for report in out.reports { take(report, member) }
     for order in out.flushOrders { post(.order(order), from: .apply, to: member) }
-    if let base = out.opensState {
-      let delay = weather.sync.draw(&member.laneDice)
-      after(delay, .openState(member.position, member.boot, base))
-    }
+    if let base = out.opensState { post(.openState(base), member) }
     for case .follower(let request) in out.unopened { opened(request, nil, member) }
     guard let view = out.view else { return }
     for viewer in out.viewers {
@@ -199,9 +196,5 @@ struct SimulatedApplyPorts: ApplyPorts {
 
   func advance(to meta: StateMeta) { _ = member.view?.advance(to: meta) }
 
-  func adopt(_ readers: Void) {
-    world.attempt(member, .move) { () throws(StorageError) in
-      try member.disk.store.removeOldGenerations()
-    }
-  }
+  func adopt(_ readers: Void) { world.post(.removeOldGenerations, member) }
 }

@@ -1,8 +1,11 @@
+import KeyValue
+import Member
 import Raft
 import Replica
 import Storage
 
-/// The log's disk: what waits goes in one sync, first in, first out.
+/// The log's disk: the product's own lane on virtual time. What waits is one batch, and is done
+/// when the disk has had its time.
 extension World {
   func queueWrite(_ write: ReplicaWrite, _ member: SimulatedMember) {
     if let first = write.write.entries.first {
@@ -19,71 +22,103 @@ extension World {
     }
     if write.write.install != nil { member.isInstalling = true }
     member.log.take(write.write)
-    member.waitingWrites.append(write)
+    member.promises.hold(write.releasedWhenDurable, until: write.write.ticket)
+    member.logInbox.append(.write(write.write))
   }
 
-  func startWrites(_ member: SimulatedMember) {
-    guard member.flyingWrites.isEmpty, !member.waitingWrites.isEmpty else { return }
-    member.flyingWrites = member.waitingWrites
-    member.waitingWrites = []
+  /// Tells the log something; what waits is taken up as soon as nothing is under way.
+  func post(_ letter: LogLetter, _ member: SimulatedMember) {
+    member.logInbox.append(letter)
+    startLog(member)
+  }
+
+  func startLog(_ member: SimulatedMember) {
+    guard member.logBatch.isEmpty, !member.logInbox.isEmpty else { return }
+    member.logBatch = member.logInbox
+    member.logInbox = []
     var delay = weather.sync.draw(&member.dice) * member.diskSlowness
     if member.stalledUntil > now { delay = delay + (member.stalledUntil - now) }
     after(delay, .diskDone(member.position, member.boot))
   }
 
-  func finishWrites(_ member: SimulatedMember) {
-    let written = member.flyingWrites
-    // What leaves with a write speaks of the log as that write left it; the same batch may already
-    // hold what took its place.
-    var log = member.durable.log
-    guard let last = written.last, commit(written, member) else { return }
-    member.flyingWrites = []
-    for write in written {
-      log.take(write.write)
-      for envelope in write.releasedWhenDurable { transmit(envelope, from: member, as: log) }
-    }
-    startWrites(member)
-    step(member, .stored(last.write.ticket))
-    if member.isRunning, member.waitingWrites.isEmpty { tendLog(member) }
-  }
-
-  /// Moves writes onto the disk; whether they are there.
-  @discardableResult
-  func commit(_ writes: [ReplicaWrite], _ member: SimulatedMember) -> Bool {
-    guard !member.hasFailed else { return false }
-    do throws(StorageError) {
-      let writes = writes.map(\.write)
-      try using(member, .init(writes, over: member.durable.log)) { () throws(StorageError) in
-        try member.disk.store.log.commit(writes)
+  /// The disk has had its time: the batch is worked off, and what each turn reports leaves before
+  /// the next.
+  func workLog(_ member: SimulatedMember) {
+    guard !member.logBatch.isEmpty else { return }
+    var batch = member.logBatch[...]
+    var out = LogLaneOutput<any StateStore>()
+    var ports = SimulatedLog(world: self, member: member)
+    while member.logLane.turn(&batch, ports: &ports, out: &out) {
+      if batch.isEmpty {
+        // What waits by now is a batch of its own; what comes of the reports comes after it.
+        member.logBatch = []
+        startLog(member)
       }
-    } catch {
-      // It may be on the disk nevertheless.
-      member.inDoubt = member.durable.steps(of: writes.map(\.write))
-      diskFails(member, error)
-      return false
-    }
-    for write in writes {
-      member.durable.take(write.write)
-      if let hardState = write.write.hardState {
-        check(checks.neverBack.violation(member: member.id, durable: hardState.currentTerm))
+      for report in out.reports { take(report, member) }
+      for opened in out.opened {
+        post(.adopt(opened.state, opened.base), from: .log, to: member)
       }
-    }
-    return true
-  }
-
-  private func tendLog(_ member: SimulatedMember) {
-    guard member.disk.files != nil else { return }
-    attempt(member, .checkpoint) { () throws(StorageError) in
-      try member.disk.store.log.tend()
+      (out.reports, out.opened) = ([], [])
     }
   }
 
-  /// Entries that memory no longer holds.
-  func readLog(_ member: SimulatedMember, _ fetch: LogFetch) {
-    let entries = attempt(member, nil) { () throws(StorageError) in
-      try member.disk.store.log.entries(fetch)
+  private func take(_ report: LogReport, _ member: SimulatedMember) {
+    switch report {
+    case .stored(let ticket):
+      releasePromises(through: ticket, member)
+      step(member, .stored(ticket))
+    case .fetched(let fetch, let entries): step(member, .fetched(fetch, entries))
+    case .formed(let formation): formed(member, formation)
+    case .spaceShort(let isShort):
+      member.isSpaceShort = isShort
+      tell(member, isShort ? "is short of space" : "has space again")
+      step(member, .pressure(member.pressure))
+    case .retired: queue.push(.retired(member.position, member.boot), at: now)
     }
-    if let entries { step(member, .fetched(fetch, entries)) }
+  }
+
+  /// What leaves with a write speaks of the log as that write left it; the same commit may already
+  /// hold what took its place.
+  private func releasePromises(through ticket: WriteTicket, _ member: SimulatedMember) {
+    guard let commit = member.lastCommit else {
+      preconditionFailure("\(member.name) stores \(ticket.number) without a commit")
+    }
+    member.lastCommit = nil
+    var log = commit.before
+    var later = commit.writes[...]
+    while let released = member.promises.releaseFirst(through: ticket) {
+      while let write = later.first, write.ticket <= released.ticket {
+        log.take(write)
+        later.removeFirst()
+      }
+      for envelope in released.envelopes { transmit(envelope, from: member, as: log) }
+    }
+  }
+
+  /// The process dies while a batch is under way: the disk may have got to any point of it, and
+  /// nobody hears of that.
+  func workSome(_ member: SimulatedMember) {
+    guard !member.logBatch.isEmpty, !member.hasFailed else { return }
+    guard let files = member.disk.files else {
+      let survivors = member.dice.index(below: member.logBatch.count + 1)
+      return workOff(member.logBatch.prefix(survivors), member)
+    }
+    guard files.armedFault == nil else { return }
+    files.arm(DiskFault(.inputOutput, after: member.dice.index(below: 16)))
+    let mayFail = member.mayFail
+    member.mayFail = true
+    workOff(member.logBatch[...], member)
+    member.mayFail = mayFail
+    failing.removeAll { $0.0 == member.position }
+    files.arm(nil)
+  }
+
+  /// Works letters off for a process that hears of nothing any more.
+  func workOff(_ letters: ArraySlice<LogLetter>, _ member: SimulatedMember) {
+    var letters = letters
+    var out = LogLaneOutput<any StateStore>()
+    var ports = SimulatedLog(world: self, member: member)
+    while member.logLane.turn(&letters, ports: &ports, out: &out) {}
   }
 
   // MARK: What a disk may do
@@ -144,57 +179,4 @@ extension World {
     }
     for (position, error) in failed { stop(members[position], because: error) }
   }
-}
-
-extension DiskPoint {
-  /// What a batch of writes is, by its rarest part.
-  fileprivate init(_ writes: [StorageWrite], over log: ShadowLog) {
-    let last = writes.last { !$0.entries.isEmpty }?.entries.last?.id
-    if writes.contains(where: { $0.install != nil }) {
-      self = .install
-    } else if let last, last < log.last {
-      self = .truncate
-    } else if writes.contains(where: { $0.cut != nil }) {
-      self = .cut
-    } else {
-      self = writes.contains { $0.hardState != nil } ? .vote : .append
-    }
-  }
-}
-
-/// What a disk holds of a member's promises.
-struct DiskImage {
-  var hardState = HardState()
-  var log: ShadowLog
-  var founding = Founding.unknown
-
-  mutating func take(_ write: StorageWrite) {
-    if let state = write.hardState { hardState = state }
-    log.take(write)
-  }
-
-  /// What may be there of a commit: term and vote, then the entries, then the base. An installation
-  /// is there as a whole, or not at all.
-  func steps(of writes: [StorageWrite]) -> [DiskImage] {
-    var (voted, appended, whole) = (self, self, self)
-    for write in writes {
-      whole.take(write)
-      var write = write
-      write.cut = nil
-      appended.take(write)
-    }
-    if writes.contains(where: { $0.install != nil }) { return [whole] }
-    voted.hardState = whole.hardState
-    return [voted, appended, whole]
-  }
-
-  func isEqual(_ other: DiskImage) -> Bool {
-    hardState == other.hardState && log.isEqual(other.log) && founding == other.founding
-  }
-
-  /// Nothing was formed.
-  static let empty = DiskImage(
-    log: ShadowLog(base: LogBase(last: .zero, configuration: Configuration(members: []))))
-
-  var isFormed: Bool { !log.base.configuration.members.isEmpty }
 }

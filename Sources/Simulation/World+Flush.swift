@@ -63,34 +63,16 @@ extension World {
     }
   }
 
-  /// The log opens the state that an installed snapshot has brought.
-  func openState(_ member: SimulatedMember, _ base: LogBase) {
-    let state = attempt(member, .move) { () throws(StorageError) in
-      try member.disk.store.openState()
-    }
-    if let state { post(.adopt(Handover(state), base), from: .log, to: member) }
-  }
-
   // MARK: Space
 
+  private static let spaceInterval = Duration.milliseconds(50)
+
+  /// Lets the log look now and then how much space is left.
   func spaceTurn(_ member: SimulatedMember) {
     after(weather.flushInterval, .spaceTurn(member.position, member.boot))
-    guard member.stalledUntil <= now else { return }
-    watchSpace(member)
-  }
-
-  /// Tells the core when its disk runs out of space, and when it has some again.
-  private func watchSpace(_ member: SimulatedMember) {
-    guard member.disk.files != nil, !member.hasFailed else { return }
-    let space = attempt(member, nil) { () throws(StorageError) in
-      try member.disk.store.space()
-    }
-    guard let space else { return }
-    let isShort = space != .plenty
-    guard isShort != member.isSpaceShort else { return }
-    member.isSpaceShort = isShort
-    tell(member, isShort ? "is short of space" : "has space again")
-    step(member, .pressure(member.pressure))
+    guard member.disk.files != nil, !member.hasFailed, member.nextSpaceLook <= now else { return }
+    member.nextSpaceLook = now + World.spaceInterval
+    post(.lookAtSpace, member)
   }
 }
 

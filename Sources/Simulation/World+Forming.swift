@@ -1,3 +1,4 @@
+import Member
 import Raft
 import Replica
 import Storage
@@ -16,19 +17,15 @@ extension World {
   }
 
   /// The formation goes to the disk.
-  func store(_ formation: Formation, _ member: SimulatedMember) {
-    let delay = weather.sync.draw(&member.dice) * member.diskSlowness
-    after(delay, .formationDone(member.position, member.boot, formation))
-  }
+  func store(_ formation: Formation, _ member: SimulatedMember) { post(.form(formation), member) }
 
-  /// The disk is about to hold it: from then on it is told, and the core runs.
-  func finishFormation(_ member: SimulatedMember, _ formation: Formation) {
+  /// The disk holds it: from here on it is told, and the core runs.
+  func formed(_ member: SimulatedMember, _ formation: Formation) {
     guard let state = member.state, var admission = member.admission else { return }
     tell(member, "forms the cluster")
-    form(member, formation, state) {
-      admission.stored(formation)
-      member.admission = admission
-    }
+    admission.stored(formation)
+    member.admission = admission
+    runFormed(member, state)
     guard member.isRunning else { return }
     if weather.formingFaults != nil { member.isSuspect = false }
     greetAgain(member)
@@ -49,25 +46,21 @@ extension World {
     let place = Place(
       cluster: cluster.clusterID, member: member.id,
       configuration: configuration, founding: founding)
-    form(member, place.formation, state)
+    do throws(LogFault) {
+      try SimulatedLog(world: self, member: member).form(place.formation)
+    } catch {
+      return
+    }
+    runFormed(member, state)
   }
 
-  /// Stores the first base and starts the core; `told` comes between the two.
-  private func form(
-    _ member: SimulatedMember, _ formation: Formation, _ state: any StateStore,
-    told: () -> Void = {}
-  ) {
-    let first = DiskImage(log: ShadowLog(base: formation.base), founding: formation.founding)
-    member.inDoubt = [first]
-    let recovered: Recovered?? = attempt(member, .form) { () throws(StorageError) in
-      try member.disk.store.log.form(formation)
-      return try member.disk.store.recover(with: state)
+  /// Starts the core of a member whose log has just begun.
+  private func runFormed(_ member: SimulatedMember, _ state: any StateStore) {
+    let recovered: Recovered?? = attempt(member, nil) { () throws(StorageError) in
+      try member.disk.store.recover(with: state)
     }
     guard let recovered else { return }
-    (member.durable, member.inDoubt) = (first, [])
-    member.log = first.log
     guard let recovered else { return fail("\(member.name) forgets its first configuration") }
-    told()
     run(member, recovered, state)
   }
 

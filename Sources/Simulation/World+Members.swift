@@ -1,3 +1,4 @@
+import Member
 import Raft
 import Replica
 
@@ -21,11 +22,11 @@ extension World {
 
   /// A member knows that it was removed: it ends for good. It must be true.
   func leave(_ member: SimulatedMember) {
-    guard !member.isRetired, !member.isBroken else { return }
+    guard !member.isLeaving, !member.isBroken else { return }
     check(removalViolation(member))
     tell(member, "was removed, and ends")
-    member.isRetired = true
-    queue.push(.retired(member.position, member.boot), at: now)
+    member.isLeaving = true
+    post(.retire, member)
   }
 
   /// Whoever knows most of what is committed has the member no more, with this data directory.

@@ -93,25 +93,8 @@ extension World {
     // With the power a disk that has turned a bit over could lose what tells of it.
     let power = power && !member.isSuspect
     tell(member, power ? "loses power" : "is killed")
-    writeSome(member)
+    workSome(member)
     endProcess(member, power: power)
-  }
-
-  /// What was on its way to the disk may have arrived, from the front.
-  private func writeSome(_ member: SimulatedMember) {
-    guard let files = member.disk.files else {
-      let survivors = member.dice.index(below: member.flyingWrites.count + 1)
-      if survivors > 0 { commit(Array(member.flyingWrites.prefix(survivors)), member) }
-      return
-    }
-    guard !member.flyingWrites.isEmpty, !member.hasFailed, files.armedFault == nil else { return }
-    files.arm(DiskFault(.inputOutput, after: member.dice.index(below: 16)))
-    let mayFail = member.mayFail
-    member.mayFail = true
-    commit(member.flyingWrites, member)
-    member.mayFail = mayFail
-    failing.removeAll { $0.0 == member.position }
-    files.arm(nil)
   }
 
   func endProcess(_ member: SimulatedMember, power: Bool) {
@@ -193,9 +176,9 @@ extension World {
   /// It is drained, or has had its time: what is written stays, and the files are closed.
   func endInOrder(_ member: SimulatedMember) {
     guard member.isTerminating, member.isRunning else { return }
-    let writes = member.flyingWrites + member.waitingWrites
-    if !writes.isEmpty, !commit(writes, member) { return }
-    (member.flyingWrites, member.waitingWrites) = ([], [])
+    workOff((member.logBatch + member.logInbox)[...], member)
+    guard !member.hasFailed else { return }
+    (member.logBatch, member.logInbox) = ([], [])
     closeLanes(member)
     var ports = SimulatedSnapshotPorts(world: self, member: member)
     member.snapshotLane.close(ports: &ports)

@@ -26,16 +26,13 @@ extension World {
     observe(effects.notes, member)
     observeCommit(member, effects.notes.firstChangeAfterCommit)
     for envelope in effects.sends { transmit(envelope, from: member) }
-    if !effects.writes.isEmpty { startWrites(member) }
+    startLog(member)
     if let base = effects.restore {
       tell(member, "moves to the snapshot at \(base.last.index.number)")
       post(.restore(base), from: .replica, to: member)
     }
     if !effects.apply.isEmpty { post(.entries(effects.apply), from: .replica, to: member) }
-    for fetch in effects.fetches {
-      let delay = weather.sync.draw(&member.dice)
-      after(delay, .fetched(member.position, member.boot, fetch))
-    }
+    for fetch in effects.fetches { post(.fetch(fetch), member) }
     for request in effects.snapshots { exchange(member, .requested(request)) }
     for answer in effects.answers { take(answer, member) }
     if let view = effects.quorum {

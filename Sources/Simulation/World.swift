@@ -245,9 +245,7 @@ final class World {
     case .inspection: inspectQuorumRule()
     case .request(let request): arrive(request, event)
     case .wake(let position, let boot), .diskDone(let position, let boot),
-      .formationDone(let position, let boot, _), .fetched(let position, let boot, _),
-      .applyTurn(let position, let boot),
-      .openState(let position, let boot, _), .flushTurn(let position, let boot),
+      .applyTurn(let position, let boot), .flushTurn(let position, let boot),
       .spaceTurn(let position, let boot),
       .drain(let position, let boot), .sessionBroken(let position, let boot, _, _),
       .snapshotConnected(let position, let boot, _, _),
@@ -268,11 +266,8 @@ final class World {
   func happen(_ event: Event, to member: SimulatedMember) {
     switch event {
     case .wake: wake(member)
-    case .diskDone: finishWrites(member)
-    case .formationDone(_, _, let formation): finishFormation(member, formation)
-    case .fetched(_, _, let fetch): readLog(member, fetch)
+    case .diskDone: workLog(member)
     case .applyTurn: applyTurn(member)
-    case .openState(_, _, let base): openState(member, base)
     case .flushTurn: flushTurn(member)
     case .spaceTurn: spaceTurn(member)
     case .drain: drain(member)

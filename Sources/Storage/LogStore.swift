@@ -45,7 +45,7 @@ public protocol LogStore: AnyObject {
   /// has been cut away.
   func entries(_ wish: LogFetch) throws(StorageError) -> [Entry]
 
-  /// House-keeping between commits: call it when nothing waits.
+  /// House-keeping between commits: call it when nobody waits for what was committed.
   func tend() throws(StorageError)
 
   /// Closes the files; the object is of no use afterwards.

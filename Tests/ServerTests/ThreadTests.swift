@@ -165,9 +165,10 @@ extension Fate {
       root: try Flusher.load(try store.openState()).store.value.root,
       view: Board.View(
         header: AnswerHeader(cluster: 1, member: 1, raftTerm: 1), members: MemberDirectory([])))
-    var thread = LogThread(
-      store: store, files: StateFiles(directory: "/nowhere"), board: board, door: door,
-      metrics: Metrics(), fate: fate)
+    let files = LogFiles(
+      store: store, directory: StateFiles(directory: "/nowhere"), board: board, metrics: Metrics(),
+      fate: fate)
+    var thread = LogThread(files: files, door: door, adopt: { _ in })
     thread.work([.write(StorageWrite(ticket: WriteTicket(1)))])
     #expect(door.completions.drain().count == 1)
     _ = store.failure.latch(.failed(file: "raft.db", action: "sync", reason: "EIO"))
@@ -195,15 +196,17 @@ extension Fate {
       directory = try DataDirectory(
         at: path, as: Claim(cluster: 1, member: me, name: "n1"),
         drawIncarnation: { Incarnation(1) })
-      try directory.log.form(Self.base(.zero))
+      try directory.log.form(Formation(base: Self.base(.zero), founding: .unknown))
       let state = try directory.openState()
       let board = Board(
         root: try Flusher.load(state).store.value.root,
         view: Board.View(
           header: AnswerHeader(cluster: 1, member: 1, raftTerm: 1), members: MemberDirectory([])))
       log = LogThread(
-        store: directory, files: StateFiles(directory: path), board: board, door: door,
-        metrics: Metrics(), fate: fate)
+        files: LogFiles(
+          store: directory, directory: StateFiles(directory: path), board: board,
+          metrics: Metrics(), fate: fate),
+        door: door, adopt: { _ in })
       snapshots = SnapshotThread(store: directory, door: door, fate: fate) { _ in }
     }
 

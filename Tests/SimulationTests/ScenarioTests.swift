@@ -193,7 +193,7 @@ private func isDone(_ outcome: History.Outcome) -> Bool { outcome.revision != ni
     let world = scenario.world
     #expect(scenario.wait { scenario[3].isInstalling })
     let first = scenario[3].log.base.last.index
-    #expect(!scenario[3].flyingWrites.isEmpty, "the installation is on its way to the disk")
+    #expect(!scenario[3].logBatch.isEmpty, "the installation is on its way to the disk")
     // The same leader begins again, with more.
     for number in 1...5 { scenario.put("l\(number)", "w", at: 1) }
     let request = SnapshotRequest(to: scenario[3].id, atLeast: first)
