@@ -68,6 +68,7 @@ extension World {
     guard member.stalledUntil > now else { return }
     member.stalledUntil = now
     after(.zero, .diskDone(member.position, member.boot))
+    if member.isLaneTurnDue { after(.zero, .laneTurn(member.position, member.boot)) }
     if member.isRunning { scheduleFlush(member, at: now) }
   }
 
