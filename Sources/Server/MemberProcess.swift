@@ -172,9 +172,7 @@ public final class MemberProcess: Sendable {
       let home = ReplicaLoop(
         settings: settings, identity: identity, boot: boot, recovered: opened.recovered,
         leases: leases, upkeep: facts, poisoned: opened.poisoned, startedAt: startedAt,
-        loop: replicaLoop, door: door, board: board,
-        waiters: waiters,
-        metrics: metrics,
+        loop: replicaLoop, door: door, board: board, waiters: waiters, metrics: metrics,
         fate: fate, logger: logger, out: outlets)
       let transport = PeerTransport(
         me: identity.member, settings: settings.transport, loop: replicaLoop,

@@ -109,7 +109,8 @@ private struct Bench {
   @Test func `everything is done in its order, and each report leaves before the next work`() {
     var bench = Bench()
     bench.work([
-      write(1), .fetch(fetch(1)), write(2), .openState(base), .removeOldGenerations, .form(formation),
+      write(1), .fetch(fetch(1)), write(2), .openState(base), .removeOldGenerations,
+      .form(formation),
       .retire,
     ])
     #expect(
