@@ -12,8 +12,8 @@ import Testing
 
   @Test(arguments: [3, 17, 79, 147] as [UInt64])
   func `the same seed gives the same trace, line for line`(seed: UInt64) {
-    let first = trace(of: Simulator(seed: seed, steps: 1_000))
-    let second = trace(of: Simulator(seed: seed, steps: 1_000))
+    let first = trace(of: Simulator(seed: seed, steps: 3_000))
+    let second = trace(of: Simulator(seed: seed, steps: 3_000))
     #expect(first.lines.count > 500)
     #expect(first.lines == second.lines)
     #expect(first.1 == second.1)
