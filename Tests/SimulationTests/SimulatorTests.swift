@@ -10,10 +10,10 @@ import Testing
     return (lines, verdict)
   }
 
-  @Test(arguments: [3, 17, 79, 147] as [UInt64])
+  @Test(arguments: [3, 17, 45, 79] as [UInt64])
   func `the same seed gives the same trace, line for line`(seed: UInt64) {
-    let first = trace(of: Simulator(seed: seed, steps: 3_000))
-    let second = trace(of: Simulator(seed: seed, steps: 3_000))
+    let first = trace(of: Simulator(seed: seed, steps: 1_000))
+    let second = trace(of: Simulator(seed: seed, steps: 1_000))
     #expect(first.lines.count > 500)
     #expect(first.lines == second.lines)
     #expect(first.1 == second.1)
