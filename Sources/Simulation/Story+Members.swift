@@ -172,14 +172,14 @@ extension Story {
     guard scenario.settle() else { return "the members have not settled" }
     scenario.kill(3)
     let old = scenario[3].id
+    scenario.partition([[1, 2, 4], [5]])
     world.addPlace(for: successor, .successor(of: old), at: scenario[2])
-    scenario.run(for: .milliseconds(200))
-    scenario.kill(5)
     let isSeated = scenario.wait(timeouts: 8) {
       scenario[1].core?.raft.committedConfiguration.configuration[spare.id]?.role == .voter
     }
     guard isSeated else { return "the spare was not called" }
-    scenario.start(5)
+    guard scenario[1].core?.configuration[old]?.role == .learner else { return "m3 still votes" }
+    scenario.heal()
     let isFollowed = scenario.wait(timeouts: 20) {
       scenario[1].core?.raft.committedConfiguration.configuration[old] == nil
     }
