@@ -63,6 +63,8 @@ extension World {
       id: member.id, boot: member.boot, settings: weather.settings, recovered: recovered,
       leases: loaded.leaseImage, upkeep: loaded.facts, seed: seed, now: member.clock.local(at: now))
     member.phase = .running
+    // A founder's process may be much older than its replica, which pings from now on.
+    member.undisturbedSince = now
     if member.admission == nil {
       member.admission = Admission(formed: greetingRule(member), founding: recovered.founding)
     }
