@@ -1,3 +1,10 @@
+/// A write that others have done and this member's disk has not.
+public struct LateWrite: Hashable, Sendable {
+  public var begunAt: Instant
+  /// When that was known.
+  public var passedAt: Instant
+}
+
 /// What of this member's log and hard state is on disk, and what is on its way there.
 ///
 /// ```text
@@ -15,6 +22,9 @@ struct Durability: Hashable, Sendable {
     var covers: LogIndex
     var hardState: HardState
     var install: LogBase?
+    /// When others were first known to hold all that it covers, while it was the oldest; `nil`:
+    /// they are not.
+    var passedAt: Instant?
   }
 
   /// The log is durable up to here.
@@ -64,11 +74,18 @@ struct Durability: Hashable, Sendable {
     return installed
   }
 
-  /// When the oldest write under way began, if others hold durably all that it covers; `nil`: they
-  /// are no faster than this disk.
-  func lateSince(committed: LogIndex) -> Instant? {
-    guard let oldest = underWay.first, oldest.covers <= committed else { return nil }
-    return oldest.begunAt
+  /// Others hold durably what is committed, whether this disk does or not.
+  mutating func passed(by committed: LogIndex, at now: Instant) {
+    guard let oldest = underWay.first, oldest.passedAt == nil, oldest.covers <= committed
+    else { return }
+    underWay[0].passedAt = now
+  }
+
+  /// The oldest write under way, if others hold durably all that it covers; `nil`: they are no
+  /// faster than this disk.
+  var lateWrite: LateWrite? {
+    guard let oldest = underWay.first, let passedAt = oldest.passedAt else { return nil }
+    return LateWrite(begunAt: oldest.begunAt, passedAt: passedAt)
   }
 
   /// The log ends at `last` now; what was on disk or under way after it counts for nothing.
@@ -94,6 +111,7 @@ struct Durability: Hashable, Sendable {
     for position in underWay.indices {
       underWay[position].ticket = WriteTicket(UInt64(position) + 1)
       underWay[position].begunAt = .zero
+      underWay[position].passedAt = nil
     }
     lastTicket = WriteTicket(UInt64(underWay.count))
   }

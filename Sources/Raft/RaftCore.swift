@@ -169,11 +169,8 @@ public struct RaftCore: Hashable, Sendable {
     if case .leader(let leader) = role { commitIndex >= leader.firstIndex } else { false }
   }
 
-  /// Since when this leader's disk holds up a write that others hold durably; `nil`: it does not,
-  /// or this member does not lead.
-  public var lateSince: Instant? {
-    isLeader ? durability.lateSince(committed: commitIndex) : nil
-  }
+  /// What this leader's disk holds up; `nil`: nothing, or this member does not lead.
+  public var lateWrite: LateWrite? { isLeader ? durability.lateWrite : nil }
 
   /// Bytes of the log's entries in `(low, high]`. *Precondition*: it reaches to `high`.
   public func bytes(after low: LogIndex, through high: LogIndex) -> Int {
@@ -225,6 +222,7 @@ public struct RaftCore: Hashable, Sendable {
     deliver(&output)
     log.shrinkWindow(limitBytes: settings.windowLimitBytes, durable: durability.index)
     sealWrite(&output)
+    if isLeader { durability.passed(by: commitIndex, at: now) }
     output.wakeAt = wakeAt
   }
 }

@@ -13,7 +13,7 @@ public enum HandOverReason: Hashable, Sendable {
 /// other leader would help.
 ///
 /// ```text
-///   leader    ├─ write n ─────────── under way, longer than an election timeout ──▶
+///   leader    ├─ write n ── under way, for an election timeout and twice as long ──▶
 ///   others    ├─ write n ─┤ acknowledged: committed
 ///   leader                                 ├─ TimeoutNow ─▶ the one that acknowledged last
 /// ```
@@ -41,19 +41,26 @@ extension ReplicaCore {
 
   private var betterLeader: (HandOverReason, MemberID)? {
     let timeout = settings.raft.electionTimeout
-    if let since = core.lateSince, now - since > timeout {
+    if let late = core.lateWrite, isStalled(late) {
       let successor = furthest { follower in
         // It has written all there is, or of late some of it.
         follower.match == core.lastEntry.index
           || follower.acknowledgedAt.map { now - $0 <= timeout } ?? false
       }
-      if let successor { return (.lateDisk(now - since), successor) }
+      if let successor { return (.lateDisk(now - late.begunAt), successor) }
     }
     guard pressure == .noSpace else { return nil }
     let successor = furthest { follower in
       handOvers.rooms.contains { $0.member == follower.member }
     }
     return successor.map { (.spaceShort, $0) }
+  }
+
+  /// Whether it takes long, and more than twice as long as a majority took: where all disks are
+  /// slow, each is behind now and then.
+  private func isStalled(_ late: LateWrite) -> Bool {
+    let age = now - late.begunAt
+    return age > settings.raft.electionTimeout && age > (late.passedAt - late.begunAt) * 2
   }
 
   /// The voter with the longest log that is heard and does well; of equals, the first.

@@ -58,6 +58,18 @@ import Testing
     #expect(cluster.completed[follower].count > 100)
   }
 
+  /// One of the slow is always the last.
+  @Test func `leads on where it is the slowest of slow ones`() {
+    var cluster = Cluster(3)
+    let (leader, follower) = cluster.elect()
+    for position in 0..<3 {
+      cluster.stallDisk(of: position, for: position == leader ? .seconds(5) : .seconds(3))
+    }
+    write(&cluster, at: follower, from: 1, for: .milliseconds(4_900))
+    #expect(cluster.leader == leader)
+    #expect(reasons(cluster, leader).isEmpty)
+  }
+
   /// Each write takes longer than an election timeout, at everybody.
   @Test func `leads on where no disk is faster than its own`() {
     var cluster = Cluster(3)
