@@ -44,29 +44,29 @@ let package = Package(
   targets: [
     // Above the line: deterministic. No clock, socket, disk, lock, async or hidden dice.
     module("CChecksum"),
-    module("Checksum", ["CChecksum"]),
-    module("Raft"),
-    module("KeyValue", ["Checksum"]),
-    module("Replica", ["Raft", "KeyValue"]),
-    module("Wire", ["Raft", "KeyValue", "Replica", "Checksum"]),
-    module("Member", ["Raft", "KeyValue", "Replica", "Wire", "Checksum"]),
-    module("Linearizability"),
+    module("Base", ["CChecksum"]),
+    module("Raft", ["Base"]),
+    module("KeyValue", ["Base"]),
+    module("Replica", ["Base", "Raft", "KeyValue"]),
+    module("Wire", ["Base", "Raft", "KeyValue", "Replica"]),
+    module("Member", ["Base", "Raft", "KeyValue", "Replica", "Wire"]),
+    module("Linearizability", ["Base"]),
 
     // Below the line: the world.
     .systemLibrary(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-    module("Storage", ["Raft", "KeyValue", "Checksum", "CSQLite"]),
+    module("Storage", ["Base", "Raft", "KeyValue", "CSQLite"]),
     module(
       "Simulation",
       [
-        "Member", "Replica", "Wire", "Storage", "Linearizability", "Services", "EtcdAPI", "Raft",
-        "KeyValue", "Checksum",
+        "Base", "Raft", "KeyValue", "Replica", "Wire", "Member", "Linearizability", "Storage",
+        "Services", "EtcdAPI",
       ]),
-    module("Transport", ["Wire", "Raft", "Replica"] + nio),
+    module("Transport", ["Base", "Raft", "Replica", "Wire"] + nio),
     module(
       "EtcdAPI", [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["Protos"]),
-    module("Services", ["EtcdAPI", "KeyValue", "Replica", "Raft"]),
+    module("Services", ["Base", "EtcdAPI", "KeyValue", "Replica", "Raft"]),
     module(
       "RPC",
       nio + [
@@ -76,11 +76,11 @@ let package = Package(
     module(
       "Server",
       [
-        "Services", "Storage", "Transport", "RPC", "Member", "Replica", "Raft", "KeyValue", "Wire",
-        "Checksum", "EtcdAPI", .product(name: "Logging", package: "swift-log"),
+        "Base", "Raft", "KeyValue", "Replica", "Wire", "Member", "Storage", "Transport", "Services",
+        "EtcdAPI", "RPC", .product(name: "Logging", package: "swift-log"),
       ] + nio),
-    module("Client", ["EtcdAPI", "RPC", "Checksum"] + nio),
-    module("Lab", ["Client", "Linearizability", "Simulation"]),
+    module("Client", ["Base", "EtcdAPI", "RPC"] + nio),
+    module("Lab"),
     .executableTarget(
       name: "quorate",
       dependencies: [
@@ -91,55 +91,55 @@ let package = Package(
     // Shows who notices each mutant of `Mutants/` (`make mutants`); for us.
     .executableTarget(
       name: "hunt",
-      dependencies: ["Simulation", "Storage", "Wire", "Replica", "KeyValue", "Raft"],
+      dependencies: ["Base", "Simulation", "Storage", "Wire", "Replica", "KeyValue", "Raft"],
       swiftSettings: settings),
     // What one operation of each part costs (`make micro`); for us.
     module("CountedMalloc"),
     .executableTarget(
       name: "micro",
       dependencies: [
-        "CountedMalloc", "Raft", "Replica", "KeyValue", "Wire", "Storage", "EtcdAPI", "Services",
-        "Server",
+        "CountedMalloc", "Base", "Raft", "Replica", "KeyValue", "Wire", "Storage", "EtcdAPI",
+        "Services", "Server",
       ],
       swiftSettings: settings),
     // Compares two servers' answers (`make compare`); for us, not for users.
     .executableTarget(
-      name: "compare", dependencies: ["Client", "EtcdAPI", "RPC"] + nio,
+      name: "compare", dependencies: ["Base", "Client", "EtcdAPI", "RPC"] + nio,
       swiftSettings: settings),
 
     // What a call costs each of its ends (`.build/release/rpcload`); for us.
     .executableTarget(name: "rpcload", dependencies: ["RPC"] + nio, swiftSettings: settings),
 
     // Tests.
-    suite("ChecksumTests", ["Checksum"]),
-    suite("RaftTests", ["Raft"]),
-    suite("KeyValueTests", ["KeyValue", "Checksum"]),
-    suite("ReplicaTests", ["Replica", "Raft", "KeyValue"]),
-    suite("WireTests", ["Wire", "Raft", "KeyValue", "Replica", "Checksum"]),
-    suite("MemberTests", ["Member", "Raft", "KeyValue", "Replica", "Wire", "Checksum"]),
+    suite("BaseTests", ["Base"]),
+    suite("RaftTests", ["Base", "Raft"]),
+    suite("KeyValueTests", ["Base", "KeyValue"]),
+    suite("ReplicaTests", ["Base", "Replica", "Raft", "KeyValue"]),
+    suite("WireTests", ["Base", "Wire", "Raft", "KeyValue", "Replica"]),
+    suite("MemberTests", ["Base", "Member", "Raft", "KeyValue", "Replica", "Wire"]),
     suite("LinearizabilityTests", ["Linearizability"]),
-    suite("StorageTests", ["Storage", "Raft", "KeyValue", "Checksum", "CSQLite"]),
+    suite("StorageTests", ["Base", "Storage", "Raft", "KeyValue", "CSQLite"]),
     suite(
       "SimulationTests",
       [
-        "Simulation", "Member", "Raft", "KeyValue", "Replica", "Linearizability", "Storage",
+        "Base", "Simulation", "Member", "Raft", "KeyValue", "Replica", "Linearizability", "Storage",
         "Services", "EtcdAPI",
       ]),
-    suite("TransportTests", ["Transport", "Wire", "Raft", "Replica"] + nio),
+    suite("TransportTests", ["Base", "Transport", "Wire", "Raft", "Replica"] + nio),
     suite("ServicesTests", ["Services", "EtcdAPI", "KeyValue", "Replica", "Raft"]),
     suite(
-      "RPCTests", ["RPC", .product(name: "NIOHPACK", package: "swift-nio-http2")] + nio),
+      "RPCTests", ["Base", "RPC", .product(name: "NIOHPACK", package: "swift-nio-http2")] + nio),
     suite(
       "ServerTests",
       [
-        "Server", "Client", "EtcdAPI", "Services", "Member", "Replica", "Raft", "Storage",
+        "Base", "Server", "Client", "EtcdAPI", "Services", "Member", "Replica", "Raft", "Storage",
         "KeyValue", "Wire", "RPC", "Transport",
         .product(name: "Logging", package: "swift-log"),
       ] + nio),
     suite("ClientTests", ["Client", "EtcdAPI", "RPC"] + nio),
     suite("quorateTests", ["quorate", "Client", "EtcdAPI"]),
-    suite("LabTests", ["Lab", "Client"]),
-    suite("EndToEndTests", ["Lab", "Client", "EtcdAPI", "Linearizability", "Raft", "quorate"]),
+    suite("LabTests", ["Lab"]),
+    suite("EndToEndTests", ["Base", "Lab", "Client", "EtcdAPI", "Linearizability", "quorate"]),
     suite("huntTests", ["hunt", "Simulation"]),
     suite("TidyTests", []),
   ]

@@ -1,3 +1,4 @@
+import Base
 import EtcdAPI
 import Foundation
 
@@ -69,7 +70,7 @@ struct LoadRequests: Sendable {
 
   /// No two requests have the same lease, nor do two runs unless their seeds are close.
   private func leaseMessage(_ number: Int, call: Int) -> [UInt8] {
-    let first = (load.seed &* 0x9E37_79B9_7F4A_7C15) >> 1
+    let first = (load.seed &* SplitMix64.increment) >> 1
     // Zero would ask the server to choose.
     let lease = Int64(truncatingIfNeeded: first) &+ Int64(number) &+ 1
     switch call {
@@ -90,12 +91,8 @@ struct LoadRequests: Sendable {
     switch load.order {
     case .sequential: return number % span
     case .random:
-      // The number-th draw of SplitMix64 (Steele, Lea, Flood 2014) without those before it.
-      var mixed = load.seed &+ UInt64(number + 1) &* 0x9E37_79B9_7F4A_7C15
-      mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-      mixed ^= mixed >> 31
-      return Int(mixed.multipliedFullWidth(by: UInt64(span)).high)
+      var dice = SplitMix64(seed: load.seed, after: UInt64(number))
+      return dice.index(below: span)
     }
   }
 

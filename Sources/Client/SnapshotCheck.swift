@@ -1,4 +1,4 @@
-import Checksum
+import Base
 public import EtcdAPI
 
 /// Whether the messages of a snapshot's stream are all of it: the last one is the SHA-256 of those

@@ -1,4 +1,4 @@
-import Checksum
+import Base
 
 /// What a member has raised an alarm about (etcd rpc.proto AlarmType).
 public enum AlarmKind: UInt8, Comparable, Hashable, Sendable {

@@ -1,3 +1,5 @@
+import Base
+
 /// Why bytes are not a command envelope.
 public enum EnvelopeError: Error, Hashable, Sendable {
   /// Written by a newer version of this program: the member stops before it applies.
@@ -17,25 +19,26 @@ extension CommandEnvelope {
 
   public func encoded() -> [UInt8] {
     var writer = ByteWriter()
-    writer.byte(command.version)
-    writer.number(origin.member)
-    writer.number(origin.boot)
-    writer.number(origin.sequence)
+    writer.write(command.version)
+    writer.write(varint: origin.member)
+    writer.write(varint: origin.boot)
+    writer.write(varint: origin.sequence)
     writer.command(command)
-    return writer.buffer
+    return writer.bytes
   }
 
   /// Never traps, whatever the bytes.
   public init(decoding bytes: [UInt8]) throws(EnvelopeError) {
     guard let version = bytes.first else { throw .malformed }
     guard (1...CommandEnvelope.version).contains(version) else { throw .unknownVersion(version) }
-    do throws(MalformedBytes) {
+    do throws(CodingError) {
       var reader = ByteReader(bytes)
-      _ = try reader.byte()
+      _ = try reader.readUInt8()
       origin = CommandOrigin(
-        member: try reader.number(), boot: try reader.number(), sequence: try reader.number())
+        member: try reader.readVarint(), boot: try reader.readVarint(),
+        sequence: try reader.readVarint())
       command = try reader.command()
-      guard reader.remaining == 0 else { throw MalformedBytes() }
+      try reader.finish()
     } catch {
       throw .malformed
     }
@@ -63,190 +66,192 @@ extension ByteWriter {
   fileprivate mutating func command(_ command: Command) {
     switch command {
     case .put(let request):
-      byte(Tag.put)
+      write(Tag.put)
       put(request)
     case .deleteRange(let request):
-      byte(Tag.deleteRange)
+      write(Tag.deleteRange)
       deleteRange(request)
     case .txn(let request):
-      byte(Tag.txn)
+      write(Tag.txn)
       txn(request)
     case .compaction(let revision):
-      byte(Tag.compaction)
-      signed(revision)
+      write(Tag.compaction)
+      write(zigzag: revision)
     case .lease(let request):
-      byte(Tag.leases)
+      write(Tag.leases)
       lease(request)
     case .upkeep(let request):
-      byte(Tag.upkeep)
+      write(Tag.upkeep)
       upkeep(request)
     }
   }
 
   private mutating func keys(_ range: KeyRange) {
-    bytes(range.key)
-    bytes(range.end)
+    write(varintCounted: range.key)
+    write(varintCounted: range.end)
   }
 
   private mutating func put(_ request: PutRequest) {
-    bytes(request.key)
-    bytes(request.value)
-    signed(request.lease)
-    flag(request.previousPair)
-    flag(request.ignoreValue)
-    flag(request.ignoreLease)
+    write(varintCounted: request.key)
+    write(varintCounted: request.value)
+    write(zigzag: request.lease)
+    write(request.previousPair)
+    write(request.ignoreValue)
+    write(request.ignoreLease)
   }
 
   private mutating func deleteRange(_ request: DeleteRangeRequest) {
     keys(request.range)
-    flag(request.previousPairs)
+    write(request.previousPairs)
   }
 
   private mutating func range(_ request: RangeRequest) {
     keys(request.range)
-    signed(request.limit)
-    signed(request.revision)
-    byte(request.sortOrder.rawValue)
-    byte(request.sortTarget.rawValue)
-    flag(request.keysOnly)
-    flag(request.countOnly)
-    signed(request.minModRevision)
-    signed(request.maxModRevision)
-    signed(request.minCreateRevision)
-    signed(request.maxCreateRevision)
+    write(zigzag: request.limit)
+    write(zigzag: request.revision)
+    write(request.sortOrder.rawValue)
+    write(request.sortTarget.rawValue)
+    write(request.keysOnly)
+    write(request.countOnly)
+    write(zigzag: request.minModRevision)
+    write(zigzag: request.maxModRevision)
+    write(zigzag: request.minCreateRevision)
+    write(zigzag: request.maxCreateRevision)
   }
 
   private mutating func txn(_ request: TxnRequest) {
-    number(UInt64(request.compares.count))
+    write(varint: UInt64(request.compares.count))
     for item in request.compares { compare(item) }
-    number(UInt64(request.success.count))
+    write(varint: UInt64(request.success.count))
     for item in request.success { operation(item) }
-    number(UInt64(request.failure.count))
+    write(varint: UInt64(request.failure.count))
     for item in request.failure { operation(item) }
   }
 
   private mutating func compare(_ compare: Compare) {
     keys(compare.range)
-    byte(compare.relation.rawValue)
+    write(compare.relation.rawValue)
     switch compare.target {
     case .version(let wanted):
-      byte(Tag.version)
-      signed(wanted)
+      write(Tag.version)
+      write(zigzag: wanted)
     case .createRevision(let wanted):
-      byte(Tag.createRevision)
-      signed(wanted)
+      write(Tag.createRevision)
+      write(zigzag: wanted)
     case .modRevision(let wanted):
-      byte(Tag.modRevision)
-      signed(wanted)
+      write(Tag.modRevision)
+      write(zigzag: wanted)
     case .value(let wanted):
-      byte(Tag.value)
-      bytes(wanted)
+      write(Tag.value)
+      write(varintCounted: wanted)
     case .lease(let wanted):
-      byte(Tag.lease)
-      signed(wanted)
+      write(Tag.lease)
+      write(zigzag: wanted)
     }
   }
 
   private mutating func operation(_ operation: Operation) {
     switch operation {
     case .range(let request):
-      byte(Tag.range)
+      write(Tag.range)
       range(request)
     case .put(let request):
-      byte(Tag.put)
+      write(Tag.put)
       put(request)
     case .deleteRange(let request):
-      byte(Tag.deleteRange)
+      write(Tag.deleteRange)
       deleteRange(request)
     case .txn(let request):
-      byte(Tag.txn)
+      write(Tag.txn)
       txn(request)
     }
   }
 }
 
 extension ByteReader {
-  fileprivate mutating func command() throws(MalformedBytes) -> Command {
-    switch try byte() {
+  fileprivate mutating func command() throws(CodingError) -> Command {
+    switch try readUInt8() {
     case Tag.put: return .put(try put())
     case Tag.deleteRange: return .deleteRange(try deleteRange())
     case Tag.txn: return .txn(try txn(depth: 1))
-    case Tag.compaction: return .compaction(revision: try signed())
+    case Tag.compaction: return .compaction(revision: try readZigzag())
     case Tag.leases: return .lease(try leaseCommand())
     case Tag.upkeep: return .upkeep(try upkeepCommand())
-    default: throw MalformedBytes()
+    default: throw .malformed(field: "command")
     }
   }
 
-  private mutating func keys() throws(MalformedBytes) -> KeyRange {
-    KeyRange(key: try bytes(), end: try bytes())
+  private mutating func keys() throws(CodingError) -> KeyRange {
+    KeyRange(key: try readVarintCounted(), end: try readVarintCounted())
   }
 
-  private mutating func put() throws(MalformedBytes) -> PutRequest {
-    var request = PutRequest(key: try bytes(), value: try bytes())
-    request.lease = try signed()
-    request.previousPair = try flag()
-    request.ignoreValue = try flag()
-    request.ignoreLease = try flag()
+  private mutating func put() throws(CodingError) -> PutRequest {
+    var request = PutRequest(key: try readVarintCounted(), value: try readVarintCounted())
+    request.lease = try readZigzag()
+    request.previousPair = try readFlag()
+    request.ignoreValue = try readFlag()
+    request.ignoreLease = try readFlag()
     return request
   }
 
-  private mutating func deleteRange() throws(MalformedBytes) -> DeleteRangeRequest {
+  private mutating func deleteRange() throws(CodingError) -> DeleteRangeRequest {
     var request = DeleteRangeRequest(range: try keys())
-    request.previousPairs = try flag()
+    request.previousPairs = try readFlag()
     return request
   }
 
-  private mutating func range() throws(MalformedBytes) -> RangeRequest {
+  private mutating func range() throws(CodingError) -> RangeRequest {
     var request = RangeRequest(range: try keys())
-    request.limit = try signed()
-    request.revision = try signed()
-    guard let order = RangeRequest.SortOrder(rawValue: try byte()),
-      let target = RangeRequest.SortTarget(rawValue: try byte())
-    else { throw MalformedBytes() }
+    request.limit = try readZigzag()
+    request.revision = try readZigzag()
+    guard let order = RangeRequest.SortOrder(rawValue: try readUInt8()),
+      let target = RangeRequest.SortTarget(rawValue: try readUInt8())
+    else { throw .malformed(field: "range order") }
     request.sortOrder = order
     request.sortTarget = target
-    request.keysOnly = try flag()
-    request.countOnly = try flag()
-    request.minModRevision = try signed()
-    request.maxModRevision = try signed()
-    request.minCreateRevision = try signed()
-    request.maxCreateRevision = try signed()
+    request.keysOnly = try readFlag()
+    request.countOnly = try readFlag()
+    request.minModRevision = try readZigzag()
+    request.maxModRevision = try readZigzag()
+    request.minCreateRevision = try readZigzag()
+    request.maxCreateRevision = try readZigzag()
     return request
   }
 
-  private mutating func txn(depth: Int) throws(MalformedBytes) -> TxnRequest {
-    guard depth <= CommandEnvelope.limitDepth else { throw MalformedBytes() }
+  private mutating func txn(depth: Int) throws(CodingError) -> TxnRequest {
+    guard depth <= CommandEnvelope.limitDepth else { throw .malformed(field: "transaction depth") }
     var request = TxnRequest()
     // The shortest compare has five bytes, the shortest operation four.
-    for _ in 0..<(try count(ofAtLeast: 5)) { request.compares.append(try compare()) }
-    for _ in 0..<(try count(ofAtLeast: 4)) { request.success.append(try operation(depth)) }
-    for _ in 0..<(try count(ofAtLeast: 4)) { request.failure.append(try operation(depth)) }
+    for _ in 0..<(try readVarintCount(each: 5)) { request.compares.append(try compare()) }
+    for _ in 0..<(try readVarintCount(each: 4)) { request.success.append(try operation(depth)) }
+    for _ in 0..<(try readVarintCount(each: 4)) { request.failure.append(try operation(depth)) }
     return request
   }
 
-  private mutating func compare() throws(MalformedBytes) -> Compare {
+  private mutating func compare() throws(CodingError) -> Compare {
     let range = try keys()
-    guard let relation = Compare.Relation(rawValue: try byte()) else { throw MalformedBytes() }
+    guard let relation = Compare.Relation(rawValue: try readUInt8()) else {
+      throw .malformed(field: "compare relation")
+    }
     let target: Compare.Target
-    switch try byte() {
-    case Tag.version: target = .version(try signed())
-    case Tag.createRevision: target = .createRevision(try signed())
-    case Tag.modRevision: target = .modRevision(try signed())
-    case Tag.value: target = .value(try bytes())
-    case Tag.lease: target = .lease(try signed())
-    default: throw MalformedBytes()
+    switch try readUInt8() {
+    case Tag.version: target = .version(try readZigzag())
+    case Tag.createRevision: target = .createRevision(try readZigzag())
+    case Tag.modRevision: target = .modRevision(try readZigzag())
+    case Tag.value: target = .value(try readVarintCounted())
+    case Tag.lease: target = .lease(try readZigzag())
+    default: throw .malformed(field: "compare target")
     }
     return Compare(range: range, relation: relation, target: target)
   }
 
-  private mutating func operation(_ depth: Int) throws(MalformedBytes) -> Operation {
-    switch try byte() {
+  private mutating func operation(_ depth: Int) throws(CodingError) -> Operation {
+    switch try readUInt8() {
     case Tag.range: return .range(try range())
     case Tag.put: return .put(try put())
     case Tag.deleteRange: return .deleteRange(try deleteRange())
     case Tag.txn: return .txn(try txn(depth: depth + 1))
-    default: throw MalformedBytes()
+    default: throw .malformed(field: "operation")
     }
   }
 }

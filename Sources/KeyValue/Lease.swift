@@ -1,4 +1,4 @@
-import Checksum
+import Base
 
 /// A lease as the log has made it. Which keys hang on it, their rows say.
 ///

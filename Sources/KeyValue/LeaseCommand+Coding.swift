@@ -1,3 +1,5 @@
+import Base
+
 /// The bytes of what an entry asks of the leases (Docs/WireFormat.md).
 private enum Tag {
   static let grant: UInt8 = 1
@@ -39,60 +41,60 @@ extension ByteWriter {
   mutating func lease(_ command: LeaseCommand) {
     switch command {
     case .grant(let id, let ttl):
-      byte(Tag.grant)
-      signed(id)
-      signed(ttl)
+      write(Tag.grant)
+      write(zigzag: id)
+      write(zigzag: ttl)
     case .revoke(let id):
-      byte(Tag.revoke)
-      signed(id)
+      write(Tag.revoke)
+      write(zigzag: id)
     case .keepAlive(let id):
-      byte(Tag.keepAlive)
-      signed(id)
+      write(Tag.keepAlive)
+      write(zigzag: id)
     case .expire(let id, let asOf):
-      byte(Tag.expire)
-      signed(id)
-      number(asOf)
+      write(Tag.expire)
+      write(zigzag: id)
+      write(varint: asOf)
     case .tick(let tick):
-      byte(Tag.tick)
-      signed(tick.time)
-      number(tick.asOf)
-      number(UInt64(tick.dates.count))
+      write(Tag.tick)
+      write(zigzag: tick.time)
+      write(varint: tick.asOf)
+      write(varint: UInt64(tick.dates.count))
       for date in tick.dates {
-        signed(date.id)
-        signed(date.expiry)
+        write(zigzag: date.id)
+        write(zigzag: date.expiry)
       }
     }
   }
 }
 
 extension ByteReader {
-  mutating func leaseCommand() throws(MalformedBytes) -> LeaseCommand {
-    switch try byte() {
-    case Tag.grant: return .grant(id: try leaseID(), ttl: try signed())
-    case Tag.revoke: return .revoke(id: try signed())
-    case Tag.keepAlive: return .keepAlive(id: try signed())
-    case Tag.expire: return .expire(id: try signed(), asOf: try number())
+  mutating func leaseCommand() throws(CodingError) -> LeaseCommand {
+    switch try readUInt8() {
+    case Tag.grant: return .grant(id: try leaseID(), ttl: try readZigzag())
+    case Tag.revoke: return .revoke(id: try readZigzag())
+    case Tag.keepAlive: return .keepAlive(id: try readZigzag())
+    case Tag.expire: return .expire(id: try readZigzag(), asOf: try readVarint())
     case Tag.tick:
-      var tick = LeaseTick(time: try instant(), asOf: try number(), dates: [])
-      for _ in 0..<(try count(ofAtLeast: 2)) {
-        tick.dates.append(LeaseTick.End(id: try signed(), expiry: try instant()))
+      var tick = LeaseTick(time: try instant(), asOf: try readVarint(), dates: [])
+      for _ in 0..<(try readVarintCount(each: 2)) {
+        tick.dates.append(LeaseTick.End(id: try readZigzag(), expiry: try instant()))
       }
       return .tick(tick)
-    default: throw MalformedBytes()
+    default: throw .malformed(field: "lease command")
     }
   }
 
   /// Nothing happened before the lease clock began.
-  private mutating func instant() throws(MalformedBytes) -> Int64 {
-    let instant = try signed()
-    guard instant >= 0 else { throw MalformedBytes() }
+  private mutating func instant() throws(CodingError) -> Int64 {
+    let instant = try readZigzag()
+    guard instant >= 0 else { throw .malformed(field: "lease instant") }
     return instant
   }
 
   /// No lease has the id zero: a key that hangs on it hangs on none.
-  private mutating func leaseID() throws(MalformedBytes) -> Int64 {
-    let id = try signed()
-    guard id != 0 else { throw MalformedBytes() }
+  private mutating func leaseID() throws(CodingError) -> Int64 {
+    let id = try readZigzag()
+    guard id != 0 else { throw .malformed(field: "lease id") }
     return id
   }
 }

@@ -1,4 +1,4 @@
-import Checksum
+import Base
 
 /// etcd's HashKV of a revision, fed row by row, so that members and etcd itself can be compared
 /// (etcd 3.4 mvcc/kvstore.go HashByRev, 3.5 mvcc/hash.go).
@@ -72,8 +72,7 @@ public struct RevisionHasher: Sendable {
 
   /// etcd kv.proto KeyValue in protobuf's encoding; a tombstone has only its key.
   private static func message(of row: Row) -> [UInt8] {
-    var writer = ByteWriter()
-    writer.reserve(row.key.count + row.value.count + 40)
+    var writer = ByteWriter(reserving: row.key.count + row.value.count + 40)
     writer.field(0x0A, row.key)
     if !row.isTombstone {
       writer.field(0x10, row.createRevision)
@@ -82,7 +81,7 @@ public struct RevisionHasher: Sendable {
       writer.field(0x2A, row.value)
       writer.field(0x30, row.lease)
     }
-    return writer.buffer
+    return writer.bytes
   }
 }
 
@@ -90,14 +89,14 @@ extension ByteWriter {
   /// A protobuf field of bytes; none when empty.
   fileprivate mutating func field(_ tag: UInt8, _ value: [UInt8]) {
     guard !value.isEmpty else { return }
-    byte(tag)
-    bytes(value)
+    write(tag)
+    write(varintCounted: value)
   }
 
   /// A protobuf field of a number; none when zero.
   fileprivate mutating func field(_ tag: UInt8, _ value: Int64) {
     guard value != 0 else { return }
-    byte(tag)
-    number(UInt64(bitPattern: value))
+    write(tag)
+    write(varint: UInt64(bitPattern: value))
   }
 }

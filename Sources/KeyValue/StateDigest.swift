@@ -1,4 +1,4 @@
-import Checksum
+import Base
 
 /// 256 bits that do not depend on the order in which rows were added: the wrapping sum of a
 /// 256-bit hash a row. Not cryptographic: it finds accidents, not attackers.

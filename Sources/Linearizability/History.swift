@@ -1,3 +1,5 @@
+import Base
+
 /// What the clients asked, what they were told, and when.
 ///
 /// Instants are whole numbers on one clock that all clients share (a simulator's, or a machine's
@@ -92,7 +94,7 @@ public struct History: Hashable, Sendable {
     _ call: Call, by client: Int, session: Int, at instant: Int64
   ) -> OperationID {
     if let last = operations.last {
-      precondition(last.invoked <= instant, "invoked at \(instant) after \(last.invoked)")
+      demand(last.invoked <= instant, "invoked at \(instant) after \(last.invoked)")
     }
     let id = OperationID(operations.count)
     operations.append(
@@ -107,9 +109,9 @@ public struct History: Hashable, Sendable {
   /// fits the call.
   public mutating func complete(_ id: OperationID, _ outcome: Outcome, at instant: Int64) {
     let operation = operations[id.number]
-    precondition(operation.completed == nil, "\(operation) is answered twice")
-    precondition(operation.invoked <= instant, "\(operation) is answered before, at \(instant)")
-    precondition(operation.call.admits(outcome), "\(operation) is answered by \(outcome)")
+    demand(operation.completed == nil, "\(operation) is answered twice")
+    demand(operation.invoked <= instant, "\(operation) is answered before, at \(instant)")
+    demand(operation.call.admits(outcome), "\(operation) is answered by \(outcome)")
     operations[id.number].outcome = outcome
     operations[id.number].completed = instant
   }
@@ -206,7 +208,7 @@ extension History.Operation {
     switch call {
     case .put(_, let value), .compareAndSwap(_, _, let value): return value
     case .delete: return nil
-    case .get, .scan: preconditionFailure("\(self) writes nothing")
+    case .get, .scan: fatalError("\(self) writes nothing")
     }
   }
 }

@@ -1,3 +1,5 @@
+import Base
+
 // Linearizability: was what the clients saw possible in one store that does one thing at a time?
 //
 // Reading order:
@@ -23,7 +25,7 @@ public struct Checker: Sendable {
   public var stepLimit: Int
 
   public init(stepLimit: Int = 2_000_000) {
-    precondition(stepLimit > 0, "a search of \(stepLimit) steps decides nothing")
+    demand(stepLimit > 0, "a search of \(stepLimit) steps decides nothing")
     self.stepLimit = stepLimit
   }
 

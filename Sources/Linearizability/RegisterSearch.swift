@@ -97,7 +97,7 @@ struct RegisterSearch {
     case (.get, .got(let value, _, _)):
       effect = .read(number(value))
     case (.delete, _), (.compareAndSwap, _), (.get, _):
-      preconditionFailure("\(operation) has an answer that does not fit")
+      fatalError("\(operation) has an answer that does not fit")
     }
     return Step(effect: effect, invoked: operation.invoked, completed: completed)
   }

@@ -1,5 +1,6 @@
+public import Base
 import KeyValue
-public import Raft
+import Raft
 import Replica
 
 /// The lane that writes the state file: one batch is one transaction, with its applied index.

@@ -1,4 +1,5 @@
-public import Raft
+public import Base
+import Raft
 import Wire
 
 /// The exchange of snapshots: which streams there are, out and in, and when each ends.

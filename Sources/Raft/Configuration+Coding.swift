@@ -1,3 +1,5 @@
+public import Base
+
 extension Configuration {
   /// What the first version cannot say: prospects and client URLs.
   private var needsSecondVersion: Bool {
@@ -7,7 +9,7 @@ extension Configuration {
   /// The version, the count of members, then each in ascending order of id. The version is the
   /// lowest that can say it, so that equal configurations are equal bytes and an older program
   /// reads what it can understand.
-  public func encode(into writer: inout RaftCoding.Writer) {
+  public func encode(into writer: inout ByteWriter) {
     let version: UInt8 = needsSecondVersion ? 2 : 1
     writer.write(version)
     writer.write(count: members.count)
@@ -15,7 +17,7 @@ extension Configuration {
   }
 
   /// *Throws* `malformed` unless ids ascend, so that equal configurations are equal bytes.
-  public init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  public init(from reader: inout ByteReader) throws(CodingError) {
     let version = try reader.readUInt8()
     guard (1...2).contains(version) else { throw .unknownVersion(version) }
     let count = try reader.readCount(each: 25)
@@ -35,20 +37,20 @@ extension Configuration {
   }
 
   public func encoded() -> [UInt8] {
-    var writer = RaftCoding.Writer()
+    var writer = ByteWriter()
     encode(into: &writer)
     return writer.bytes
   }
 
-  public init(decoding bytes: [UInt8]) throws(RaftCoding.Failure) {
-    var reader = RaftCoding.Reader(bytes)
+  public init(decoding bytes: [UInt8]) throws(CodingError) {
+    var reader = ByteReader(bytes)
     try self.init(from: &reader)
     try reader.finish()
   }
 }
 
 extension Configuration.Member {
-  func encode(version: UInt8, into writer: inout RaftCoding.Writer) {
+  func encode(version: UInt8, into writer: inout ByteWriter) {
     writer.write(id.number)
     writer.write(incarnation.number)
     writer.write(role.rawValue)
@@ -62,8 +64,8 @@ extension Configuration.Member {
   }
 
   init(
-    version: UInt8, from reader: inout RaftCoding.Reader
-  ) throws(RaftCoding.Failure) {
+    version: UInt8, from reader: inout ByteReader
+  ) throws(CodingError) {
     let id = MemberID(try reader.readUInt64())
     guard id.number != 0 else { throw .malformed(field: "member.id") }
     let incarnation = Incarnation(try reader.readUInt64())
@@ -82,7 +84,7 @@ extension Configuration.Member {
 
 extension Configuration.Prospect {
   /// A byte, then what belongs to it in eight.
-  public func encode(into writer: inout RaftCoding.Writer) {
+  public func encode(into writer: inout ByteWriter) {
     switch self {
     case .none: writer.write(0 as UInt8)
     case .voter: writer.write(1 as UInt8)
@@ -95,7 +97,7 @@ extension Configuration.Prospect {
     }
   }
 
-  public init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  public init(from reader: inout ByteReader) throws(CodingError) {
     switch try reader.readUInt8() {
     case 0: self = .none
     case 1: self = .voter
@@ -112,8 +114,8 @@ extension Configuration.Prospect {
   }
 }
 
-extension RaftCoding.Reader {
-  public mutating func readStrings(field: String) throws(RaftCoding.Failure) -> [String] {
+extension ByteReader {
+  public mutating func readStrings(field: String) throws(CodingError) -> [String] {
     let count = try readCount(each: 4)
     var strings: [String] = []
     strings.reserveCapacity(count)

@@ -1,3 +1,5 @@
+public import Base
+
 /// A write that others have done and this member's disk has not.
 public struct LateWrite: Hashable, Sendable {
   public var begunAt: Instant

@@ -1,10 +1,12 @@
+public import Base
+
 extension EntryID {
-  public func encode(into writer: inout RaftCoding.Writer) {
+  public func encode(into writer: inout ByteWriter) {
     writer.write(term.number)
     writer.write(index.number)
   }
 
-  public init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  public init(from reader: inout ByteReader) throws(CodingError) {
     let term = Term(try reader.readUInt64())
     self.init(term: term, index: LogIndex(try reader.readUInt64()))
   }
@@ -25,7 +27,7 @@ extension Entry {
     }
   }
 
-  public func encode(into writer: inout RaftCoding.Writer) {
+  public func encode(into writer: inout ByteWriter) {
     writer.write(Self.version)
     switch content {
     case .noop:
@@ -42,7 +44,7 @@ extension Entry {
     }
   }
 
-  public init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  public init(from reader: inout ByteReader) throws(CodingError) {
     try reader.readVersion(Self.version)
     let kind = try reader.readUInt8()
     let id = try EntryID(from: &reader)
@@ -55,13 +57,13 @@ extension Entry {
   }
 
   public func encoded() -> [UInt8] {
-    var writer = RaftCoding.Writer(reserving: byteCount)
+    var writer = ByteWriter(reserving: byteCount)
     encode(into: &writer)
     return writer.bytes
   }
 
-  public init(decoding bytes: [UInt8]) throws(RaftCoding.Failure) {
-    var reader = RaftCoding.Reader(bytes)
+  public init(decoding bytes: [UInt8]) throws(CodingError) {
+    var reader = ByteReader(bytes)
     try self.init(from: &reader)
     try reader.finish()
   }
@@ -70,26 +72,26 @@ extension Entry {
 extension LogBase {
   private static let version: UInt8 = 1
 
-  public func encode(into writer: inout RaftCoding.Writer) {
+  public func encode(into writer: inout ByteWriter) {
     writer.write(Self.version)
     last.encode(into: &writer)
     configuration.encode(into: &writer)
   }
 
-  public init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  public init(from reader: inout ByteReader) throws(CodingError) {
     try reader.readVersion(Self.version)
     let last = try EntryID(from: &reader)
     self.init(last: last, configuration: try Configuration(from: &reader))
   }
 
   public func encoded() -> [UInt8] {
-    var writer = RaftCoding.Writer()
+    var writer = ByteWriter()
     encode(into: &writer)
     return writer.bytes
   }
 
-  public init(decoding bytes: [UInt8]) throws(RaftCoding.Failure) {
-    var reader = RaftCoding.Reader(bytes)
+  public init(decoding bytes: [UInt8]) throws(CodingError) {
+    var reader = ByteReader(bytes)
     try self.init(from: &reader)
     try reader.finish()
   }
@@ -99,13 +101,13 @@ extension HardState {
   private static let version: UInt8 = 1
 
   /// The term, then the vote; zero, which is nobody, stands for none.
-  public func encode(into writer: inout RaftCoding.Writer) {
+  public func encode(into writer: inout ByteWriter) {
     writer.write(Self.version)
     writer.write(currentTerm.number)
     writer.write(votedFor?.number ?? 0)
   }
 
-  public init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  public init(from reader: inout ByteReader) throws(CodingError) {
     try reader.readVersion(Self.version)
     let term = Term(try reader.readUInt64())
     let vote = try reader.readUInt64()
@@ -113,13 +115,13 @@ extension HardState {
   }
 
   public func encoded() -> [UInt8] {
-    var writer = RaftCoding.Writer(reserving: 17)
+    var writer = ByteWriter(reserving: 17)
     encode(into: &writer)
     return writer.bytes
   }
 
-  public init(decoding bytes: [UInt8]) throws(RaftCoding.Failure) {
-    var reader = RaftCoding.Reader(bytes)
+  public init(decoding bytes: [UInt8]) throws(CodingError) {
+    var reader = ByteReader(bytes)
     try self.init(from: &reader)
     try reader.finish()
   }

@@ -1,3 +1,5 @@
+public import Base
+
 /// Everything that can move a core: an event, and the instant at which it happened.
 public struct Input: Sendable {
   public var now: Instant

@@ -1,3 +1,5 @@
+import Base
+
 /// One member's log (Raft §5.3): of every entry after the base its term and size, of the recent
 /// ones the entry itself. What memory no longer holds is read back from disk by `LogFetch`.
 ///

@@ -1,3 +1,5 @@
+import Base
+
 /// What a member's log begins after when its directory is made: nothing, or a state that was
 /// brought back from a snapshot file.
 ///

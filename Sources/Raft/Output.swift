@@ -1,3 +1,5 @@
+public import Base
+
 /// Everything that one step asks of the world. The shape is the contract: what rests on a write
 /// lies inside that write.
 public struct Output: Equatable, Sendable {

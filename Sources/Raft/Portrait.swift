@@ -1,3 +1,5 @@
+package import Base
+
 /// A value as words, with the members under other names: what an explorer of all states compares,
 /// so that states that differ only in who is who count once.
 ///

@@ -1,3 +1,5 @@
+public import Base
+
 /// What a leader knows of one other member's log, and how it feeds it (Raft §5.3).
 ///
 /// ```text

@@ -1,3 +1,5 @@
+import Base
+
 /// What is committed stays (Raft §5.3, §5.4.2).
 extension RaftCore {
   /// Commits what a quorum holds durably, if it is an entry of this term; those before it follow.

@@ -1,3 +1,5 @@
+public import Base
+
 /// When a member stands for election (Raft §5.2, Thesis §9.6).
 extension RaftCore {
   /// Whether a leader works as far as this member can tell; then it helps nobody to depose it

@@ -1,3 +1,5 @@
+import Base
+
 /// For an explorer of all states: what of a core is the same state.
 extension RaftCore {
   /// The same member with its clock at zero: whoever it hears was heard just now, every time-out

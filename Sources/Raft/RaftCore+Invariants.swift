@@ -1,3 +1,5 @@
+import Base
+
 /// What must hold after every step, in release builds too (Raft Figure 3, where one member can see
 /// it). A member that has lost it stops before it answers.
 extension RaftCore {

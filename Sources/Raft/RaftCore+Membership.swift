@@ -1,3 +1,5 @@
+import Base
+
 /// Changing who the members are, while they work (Raft §6, Thesis §4).
 extension RaftCore {
   mutating func propose(

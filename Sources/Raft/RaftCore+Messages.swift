@@ -1,3 +1,5 @@
+import Base
+
 /// What other members say, and the one gate that every message passes.
 extension RaftCore {
   mutating func receive(

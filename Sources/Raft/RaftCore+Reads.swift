@@ -1,3 +1,5 @@
+import Base
+
 /// Linearizable reads without a log entry (Raft §8, Thesis §6.4): from which applied index on, and
 /// only after a quorum has confirmed that this leader still led when the read had come.
 extension RaftCore {

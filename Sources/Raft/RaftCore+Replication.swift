@@ -1,3 +1,5 @@
+import Base
+
 /// The leader's log becomes everyone's (Raft §5.3).
 extension RaftCore {
   private var pipelineLimits: Inflight.Limits {

@@ -1,3 +1,5 @@
+import Base
+
 /// The only ways into a role (Raft Figure 4, Thesis §9.6).
 extension RaftCore {
   /// What a member is when it starts: the only voter there is need not wait for anybody.

@@ -1,3 +1,5 @@
+import Base
+
 /// Connections that open and break: a better sign of life and death than silence, but only a sign.
 extension RaftCore {
   /// A leader shows itself at once, and begins again where the new session's follower stands.

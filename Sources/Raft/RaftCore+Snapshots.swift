@@ -1,3 +1,5 @@
+import Base
+
 /// Followers that are too far behind the log, and logs that have grown too long (Raft §7).
 extension RaftCore {
   // MARK: Leader

@@ -1,3 +1,5 @@
+import Base
+
 /// What goes to disk, what comes back from it, and what the state machine gets.
 extension RaftCore {
   // MARK: Disk

@@ -1,3 +1,5 @@
+import Base
+
 /// Handing leadership over (Thesis §3.10).
 extension RaftCore {
   mutating func transferLeadership(to member: MemberID?, _ output: inout Output) {

@@ -1,3 +1,5 @@
+import Base
+
 /// Asking for votes and giving them (Raft §5.2, §5.4.1). Given whatever this member believes its
 /// own role to be: its configuration may be older than the candidate's, who counts its own voters.
 extension RaftCore {

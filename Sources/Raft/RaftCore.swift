@@ -1,3 +1,5 @@
+public import Base
+
 /// One member's part in the agreement on one log (Raft, Figure 2): a value with one door.
 ///
 /// Everything that happens is an `Input`; everything it asks of the world is in the `Output`. It

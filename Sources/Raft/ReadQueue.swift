@@ -1,3 +1,5 @@
+import Base
+
 /// Reads that wait until a round of heartbeats, begun after they came, proves that the leader
 /// still leads (Raft §8, Thesis §6.4).
 struct ReadQueue: Hashable, Sendable {

@@ -1,3 +1,5 @@
+import Base
+
 /// What a member is in its term, with all that it needs to be it (Raft §5.1).
 ///
 /// Assigned only by the `become` methods, so that every way into a role is in one place.

@@ -1,4 +1,4 @@
-import Raft
+import Base
 
 /// What the leader compacts by itself (etcd `--auto-compaction-mode`,
 /// `--auto-compaction-retention`).

@@ -1,3 +1,4 @@
+public import Base
 public import Raft
 
 /// When a write was committed last that is applied here, by what the leader's answers to questions

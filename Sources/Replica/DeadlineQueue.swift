@@ -1,4 +1,4 @@
-import Raft
+import Base
 
 /// Requests or leases by deadline, the earliest first, ties by id: a binary heap.
 ///

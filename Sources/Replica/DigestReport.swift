@@ -1,3 +1,4 @@
+import Base
 public import KeyValue
 public import Raft
 

@@ -1,3 +1,4 @@
+import Base
 public import Raft
 
 /// A founder before its store has formed: it neither votes nor acknowledges, it only greets

@@ -1,3 +1,4 @@
+public import Base
 public import Raft
 
 /// As of which of this member's own instants its applied state was complete (design §10).

@@ -1,3 +1,4 @@
+import Base
 public import Raft
 
 /// What a member says of itself when a session begins; each side sends one and judges the other's.
@@ -224,6 +225,3 @@ extension GreetingRefusal {
     }
   }
 }
-
-/// As etcd prints ids.
-func hexadecimal(_ number: UInt64) -> String { String(number, radix: 16) }

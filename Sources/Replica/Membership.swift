@@ -1,3 +1,4 @@
+public import Base
 public import Raft
 
 /// What a client wants of the members, on its way to the leader.

@@ -1,3 +1,4 @@
+public import Base
 public import Raft
 
 /// What one member says to another.

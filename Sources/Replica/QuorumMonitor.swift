@@ -1,3 +1,4 @@
+public import Base
 public import Raft
 
 /// How many voters answer, at one instant, and whether they are enough.

@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// Linearizable reads on their way: gathered, asked for in batches, confirmed at an index.

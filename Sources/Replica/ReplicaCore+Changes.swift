@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// Changes of the members that clients ask for at any member (etcd rpc.proto Cluster).

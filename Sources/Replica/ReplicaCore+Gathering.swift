@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// Group commit across the members. Each batch of commands costs every member a sync, some

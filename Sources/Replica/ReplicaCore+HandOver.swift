@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// What makes a leader give leadership away that everybody follows (design §12).

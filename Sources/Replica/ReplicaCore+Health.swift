@@ -1,5 +1,6 @@
+public import Base
 import KeyValue
-public import Raft
+import Raft
 
 /// Whether a write would be committed now, for whoever asks (design §12).
 public enum WriteHealth: Hashable, Sendable {

@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// Changes of members, handing leadership over, and shutting down.

@@ -1,5 +1,6 @@
+public import Base
 import KeyValue
-public import Raft
+import Raft
 
 /// Leases end by an entry of the log that the leader writes (design §8). What clients ask of them
 /// are commands as any other: a keep-alive is answered when it is applied, so a majority has

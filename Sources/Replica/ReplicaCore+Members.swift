@@ -1,3 +1,4 @@
+import Base
 public import Raft
 
 /// What the leader changes by itself: it writes down what members say of themselves, lets learners

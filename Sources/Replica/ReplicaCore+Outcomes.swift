@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// What became of requests that may be in a log (design §8).

@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// The quorum rule: ping all voters, count R, and while R ≤ ⌊N/2⌋ refuse what cannot succeed

@@ -1,4 +1,5 @@
-public import Raft
+public import Base
+import Raft
 
 /// Reads, and how old the state is that they see (design §10).
 extension ReplicaCore {

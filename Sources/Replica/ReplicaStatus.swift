@@ -1,3 +1,4 @@
+public import Base
 public import Raft
 
 /// One member as it sees itself, for status calls and the lab's screen.

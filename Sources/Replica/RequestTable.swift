@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// Every request of this member's clients that waits for an answer, until its deadline at most.

@@ -1,3 +1,4 @@
+public import Base
 public import Raft
 
 /// A client's request at one boot of one member; never used twice in that boot. A command's

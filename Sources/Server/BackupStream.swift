@@ -1,3 +1,4 @@
+import Base
 import EtcdAPI
 import Member
 import NIOCore

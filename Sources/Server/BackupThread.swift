@@ -1,4 +1,4 @@
-import Checksum
+import Base
 import EtcdAPI
 import Member
 import Services

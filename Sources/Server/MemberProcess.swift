@@ -1,5 +1,6 @@
-import KeyValue
+import Base
 import Foundation
+import KeyValue
 public import Logging
 import NIOCore
 import NIOPosix

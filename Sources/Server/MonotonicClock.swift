@@ -1,5 +1,5 @@
+public import Base
 import Glibc
-public import Raft
 
 /// The clock of a process: counts on while the machine sleeps and is never set back.
 public enum MonotonicClock {

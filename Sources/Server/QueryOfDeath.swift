@@ -1,4 +1,4 @@
-import Checksum
+import Base
 import Foundation
 import Raft
 import Replica

@@ -1,6 +1,6 @@
+import Base
 import Dispatch
 import Foundation
-import Raft
 import Synchronization
 
 /// A thread of its own that works through an inbox, batch after batch.

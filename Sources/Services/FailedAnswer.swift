@@ -1,3 +1,4 @@
+import Base
 public import EtcdAPI
 import Raft
 public import Replica

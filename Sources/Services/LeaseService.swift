@@ -1,3 +1,4 @@
+import Base
 public import EtcdAPI
 import Foundation
 import KeyValue

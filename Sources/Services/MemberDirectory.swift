@@ -1,3 +1,4 @@
+import Base
 public import Raft
 import Replica
 
@@ -53,6 +54,3 @@ public struct MemberDirectory: Hashable, Sendable {
 
   private func entry(_ id: MemberID) -> Entry? { entries.first { $0.id == id } }
 }
-
-/// As etcd prints ids: lower-case hexadecimal digits.
-func hexadecimal(_ number: UInt64) -> String { String(number, radix: 16) }

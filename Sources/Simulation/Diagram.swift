@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// A space-time diagram (Lamport 1978): a line down for each member, an arrow for each message.

@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// What is to happen, ordered by instant and, within one instant, by who asked first: so a run

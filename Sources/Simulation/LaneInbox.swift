@@ -1,4 +1,4 @@
-import Raft
+import Base
 
 /// Letters on their way to a lane: in order from each sender, and in any order between two.
 struct LaneInbox<Letter> {

@@ -1,5 +1,5 @@
+import Base
 import KeyValue
-import Raft
 
 /// A client that holds one lease after the other: has it granted, hangs a key on it, keeps it alive
 /// for a while, and then goes silent or revokes it.

@@ -1,4 +1,4 @@
-import Raft
+import Base
 
 /// One member's monotonic clock: it begins anywhere and runs a little fast or slow.
 struct MemberClock {

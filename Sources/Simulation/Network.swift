@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// The links between members: which are cut, and when what was sent arrives.

@@ -1,6 +1,6 @@
+import Base
 import EtcdAPI
 import KeyValue
-import Raft
 import Replica
 import Services
 

@@ -1,5 +1,5 @@
+import Base
 import KeyValue
-import Raft
 
 /// Requests as clients may send them, and as none should: dense enough to meet each other, with
 /// every extreme that a field can take.

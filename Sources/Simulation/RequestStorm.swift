@@ -1,3 +1,4 @@
+import Base
 import EtcdAPI
 import KeyValue
 import Raft

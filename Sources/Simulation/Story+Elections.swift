@@ -1,3 +1,4 @@
+import Base
 import Linearizability
 import Raft
 import Replica

@@ -1,4 +1,4 @@
-public import Raft
+public import Base
 
 /// One thing that a run shows, for drawings. Members are named by position.
 public enum TraceEvent: Hashable, Sendable {

@@ -1,5 +1,5 @@
+import Base
 import KeyValue
-import Raft
 
 /// A client that watches: one watch on a stream of its own, which it opens anew at another member
 /// when it is lost, and goes on where it stands. What it is owed, `WatchGuarantees` knows.

@@ -1,4 +1,4 @@
-import Raft
+import Base
 
 extension Weather {
   /// In one seed of four, founders that are cut off, killed and lose their disks while their store

@@ -1,4 +1,4 @@
-import Raft
+import Base
 public import Replica
 public import Storage
 

@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// What befalls founders before their store has formed.

@@ -1,3 +1,4 @@
+import Base
 import Member
 import Raft
 import Replica

@@ -1,8 +1,9 @@
-import Storage
+import Base
 import KeyValue
 import Member
 import Raft
 import Replica
+import Storage
 
 /// Alarms, and states that are changed behind everybody's back.
 extension World {

@@ -1,4 +1,4 @@
-import Checksum
+import Base
 public import KeyValue
 
 #if canImport(Glibc)
@@ -107,10 +107,6 @@ public final class BackupFile {
       try body(try RowTable.found(by: rows, in: path))
     }
   }
-}
-
-private func hexadecimal(_ bytes: [UInt8]) -> String {
-  bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }
 
 /// A file that is only read, and may lie where nothing can be written.

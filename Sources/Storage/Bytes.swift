@@ -1,4 +1,4 @@
-import Checksum
+import Base
 
 /// Appends little-endian integers and counted bytes: how this module writes its own records.
 extension [UInt8] {

@@ -1,4 +1,4 @@
-import Checksum
+import Base
 import Raft
 
 /// One record of the log: consecutive entries, and a head that says which record of which log it
@@ -57,7 +57,7 @@ struct LogRecord {
   static func encode(
     _ entries: ArraySlice<Entry>, as place: Head, into bytes: inout [UInt8]
   ) -> Head {
-    var writer = RaftCoding.Writer(reserving: min(limitBytes, entries.count * 512))
+    var writer = ByteWriter(reserving: min(limitBytes, entries.count * 512))
     var count = 0
     for entry in entries {
       if count > 0, writer.bytes.count + entry.byteCount > limitBytes { break }
@@ -83,7 +83,7 @@ struct LogRecord {
     guard start + Int(head.length) <= bytes.count else { return nil }
     let content = bytes[start..<start + Int(head.length)]
     guard content.checksum == head.content else { return nil }
-    var reader = RaftCoding.Reader(content)
+    var reader = ByteReader(content)
     var entries: [Entry] = []
     entries.reserveCapacity(Int(min(head.count, 1 << 12)))
     var index = head.first

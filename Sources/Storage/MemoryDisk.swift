@@ -1,5 +1,5 @@
+import Base
 import CSQLite
-import Raft
 import Synchronization
 
 /// A disk that exists only in memory and keeps, over a crash, exactly what was synced: bytes by

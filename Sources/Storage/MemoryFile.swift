@@ -1,4 +1,4 @@
-import Raft
+import Base
 
 /// A file of a `MemoryDisk`: what a reader sees, what would survive, and the changes between.
 ///

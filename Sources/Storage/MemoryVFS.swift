@@ -1,5 +1,5 @@
+import Base
 import CSQLite
-import Raft
 
 /// A `MemoryDisk` as a VFS of SQLite (https://www.sqlite.org/vfs.html). Time stands still in it
 /// and its dice are seeded, so that a run repeats itself.

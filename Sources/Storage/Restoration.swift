@@ -1,4 +1,4 @@
-import Checksum
+import Base
 public import KeyValue
 import Raft
 

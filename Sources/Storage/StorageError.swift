@@ -1,3 +1,4 @@
+import Base
 public import Raft
 
 /// What the disk, or what lies on it, can do to a member. Every case names the file.
@@ -53,6 +54,3 @@ extension StorageError: CustomStringConvertible {
     }
   }
 }
-
-/// A number as people see ids: lower-case hexadecimal, as etcd prints them.
-func hexadecimal(_ number: UInt64) -> String { String(number, radix: 16) }

@@ -1,4 +1,4 @@
-public import Raft
+public import Base
 import Synchronization
 
 #if canImport(Glibc)

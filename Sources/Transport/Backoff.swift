@@ -1,4 +1,4 @@
-import Raft
+import Base
 
 /// How long to wait before the next attempt: doubles up to a bound, and the upper half is drawn, so
 /// that members which lost each other together do not meet again and again.

@@ -1,3 +1,4 @@
+import Base
 public import NIOCore
 import NIOPosix
 public import Raft

@@ -1,8 +1,9 @@
+import Base
 import Raft
 import Replica
 
 extension ChangeForward {
-  func encode(into writer: inout RaftCoding.Writer) {
+  func encode(into writer: inout ByteWriter) {
     writer.write(term)
     writer.write(boot.number)
     writer.write(number)
@@ -10,7 +11,7 @@ extension ChangeForward {
     change.encode(into: &writer)
   }
 
-  init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  init(from reader: inout ByteReader) throws(CodingError) {
     let term = try reader.readTerm()
     let boot = Boot(try reader.readUInt64())
     let number = try reader.readUInt64()
@@ -22,7 +23,7 @@ extension ChangeForward {
 }
 
 extension ChangeReply {
-  func encode(into writer: inout RaftCoding.Writer) {
+  func encode(into writer: inout ByteWriter) {
     writer.write(boot.number)
     writer.write(id.number)
     switch outcome {
@@ -39,7 +40,7 @@ extension ChangeReply {
   /// Below it are the refusals of forwards.
   private static let denied: UInt8 = 64
 
-  init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  init(from reader: inout ByteReader) throws(CodingError) {
     let boot = Boot(try reader.readUInt64())
     let id = RequestID(try reader.readUInt64())
     let outcome: Outcome
@@ -60,7 +61,7 @@ extension MembershipRefusal {
     (24, .noVoters),
   ]
 
-  fileprivate func encode(into writer: inout RaftCoding.Writer) {
+  fileprivate func encode(into writer: inout ByteWriter) {
     switch self {
     case .configuration(let reason):
       guard let row = Self.reasons.first(where: { $0.reason == reason }) else {
@@ -81,7 +82,7 @@ extension MembershipRefusal {
     }
   }
 
-  fileprivate init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  fileprivate init(from reader: inout ByteReader) throws(CodingError) {
     switch try reader.readUInt8() {
     case 1: self = .notEnoughStarted
     case 2:
@@ -100,7 +101,7 @@ extension MembershipRefusal {
 }
 
 extension ConfigurationChange {
-  func encode(into writer: inout RaftCoding.Writer) {
+  func encode(into writer: inout ByteWriter) {
     switch self {
     case .addLearner(let member):
       writer.write(1 as UInt8)
@@ -136,7 +137,7 @@ extension ConfigurationChange {
     }
   }
 
-  init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  init(from reader: inout ByteReader) throws(CodingError) {
     switch try reader.readUInt8() {
     case 1: self = .addLearner(try reader.readMember())
     case 2: self = .promote(try reader.readMemberID())
@@ -179,14 +180,14 @@ extension ConfigurationChange {
 }
 
 extension Introduction {
-  fileprivate func encode(into writer: inout RaftCoding.Writer) {
+  fileprivate func encode(into writer: inout ByteWriter) {
     writer.write(id.number)
     writer.write(incarnation.number)
     writer.write(name)
     writer.write(strings: clientURLs)
   }
 
-  fileprivate init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  fileprivate init(from reader: inout ByteReader) throws(CodingError) {
     let id = try reader.readMemberID()
     let incarnation = Incarnation(try reader.readUInt64())
     let name = try reader.readString(field: "introduction.name")
@@ -199,7 +200,7 @@ extension Introduction {
 
 extension Inquiry {
   func encoded() -> [UInt8] {
-    var writer = RaftCoding.Writer()
+    var writer = ByteWriter()
     writer.write(readsFounding ? Hello.newestProtocol : 2)
     writer.write(name)
     writer.write(strings: peerURLs)
@@ -208,8 +209,8 @@ extension Inquiry {
   }
 
   init(decoding payload: [UInt8]) throws(WireError) {
-    do throws(RaftCoding.Failure) {
-      var reader = RaftCoding.Reader(payload)
+    do throws(CodingError) {
+      var reader = ByteReader(payload)
       let newestProtocol = try reader.readUInt32()
       let name = try reader.readString(field: "inquiry.name")
       let urls = try reader.readAddresses(field: "inquiry.peerURLs")
@@ -226,7 +227,7 @@ extension Inquiry {
 
 extension InquiryAnswer {
   func encoded() -> [UInt8] {
-    var writer = RaftCoding.Writer()
+    var writer = ByteWriter()
     switch self {
     case .unknown: writer.write(0 as UInt8)
     case .notFormed: writer.write(1 as UInt8)
@@ -245,8 +246,8 @@ extension InquiryAnswer {
   }
 
   init(decoding payload: [UInt8]) throws(WireError) {
-    do throws(RaftCoding.Failure) {
-      var reader = RaftCoding.Reader(payload)
+    do throws(CodingError) {
+      var reader = ByteReader(payload)
       switch try reader.readUInt8() {
       case 0: self = .unknown
       case 1: self = .notFormed
@@ -269,24 +270,24 @@ extension InquiryAnswer {
   }
 }
 
-extension RaftCoding.Writer {
+extension ByteWriter {
   fileprivate mutating func write(strings: [String]) {
     write(count: strings.count)
     for string in strings { write(string) }
   }
 }
 
-extension RaftCoding.Reader {
+extension ByteReader {
   /// At least one.
   fileprivate mutating func readAddresses(
     field: String
-  ) throws(RaftCoding.Failure) -> [String] {
+  ) throws(CodingError) -> [String] {
     let urls = try readStrings(field: field)
     guard !urls.isEmpty else { throw .malformed(field: field) }
     return urls
   }
 
-  fileprivate mutating func readMember() throws(RaftCoding.Failure) -> Configuration.Member {
+  fileprivate mutating func readMember() throws(CodingError) -> Configuration.Member {
     let configuration = try Configuration(from: &self)
     guard configuration.members.count == 1 else { throw .malformed(field: "change.member") }
     return configuration.members[0]

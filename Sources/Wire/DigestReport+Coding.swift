@@ -1,3 +1,4 @@
+import Base
 import KeyValue
 import Raft
 import Replica
@@ -7,7 +8,7 @@ extension DigestReport {
   /// More parts than any mark has.
   private static let rangeLimit = 1_024
 
-  func encode(into writer: inout RaftCoding.Writer) {
+  func encode(into writer: inout ByteWriter) {
     writer.write(mark.index)
     writer.write(UInt64(bitPattern: mark.revision))
     let lanes = mark.digest.lanes
@@ -22,7 +23,7 @@ extension DigestReport {
     }
   }
 
-  init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  init(from reader: inout ByteReader) throws(CodingError) {
     let index = try reader.readUInt64()
     let revision = Int64(bitPattern: try reader.readUInt64())
     let lanes = (
@@ -52,14 +53,14 @@ extension DigestReport {
 }
 
 extension Divergence {
-  func encode(into writer: inout RaftCoding.Writer) {
+  func encode(into writer: inout ByteWriter) {
     writer.write(member.number)
     writer.write(index)
     writer.write(UInt64(bitPattern: revisions.lowerBound))
     writer.write(UInt64(bitPattern: revisions.upperBound))
   }
 
-  init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  init(from reader: inout ByteReader) throws(CodingError) {
     let member = MemberID(try reader.readUInt64())
     let index = try reader.readLogIndex()
     let first = Int64(bitPattern: try reader.readUInt64())

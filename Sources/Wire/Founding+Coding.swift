@@ -1,20 +1,21 @@
+import Base
 import Raft
 import Replica
 
 extension Founding {
-  func encode(into writer: inout RaftCoding.Writer) {
+  func encode(into writer: inout ByteWriter) {
     writer.write(digest)
     writer.write(members)
   }
 
-  init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  init(from reader: inout ByteReader) throws(CodingError) {
     let digest = try reader.readUInt64()
     self.init(digest: digest, members: try reader.readKnownMembers(field: "founding.members"))
     guard isKnown || members.isEmpty else { throw .malformed(field: "founding.digest") }
   }
 }
 
-extension RaftCoding.Writer {
+extension ByteWriter {
   mutating func write(_ members: [KnownMember]) {
     write(count: members.count)
     for member in members {
@@ -24,9 +25,9 @@ extension RaftCoding.Writer {
   }
 }
 
-extension RaftCoding.Reader {
+extension ByteReader {
   /// Ascending by member.
-  mutating func readKnownMembers(field: String) throws(RaftCoding.Failure) -> [KnownMember] {
+  mutating func readKnownMembers(field: String) throws(CodingError) -> [KnownMember] {
     let count = try readCount(each: 16)
     var members: [KnownMember] = []
     members.reserveCapacity(count)

@@ -1,3 +1,4 @@
+import Base
 import Raft
 import Replica
 
@@ -53,7 +54,7 @@ struct MessagePieces: Sendable {
       return false
     }
     let count = min(limits.frameBytes - Self.prefixBytes, payload.count - offset)
-    var piece = RaftCoding.Writer(reserving: Self.prefixBytes + count)
+    var piece = ByteWriter(reserving: Self.prefixBytes + count)
     piece.write(number)
     piece.write(UInt32(payload.count))
     piece.write(UInt32(offset))

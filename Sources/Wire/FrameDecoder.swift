@@ -1,4 +1,4 @@
-import Checksum
+import Base
 import Raft
 import Replica
 
@@ -123,8 +123,8 @@ private struct Piece {
   var bytes: ArraySlice<UInt8>
 
   init(decoding payload: [UInt8]) throws(WireError) {
-    do throws(RaftCoding.Failure) {
-      var reader = RaftCoding.Reader(payload)
+    do throws(CodingError) {
+      var reader = ByteReader(payload)
       number = try reader.readUInt64()
       totalBytes = Int(try reader.readUInt32())
       offset = Int(try reader.readUInt32())

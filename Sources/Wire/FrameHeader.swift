@@ -1,4 +1,4 @@
-import Checksum
+import Base
 
 /// The sixteen bytes before each payload (see `Frame`).
 struct FrameHeader {

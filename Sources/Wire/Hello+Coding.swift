@@ -1,9 +1,10 @@
+import Base
 import Raft
 import Replica
 
 extension Hello {
   func encoded() -> [UInt8] {
-    var writer = RaftCoding.Writer(reserving: 256)
+    var writer = ByteWriter(reserving: 256)
     writer.write(newestProtocol)
     writer.write(purpose.rawValue)
     writer.write(greeting.clusterID.number)
@@ -26,8 +27,8 @@ extension Hello {
   }
 
   init(decoding payload: [UInt8]) throws(WireError) {
-    do throws(RaftCoding.Failure) {
-      var reader = RaftCoding.Reader(payload)
+    do throws(CodingError) {
+      var reader = ByteReader(payload)
       let newestProtocol = try reader.readUInt32()
       guard newestProtocol > 0 else { throw .malformed(field: "hello.protocol") }
       guard let purpose = Purpose(rawValue: try reader.readUInt8()) else {
@@ -46,7 +47,7 @@ extension Hello {
 }
 
 extension Greeting {
-  fileprivate init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  fileprivate init(from reader: inout ByteReader) throws(CodingError) {
     let clusterID = ClusterID(try reader.readUInt64())
     let from = try reader.readMemberID()
     let name = try reader.readString(field: "hello.name")

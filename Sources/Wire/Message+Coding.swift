@@ -1,9 +1,10 @@
+import Base
 import Raft
 
 extension Message {
   /// Kind, term, then what the kind carries.
   /// *Precondition*: no InstallSnapshot, which never travels as a message.
-  func encode(into writer: inout RaftCoding.Writer) {
+  func encode(into writer: inout ByteWriter) {
     writer.write(body.kind.rawValue)
     writer.write(term)
     switch body {
@@ -47,8 +48,8 @@ extension Message.Body {
   }
 
   init(
-    _ kind: MessageKind, term: Term, from reader: inout RaftCoding.Reader
-  ) throws(RaftCoding.Failure) {
+    _ kind: MessageKind, term: Term, from reader: inout ByteReader
+  ) throws(CodingError) {
     switch kind {
     case .preVote: self = .preVote(PreVote(lastEntry: try reader.readEntryID()))
     case .preVoteReply: self = .preVoteReply(VoteReply(granted: try reader.readFlag()))
@@ -76,7 +77,7 @@ extension Message.Body {
 }
 
 extension AppendEntries {
-  fileprivate func encode(into writer: inout RaftCoding.Writer) {
+  fileprivate func encode(into writer: inout ByteWriter) {
     previous.encode(into: &writer)
     writer.write(commitIndex)
     writer.write(count: entries.count)
@@ -86,8 +87,8 @@ extension AppendEntries {
   /// *Throws* also for entries that cannot follow each other or are newer than their message: a
   /// message that exists is well formed.
   fileprivate init(
-    term: Term, from reader: inout RaftCoding.Reader
-  ) throws(RaftCoding.Failure) {
+    term: Term, from reader: inout ByteReader
+  ) throws(CodingError) {
     let previous = try reader.readEntryID()
     let commitIndex = try reader.readLogIndex()
     let count = try reader.readCount(each: 18)
@@ -107,7 +108,7 @@ extension AppendEntries {
 }
 
 extension AppendReply {
-  fileprivate func encode(into writer: inout RaftCoding.Writer) {
+  fileprivate func encode(into writer: inout ByteWriter) {
     switch result {
     case .accepted(let match):
       writer.write(0 as UInt8)
@@ -119,7 +120,7 @@ extension AppendReply {
     }
   }
 
-  fileprivate init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  fileprivate init(from reader: inout ByteReader) throws(CodingError) {
     switch try reader.readUInt8() {
     case 0: self.init(.accepted(match: try reader.readEntryID()))
     case 1:

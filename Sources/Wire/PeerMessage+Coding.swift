@@ -1,3 +1,4 @@
+import Base
 import KeyValue
 import Raft
 import Replica
@@ -33,7 +34,7 @@ enum MessageKind: UInt8, CaseIterable {
 extension PeerMessage {
   /// The payload of the message's frame, or what its pieces are cut from.
   func encoded() -> [UInt8] {
-    var writer = RaftCoding.Writer(reserving: byteEstimate)
+    var writer = ByteWriter(reserving: byteEstimate)
     switch self {
     case .raft(let message): message.encode(into: &writer)
     case .ping(let instant):
@@ -70,8 +71,8 @@ extension PeerMessage {
 
   init(decoding payload: [UInt8]) throws(WireError) {
     if payload.first == MessageKind.installSnapshot { throw .snapshotWithoutStream }
-    do throws(RaftCoding.Failure) {
-      var reader = RaftCoding.Reader(payload)
+    do throws(CodingError) {
+      var reader = ByteReader(payload)
       guard let kind = MessageKind(rawValue: try reader.readUInt8()) else {
         throw .malformed(field: "message.kind")
       }
@@ -83,8 +84,8 @@ extension PeerMessage {
   }
 
   private init(
-    _ kind: MessageKind, from reader: inout RaftCoding.Reader
-  ) throws(RaftCoding.Failure) {
+    _ kind: MessageKind, from reader: inout ByteReader
+  ) throws(CodingError) {
     switch kind {
     case .ping: self = .ping(try reader.readInstant())
     case .pong: self = .pong(try reader.readInstant())
@@ -147,7 +148,7 @@ extension PeerMessage {
 }
 
 extension Forward {
-  fileprivate func encode(into writer: inout RaftCoding.Writer) {
+  fileprivate func encode(into writer: inout ByteWriter) {
     writer.write(term)
     writer.write(boot.number)
     writer.write(number)
@@ -159,7 +160,7 @@ extension Forward {
     }
   }
 
-  fileprivate init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  fileprivate init(from reader: inout ByteReader) throws(CodingError) {
     let term = try reader.readTerm()
     let boot = Boot(try reader.readUInt64())
     let number = try reader.readUInt64()
@@ -177,7 +178,7 @@ extension Forward {
 }
 
 extension ForwardReply {
-  fileprivate func encode(into writer: inout RaftCoding.Writer) {
+  fileprivate func encode(into writer: inout ByteWriter) {
     writer.write(boot.number)
     writer.write(count: verdicts.count)
     for verdict in verdicts {
@@ -191,7 +192,7 @@ extension ForwardReply {
     }
   }
 
-  fileprivate init(from reader: inout RaftCoding.Reader) throws(RaftCoding.Failure) {
+  fileprivate init(from reader: inout ByteReader) throws(CodingError) {
     let boot = Boot(try reader.readUInt64())
     let count = try reader.readCount(each: 9)
     var verdicts: [Verdict] = []
@@ -210,7 +211,7 @@ extension ForwardReply {
 }
 
 extension ForwardRefusal {
-  func encode(into writer: inout RaftCoding.Writer) {
+  func encode(into writer: inout ByteWriter) {
     switch self {
     case .notLeader(let leader):
       writer.write(1 as UInt8)
@@ -225,8 +226,8 @@ extension ForwardRefusal {
   }
 
   init(
-    _ code: UInt8, from reader: inout RaftCoding.Reader
-  ) throws(RaftCoding.Failure) {
+    _ code: UInt8, from reader: inout ByteReader
+  ) throws(CodingError) {
     switch code {
     case 1: self = .notLeader(leader: try reader.readOptional().map(MemberID.init))
     case 2: self = .transferring

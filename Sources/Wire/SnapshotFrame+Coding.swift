@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 extension SnapshotFrame {
@@ -13,14 +14,14 @@ extension SnapshotFrame {
   }
 
   func encoded() -> [UInt8] {
-    var writer = RaftCoding.Writer()
+    var writer = ByteWriter()
     switch self {
     case .header(let header):
       writer.write(header.term)
       header.base.encode(into: &writer)
       writer.write(counted: header.meta)
     case .chunk(let chunk):
-      writer = RaftCoding.Writer(reserving: chunk.bytes.count + 12)
+      writer = ByteWriter(reserving: chunk.bytes.count + 12)
       writer.write(chunk.number)
       writer.write(counted: chunk.bytes)
     case .end(let end):
@@ -35,8 +36,8 @@ extension SnapshotFrame {
 
   /// *Precondition*: the kind is one of a snapshot stream.
   init(_ kind: FrameHeader.Kind, decoding payload: [UInt8]) throws(WireError) {
-    do throws(RaftCoding.Failure) {
-      var reader = RaftCoding.Reader(payload)
+    do throws(CodingError) {
+      var reader = ByteReader(payload)
       switch kind {
       case .snapshotHeader:
         let term = try reader.readTerm()

@@ -1,4 +1,4 @@
-public import Raft
+public import Base
 
 /// Why bytes from a peer are refused. The connection is over; no state was changed by them.
 public enum WireError: Error, Hashable, Sendable {
@@ -11,7 +11,7 @@ public enum WireError: Error, Hashable, Sendable {
   /// The header's or the payload's checksum does not match.
   case damaged
   /// A frame that passed its checksum does not hold what its kind says.
-  case malformed(RaftCoding.Failure)
+  case malformed(CodingError)
   /// The pieces of a long message do not follow each other, or are more than was announced.
   case piecesDisagree
   case messageTooLong(bytes: Int, limitBytes: Int)

@@ -1,3 +1,4 @@
+import Base
 import EtcdAPI
 import Foundation
 import NIOCore
@@ -124,7 +125,7 @@ struct MaintenanceGenerator {
     case snapshot
   }
 
-  private var dice: Dice
+  private var dice: SplitMix64
   private var writes: RequestGenerator
   var revision: Int64 {
     get { writes.revision }
@@ -132,16 +133,16 @@ struct MaintenanceGenerator {
   }
 
   init(seed: UInt64) {
-    dice = Dice(state: seed &+ 77)
+    dice = SplitMix64(seed: seed &+ 77)
     writes = RequestGenerator(seed: seed, drawsLeases: true)
   }
 
   mutating func next() -> Call {
-    switch dice.below(40) {
+    switch dice.index(below: 40) {
     case ..<16: .plain(write())
     case ..<28: .alarm(alarm())
     case ..<32: .status
-    case ..<35: .hashKV(Int64(dice.below(Int(revision) + 3)) - 1)
+    case ..<35: .hashKV(Int64(dice.index(below: Int(revision) + 3)) - 1)
     case 35: .hash
     case 36: dice.oneIn(8) ? .defragment : .status
     case 37: dice.oneIn(8) ? .snapshot : .status
@@ -160,9 +161,10 @@ struct MaintenanceGenerator {
 
   private mutating func alarm() -> EtcdAlarmRequest {
     var request = EtcdAlarmRequest()
-    request.memberID = [0, 7, 8, .max][dice.below(4)]
+    request.memberID = [0, 7, 8, .max][dice.index(below: 4)]
     // Raised less often than taken back, or nothing would be written any more.
-    request.action = [.get, .get, .activate, .deactivate, .deactivate, .deactivate][dice.below(6)]
+    request.action =
+      [.get, .get, .activate, .deactivate, .deactivate, .deactivate][dice.index(below: 6)]
     request.alarm = dice.oneIn(4) ? .none : .nospace
     if request.action != .activate, dice.oneIn(4) { request.alarm = .corrupt }
     return request
@@ -174,8 +176,8 @@ struct MaintenanceGenerator {
       "3..4", " 3.4", "3.4 ", "03.4", "3.04.0",
     ]
     var request = EtcdDowngradeRequest()
-    request.version = versions[dice.below(versions.count)]
-    request.action = [.validate, .enable, .cancel][dice.below(3)]
+    request.version = versions[dice.index(below: versions.count)]
+    request.action = [.validate, .enable, .cancel][dice.index(below: 3)]
     // This one etcd would begin.
     let begins = ["3.4", "3.4.0", "03.4", "3.04.0"]
     if request.action == .enable, begins.contains(request.version) { request.version = "3.6" }

@@ -1,3 +1,4 @@
+import Base
 import Client
 import EtcdAPI
 import Foundation
@@ -11,7 +12,7 @@ import Synchronization
 struct ContestComparison {
   private let left: RPCConnection
   private let right: RPCConnection
-  private var dice: Dice
+  private var dice: SplitMix64
   /// Calls that were made, and how many of them were refused or gave up.
   private(set) var calls = 0
   private(set) var refusals = 0
@@ -38,7 +39,7 @@ struct ContestComparison {
   init(_ left: RPCConnection, _ right: RPCConnection, seed: UInt64) {
     self.left = left
     self.right = right
-    dice = Dice(state: seed &+ 2)
+    dice = SplitMix64(seed: seed &+ 2)
   }
 
   mutating func begin() async throws {
@@ -47,7 +48,7 @@ struct ContestComparison {
 
   /// One generated call, or a few that belong together.
   mutating func play() async throws {
-    switch dice.below(40) {
+    switch dice.index(below: 40) {
     case ..<8: try await lock()
     case ..<13: try await unlock()
     case ..<20: try await campaign()
@@ -71,7 +72,7 @@ struct ContestComparison {
   /// Now and then one that nobody was granted.
   private mutating func lease() -> Int64 { dice.oneIn(12) ? 99 : dice.pick(Self.leases) }
 
-  private mutating func value() -> Data { Data("v\(dice.below(3))".utf8) }
+  private mutating func value() -> Data { Data("v\(dice.index(below: 3))".utf8) }
 
   /// Mostly the key of somebody who takes part.
   private mutating func key() -> Data {

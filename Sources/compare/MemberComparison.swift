@@ -1,3 +1,4 @@
+import Base
 import EtcdAPI
 import NIOCore
 import RPC
@@ -65,13 +66,13 @@ struct MemberComparison {
   private(set) var updatesOfLearners = 0
   private(set) var differences: [String] = []
   private var stores: [Store] = []
-  private var dice: Dice
+  private var dice: SplitMix64
   private var additions = 0
   /// Additions whose member is there now.
   private var present: [Int] = []
 
   init(_ connections: [RPCConnection], seed: UInt64) async {
-    dice = Dice(state: seed &+ 2)
+    dice = SplitMix64(seed: seed &+ 2)
     for connection in connections {
       let request = EtcdMemberListRequest.make { $0.linearizable = true }
       let outcome = await connection.call(
@@ -119,7 +120,7 @@ struct MemberComparison {
   // MARK: Requests
 
   private mutating func draw() -> Call {
-    switch dice.below(12) {
+    switch dice.index(below: 12) {
     case 0, 1, 2: .add(drawURLs(), isLearner: true)
     case 3:
       // A voter that etcd would take is one that it then waits for.
@@ -145,7 +146,7 @@ struct MemberComparison {
   ]
 
   private mutating func drawURLs() -> [String] {
-    switch dice.below(6) {
+    switch dice.index(below: 6) {
     case 0: dice.pick(Self.bad)
     case 1: [Self.ownURL]
     case 2: [freshURL(), "http://[::1]:\(20_000 + calls)"]
@@ -158,7 +159,7 @@ struct MemberComparison {
   private func freshURL() -> String { "http://n\(calls).invalid:2380" }
 
   private mutating func drawSubject() -> Subject {
-    switch dice.below(4) {
+    switch dice.index(below: 4) {
     case 0: return .own
     case 1: return .nobody(dice.pick([1, 7, .max]))
     case _:

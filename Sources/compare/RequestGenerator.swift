@@ -1,3 +1,4 @@
+import Base
 import EtcdAPI
 import Foundation
 
@@ -18,7 +19,7 @@ struct RequestGenerator {
     case leases
   }
 
-  private var dice: Dice
+  private var dice: SplitMix64
   /// The newest revision that an answer told: what "about now" means.
   var revision: Int64 = 1
 
@@ -31,13 +32,13 @@ struct RequestGenerator {
   private let drawsLeases: Bool
 
   init(seed: UInt64, drawsLeases: Bool = false) {
-    dice = Dice(state: seed)
+    dice = SplitMix64(seed: seed)
     self.drawsLeases = drawsLeases
   }
 
   mutating func next() -> Call {
     if drawsLeases && dice.oneIn(2) { return leaseCall() }
-    return switch dice.below(100) {
+    return switch dice.index(below: 100) {
     case ..<35: .range(range())
     case ..<65: .put(put())
     case ..<75: .deleteRange(deleteRange())
@@ -50,7 +51,7 @@ struct RequestGenerator {
     var request = EtcdRangeRequest()
     request.key = key()
     request.rangeEnd = rangeEnd()
-    if dice.oneIn(3) { request.limit = Int64(dice.below(6)) - 1 }
+    if dice.oneIn(3) { request.limit = Int64(dice.index(below: 6)) - 1 }
     if dice.oneIn(4) { request.revision = someRevision() }
     if dice.oneIn(3) { request.sortOrder = dice.pick([.none, .ascend, .descend]) }
     if dice.oneIn(3) {
@@ -82,12 +83,12 @@ struct RequestGenerator {
   /// Leases are granted for so long that none ends by itself while both servers are asked; what is
   /// granted for less has an id of the server's choice, by which nobody asks again.
   private mutating func leaseCall() -> Call {
-    switch dice.below(20) {
+    switch dice.index(below: 20) {
     case ..<7:
       return .grant(
         .make {
           $0.id = leaseID()
-          $0.ttl = Int64(10_000 + dice.below(10_000))
+          $0.ttl = Int64(10_000 + dice.index(below: 10_000))
         })
     case 7:
       return .grant(.make { $0.ttl = dice.pick([.min, -1, 0, 1, 2, 3, 9_000_000_000]) })
@@ -130,17 +131,17 @@ struct RequestGenerator {
 
   private mutating func txn(depth: Int) -> EtcdTxnRequest {
     var request = EtcdTxnRequest()
-    for _ in 0..<dice.below(4) { request.compare.append(compare()) }
+    for _ in 0..<dice.index(below: 4) { request.compare.append(compare()) }
     // Now and then one more than there may be.
-    let count = depth == 0 && dice.oneIn(60) ? 129 : dice.below(4)
+    let count = depth == 0 && dice.oneIn(60) ? 129 : dice.index(below: 4)
     for _ in 0..<count { request.success.append(step(depth: depth)) }
-    for _ in 0..<dice.below(4) { request.failure.append(step(depth: depth)) }
+    for _ in 0..<dice.index(below: 4) { request.failure.append(step(depth: depth)) }
     return request
   }
 
   private mutating func step(depth: Int) -> EtcdRequestOp {
     var step = EtcdRequestOp()
-    switch dice.below(20) {
+    switch dice.index(below: 20) {
     case ..<7: step.requestRange = range()
     case ..<13: step.requestPut = put()
     case ..<16:
@@ -159,12 +160,13 @@ struct RequestGenerator {
     compare.key = key()
     if dice.oneIn(5) { compare.rangeEnd = rangeEnd() }
     compare.result = dice.pick([.equal, .greater, .less, .notEqual])
-    switch dice.below(6) {
-    case 0: (compare.target, compare.version) = (.version, Int64(dice.below(4)))
+    switch dice.index(below: 6) {
+    case 0: (compare.target, compare.version) = (.version, Int64(dice.index(below: 4)))
     case 1: (compare.target, compare.createRevision) = (.create, someRevision())
     case 2: (compare.target, compare.modRevision) = (.mod, someRevision())
     case 3: (compare.target, compare.value) = (.value, value())
-    case 4: (compare.target, compare.lease) = (.lease, Int64(dice.below(drawsLeases ? 4 : 2)))
+    case 4:
+      (compare.target, compare.lease) = (.lease, Int64(dice.index(below: drawsLeases ? 4 : 2)))
     default: compare.target = dice.pick([.version, .create, .mod, .value, .lease])
     }
     return compare
@@ -181,21 +183,21 @@ struct RequestGenerator {
   }
 
   private mutating func rangeEnd() -> Data {
-    switch dice.below(4) {
+    switch dice.index(below: 4) {
     case 0: Data()
     case 1: Self.lastKey
     default: dice.pick(Self.keys)
     }
   }
 
-  private mutating func value() -> Data { Data("v\(dice.below(5))".utf8) }
+  private mutating func value() -> Data { Data("v\(dice.index(below: 5))".utf8) }
 
   /// Mostly one that can be read, sometimes a compacted one, one to come, zero or less.
   mutating func someRevision() -> Int64 {
-    switch dice.below(10) {
-    case 0: Int64(dice.below(3)) - 1
-    case 1: revision + Int64(dice.below(3))
-    default: max(1, revision - Int64(dice.below(20)))
+    switch dice.index(below: 10) {
+    case 0: Int64(dice.index(below: 3)) - 1
+    case 1: revision + Int64(dice.index(below: 3))
+    default: max(1, revision - Int64(dice.index(below: 20)))
     }
   }
 
@@ -225,24 +227,10 @@ extension RequestGenerator.Call {
   }
 }
 
-/// SplitMix64 (Steele, Lea & Flood 2014).
-struct Dice {
-  var state: UInt64
+extension SplitMix64 {
+  mutating func oneIn(_ bound: Int) -> Bool { index(below: bound) == 0 }
 
-  private mutating func roll() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
+  mutating func pick<Element>(_ elements: [Element]) -> Element {
+    elements[index(below: elements.count)]
   }
-
-  /// In `[0, bound)`.
-  mutating func below(_ bound: Int) -> Int {
-    Int(roll().multipliedFullWidth(by: UInt64(bound)).high)
-  }
-
-  mutating func oneIn(_ bound: Int) -> Bool { below(bound) == 0 }
-
-  mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
 }

@@ -1,3 +1,4 @@
+import Base
 import EtcdAPI
 import Foundation
 import RPC
@@ -11,7 +12,7 @@ struct WatchComparison {
   let left: RPCConnection
   let right: RPCConnection
   private var generator: RequestGenerator
-  private var dice: Dice
+  private var dice: SplitMix64
   private var compacted: Set<Int64> = []
   /// Scripts that differ, and why we know of it; the others are faults.
   private(set) var known: [String: Int] = [:]
@@ -35,7 +36,7 @@ struct WatchComparison {
     self.left = left
     self.right = right
     generator = RequestGenerator(seed: seed)
-    dice = Dice(state: seed &+ 1)
+    dice = SplitMix64(seed: seed &+ 1)
   }
 
   /// Another round of scripts. *Throws* what keeps it from being played.
@@ -44,8 +45,8 @@ struct WatchComparison {
       Pair(left: WatchedStream(over: left), right: WatchedStream(over: right))
     }
     for _ in 0..<Self.stepsOfRound {
-      let place = dice.below(pairs.count)
-      switch dice.below(20) {
+      let place = dice.index(below: pairs.count)
+      switch dice.index(below: 20) {
       case ..<11: try await write(&pairs)
       case ..<19: try await create(&pairs[place])
       default: try await cancel(&pairs, place)
@@ -92,23 +93,23 @@ struct WatchComparison {
   private mutating func draw() -> EtcdWatchCreateRequest {
     var request = EtcdWatchCreateRequest()
     (request.key, request.rangeEnd) = generator.keySpan()
-    switch dice.below(4) {
+    switch dice.index(below: 4) {
     case 0: request.startRevision = generator.someRevision()
-    case 1: request.startRevision = max(1, generator.revision - Int64(dice.below(40)))
+    case 1: request.startRevision = max(1, generator.revision - Int64(dice.index(below: 40)))
     default: break
     }
     if dice.oneIn(6) { request.filters = [dice.pick([.noput, .nodelete])] }
     request.prevKv = dice.oneIn(3)
     request.progressNotify = dice.oneIn(4)
     request.fragment = dice.oneIn(4)
-    if dice.oneIn(4) { request.watchID = Int64(dice.below(5)) }
+    if dice.oneIn(4) { request.watchID = Int64(dice.index(below: 5)) }
     return request
   }
 
   private mutating func cancel(_ pairs: inout [Pair], _ place: Int) async throws {
     guard !pairs[place].active.isEmpty else { return }
     try await settle(pairs)
-    let id = pairs[place].active.remove(at: dice.below(pairs[place].active.count))
+    let id = pairs[place].active.remove(at: dice.index(below: pairs[place].active.count))
     // One that compaction has ended is cancelled once more by etcd, and is unknown here.
     guard pairs[place].left.story.ended[id] == nil else { return }
     let request = EtcdWatchRequest.make { $0.cancelRequest = .make { $0.watchID = id } }

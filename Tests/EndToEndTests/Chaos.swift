@@ -1,6 +1,6 @@
+import Base
 import Foundation
 import Lab
-import Raft
 
 /// Trouble for a lab's members, drawn from a seed: the seed decides what happens and for how long,
 /// the machine what it meets.

@@ -1,4 +1,4 @@
-import Checksum
+import Base
 import Member
 import Raft
 import Wire

@@ -1,3 +1,4 @@
+import Base
 import NIOCore
 import NIOHPACK
 import Testing
@@ -149,17 +150,11 @@ import Testing
   }
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014).
+/// Draws that a seed repeats.
 struct Dice {
-  private var state: UInt64
+  private var source: SplitMix64
 
-  init(seed: UInt64) { state = seed }
+  init(seed: UInt64) { source = SplitMix64(seed: seed) }
 
-  mutating func next(below bound: Int) -> Int {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return Int((z ^ z >> 31) % UInt64(bound))
-  }
+  mutating func next(below bound: Int) -> Int { Int(source.next() % UInt64(bound)) }
 }

@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// What is going to happen on virtual time, soonest first; of two things at one instant, the one

@@ -1,3 +1,4 @@
+import Base
 @testable import Raft
 
 /// One member by itself, for tests of one step.

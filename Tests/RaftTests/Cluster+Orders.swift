@@ -1,3 +1,4 @@
+import Base
 @testable import Raft
 
 /// What a test tells a cluster to do.

@@ -1,3 +1,4 @@
+import Base
 @testable import Raft
 
 /// Members on virtual time, with a network and disks that follow a weather. Calm weather delivers

@@ -1,3 +1,4 @@
+import Base
 @testable import Raft
 
 /// One seed: a cluster, a weather, and a stream of orders and faults.

@@ -1,3 +1,4 @@
+import Base
 import KeyValue
 import Raft
 import Replica

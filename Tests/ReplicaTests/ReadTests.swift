@@ -1,3 +1,4 @@
+import Base
 import Raft
 import Replica
 import Testing

@@ -1,4 +1,4 @@
-import Raft
+import Base
 import Testing
 
 @testable import Simulation

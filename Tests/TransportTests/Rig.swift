@@ -1,3 +1,4 @@
+import Base
 import NIOCore
 import NIOPosix
 import Raft

@@ -1,4 +1,4 @@
-import Checksum
+import Base
 import Raft
 import Replica
 import Testing

@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// A message on its way between two members of an explored world.

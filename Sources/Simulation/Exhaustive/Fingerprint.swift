@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// A value in 128 bits: among a thousand million states, two share one by chance once in 10²⁰ runs.
@@ -16,14 +17,14 @@ struct Fingerprint: Hashable, Comparable {
 
   /// `kind` keeps equal words of unlike things apart.
   init(kind: UInt64, _ words: [UInt64]) {
-    high = Self.mixed(kind &+ 0x9E37_79B9_7F4A_7C15)
-    low = Self.mixed(kind ^ 0xD1B5_4A32_D192_ED03)
+    high = SplitMix64.mixed(kind &+ SplitMix64.increment)
+    low = SplitMix64.mixed(kind ^ 0xD1B5_4A32_D192_ED03)
     for word in words {
-      high = Self.mixed(high ^ word) &+ 0x9E37_79B9_7F4A_7C15
-      low = Self.mixed((low &+ word) &* 0xDA94_2042_E4DD_58B5)
+      high = SplitMix64.mixed(high ^ word) &+ SplitMix64.increment
+      low = SplitMix64.mixed((low &+ word) &* 0xDA94_2042_E4DD_58B5)
     }
-    high = Self.mixed(high ^ UInt64(words.count))
-    low = Self.mixed(low &+ UInt64(words.count))
+    high = SplitMix64.mixed(high ^ UInt64(words.count))
+    low = SplitMix64.mixed(low &+ UInt64(words.count))
   }
 
   static func + (left: Fingerprint, right: Fingerprint) -> Fingerprint {
@@ -33,14 +34,6 @@ struct Fingerprint: Hashable, Comparable {
 
   static func < (left: Fingerprint, right: Fingerprint) -> Bool {
     left.high == right.high ? left.low < right.low : left.high < right.high
-  }
-
-  /// The output function of SplitMix64.
-  private static func mixed(_ value: UInt64) -> UInt64 {
-    var mixed = value
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }
 

@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// Something that can happen to one member; in 32 bits, as the key of what it leads to.

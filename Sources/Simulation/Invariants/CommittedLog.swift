@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// State Machine Safety and Leader Completeness: what is committed is committed for all, and every

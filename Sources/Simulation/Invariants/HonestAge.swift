@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// A reported age is never below the true one, pauses and drift included (design §10).

@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// Raft §5.2: a vote is idempotent. A reply may be lost, so whoever asks again is told the same.

@@ -1,4 +1,4 @@
-import Checksum
+import Base
 import Testing
 
 @Suite struct WideHasherTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Checksum
+@testable import Base
 
 @Suite struct CRC32CTests {
   /// RFC 3720 §B.4, and the check value of the CRC catalogue.
