@@ -56,11 +56,13 @@ let package = Package(
     .systemLibrary(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     module("Storage", ["Base", "Raft", "KeyValue", "CSQLite"]),
+    // Disks in memory, and disks that do wrong: for the lab and for tests.
+    module("FaultyStorage", ["Base", "Storage", "CSQLite"]),
     module(
       "Simulation",
       [
         "Base", "Raft", "KeyValue", "Replica", "Wire", "Member", "Linearizability", "Storage",
-        "Services", "EtcdAPI",
+        "FaultyStorage", "Services", "EtcdAPI",
       ]),
     module("Transport", ["Base", "Raft", "Replica", "Wire"] + nio),
     module(
@@ -76,8 +78,8 @@ let package = Package(
     module(
       "Server",
       [
-        "Base", "Raft", "KeyValue", "Replica", "Wire", "Member", "Storage", "Transport", "Services",
-        "EtcdAPI", "RPC", .product(name: "Logging", package: "swift-log"),
+        "Base", "Raft", "KeyValue", "Replica", "Wire", "Member", "Storage", "FaultyStorage",
+        "Transport", "Services", "EtcdAPI", "RPC", .product(name: "Logging", package: "swift-log"),
       ] + nio),
     module("Client", ["Base", "EtcdAPI", "RPC"] + nio),
     module("Lab"),
@@ -91,7 +93,9 @@ let package = Package(
     // Shows who notices each mutant of `Mutants/` (`make mutants`); for us.
     .executableTarget(
       name: "hunt",
-      dependencies: ["Base", "Simulation", "Storage", "Wire", "Replica", "KeyValue", "Raft"],
+      dependencies: [
+        "Base", "Simulation", "Storage", "FaultyStorage", "Wire", "Replica", "KeyValue", "Raft",
+      ],
       swiftSettings: settings),
     // What one operation of each part costs (`make micro`); for us.
     module("CountedMalloc"),
@@ -118,12 +122,13 @@ let package = Package(
     suite("WireTests", ["Base", "Wire", "Raft", "KeyValue", "Replica"]),
     suite("MemberTests", ["Base", "Member", "Raft", "KeyValue", "Replica", "Wire"]),
     suite("LinearizabilityTests", ["Linearizability"]),
-    suite("StorageTests", ["Base", "Storage", "Raft", "KeyValue", "CSQLite"]),
+    suite(
+      "StorageTests", ["Base", "Storage", "FaultyStorage", "Raft", "KeyValue", "CSQLite"]),
     suite(
       "SimulationTests",
       [
         "Base", "Simulation", "Member", "Raft", "KeyValue", "Replica", "Linearizability", "Storage",
-        "Services", "EtcdAPI",
+        "FaultyStorage", "Services", "EtcdAPI",
       ]),
     suite("TransportTests", ["Base", "Transport", "Wire", "Raft", "Replica"] + nio),
     suite("ServicesTests", ["Services", "EtcdAPI", "KeyValue", "Replica", "Raft"]),

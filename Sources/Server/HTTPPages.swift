@@ -1,3 +1,4 @@
+import FaultyStorage
 import Foundation
 import NIOCore
 import RPC

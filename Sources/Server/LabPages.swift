@@ -1,4 +1,5 @@
 import Base
+import FaultyStorage
 import Foundation
 import Raft
 import Replica

@@ -1,4 +1,5 @@
 import Base
+import FaultyStorage
 import KeyValue
 import Linearizability
 import Raft

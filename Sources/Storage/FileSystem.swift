@@ -1,6 +1,7 @@
 /// The files of a member, and the SQLite VFS that sees the same files.
 ///
-/// Conformers: `POSIXFileSystem`, and `MemoryDisk`, which forgets what was not synced.
+/// Conformers: `POSIXFileSystem`; `FaultyDisk` and `MemoryDisk` (`FaultyStorage`), which do wrong
+/// when they are told to.
 public protocol FileSystem: AnyObject, Sendable {
   /// The name of the registered VFS; `nil`: SQLite's own.
   var vfs: String? { get }
@@ -57,7 +58,7 @@ extension FileSystem {
   }
 
   /// The whole file; `nil`: there is none.
-  func contents(of path: String) throws(StorageError) -> [UInt8]? {
+  package func contents(of path: String) throws(StorageError) -> [UInt8]? {
     guard exists(path) else { return nil }
     let file = try open(path)
     return try file.read(at: 0, count: file.size())

@@ -1,3 +1,4 @@
+import FaultyStorage
 import Raft
 import Testing
 

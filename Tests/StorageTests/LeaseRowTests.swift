@@ -1,3 +1,4 @@
+import FaultyStorage
 import KeyValue
 import Raft
 import Testing

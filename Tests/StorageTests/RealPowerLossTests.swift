@@ -3,6 +3,7 @@ import Foundation
 import Raft
 import Testing
 
+@testable import FaultyStorage
 @testable import Storage
 
 /// Power losses over real files: a process that ends, and a disk that keeps of its unsynced writes

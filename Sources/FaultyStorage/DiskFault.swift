@@ -1,4 +1,5 @@
 import CSQLite
+import Storage
 
 /// What a disk is told to do wrong. `MemoryDisk` and `FaultyDisk` obey it alike.
 public struct DiskFault: Sendable {

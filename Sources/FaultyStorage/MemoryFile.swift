@@ -1,4 +1,5 @@
 import Base
+import Storage
 
 /// A file of a `MemoryDisk`: what a reader sees, what would survive, and the changes between.
 ///

@@ -1,4 +1,5 @@
 public import Base
+public import Storage
 import Synchronization
 
 #if canImport(Glibc)
@@ -37,11 +38,12 @@ final class UndoJournal: Sendable {
   ) throws(StorageError) {
     let start = range.lowerBound / Self.sector * Self.sector
     let end = (range.upperBound + Self.sector - 1) / Self.sector * Self.sector
-    var record: [UInt8] = []
-    record.append(number: UInt64(start))
-    record.append(number: UInt64(end))
-    record.append(number: UInt64(size))
-    record.append(counted: start < size ? read(start, min(end, size) - start) : [])
+    var writer = ByteWriter()
+    writer.write(UInt64(start))
+    writer.write(UInt64(end))
+    writer.write(UInt64(size))
+    writer.write(counted: start < size ? read(start, min(end, size) - start) : [])
+    let record = writer.bytes
     let descriptor = try journal(of: path)
     let written = record.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
     guard written == record.count else {
@@ -136,9 +138,9 @@ private struct Unsynced {
 
   /// A record that was cut short belongs to a write that did not begin.
   init(_ bytes: [UInt8]) {
-    var cursor = ByteCursor(bytes)
-    while let start = cursor.number(UInt64.self), let end = cursor.number(UInt64.self),
-      let size = cursor.number(UInt64.self), let old = cursor.counted()
+    var reader = ByteReader(bytes)
+    while let start = try? reader.readUInt64(), let end = try? reader.readUInt64(),
+      let size = try? reader.readUInt64(), let old = try? reader.readCounted()
     {
       durableSize = durableSize ?? Int(size)
       for offset in stride(from: Int(start), to: Int(end), by: UndoJournal.sector)

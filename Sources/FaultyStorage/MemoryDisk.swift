@@ -1,5 +1,6 @@
 import Base
 import CSQLite
+public import Storage
 import Synchronization
 
 /// A disk that exists only in memory and keeps, over a crash, exactly what was synced: bytes by
