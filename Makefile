@@ -31,7 +31,7 @@ demo: build ## Three members: write, read, cut, heal, and what happened
 
 # Tests with sockets and deadlines run one at a time, after those that only compute: they must not
 # lose a race against another test's processor time, or a free port to it.
-SOCKETS := RPCTests|ClientTests|TransportTests|ServerTests
+SOCKETS := RPCTests|QuorateClientTests|TransportTests|ServerTests
 
 test: scripts build ## Every test: units, suites, seeds, real processes
 	swift build --build-tests
@@ -111,10 +111,10 @@ DOCUMENTATION := .build/documentation
 
 docs: setup ## The client library's pages, into .build/documentation (Swift's docc)
 	mkdir -p .build/graphs/all .build/graphs/client
-	swift build --target Client --scratch-path .build/symbols -Xswiftc -emit-symbol-graph \
+	swift build --target QuorateClient --scratch-path .build/symbols -Xswiftc -emit-symbol-graph \
 	  -Xswiftc -emit-symbol-graph-dir -Xswiftc $(abspath .build/graphs/all)
-	cp .build/graphs/all/Client.symbols.json .build/graphs/client
-	docc convert Sources/Client/Client.docc --output-path $(DOCUMENTATION) \
+	cp .build/graphs/all/QuorateClient.symbols.json .build/graphs/client
+	docc convert Sources/QuorateClient/QuorateClient.docc --output-path $(DOCUMENTATION) \
 	  --fallback-display-name QuorateClient --fallback-bundle-identifier quorate.client \
 	  --additional-symbol-graph-dir .build/graphs/client --warnings-as-errors
 

@@ -32,7 +32,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "quorate", targets: ["quorate"]),
-    .library(name: "QuorateClient", targets: ["Client"]),
+    .library(name: "QuorateClient", targets: ["QuorateClient"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -81,12 +81,13 @@ let package = Package(
         "Base", "Raft", "KeyValue", "Replica", "Wire", "Member", "Storage", "FaultyStorage",
         "Transport", "Services", "EtcdAPI", "RPC", .product(name: "Logging", package: "swift-log"),
       ] + nio),
-    module("Client", ["Base", "EtcdAPI", "RPC"] + nio),
+    module("QuorateClient", ["Base", "EtcdAPI", "RPC"] + nio),
+    module("LoadGenerator", ["Base", "QuorateClient", "EtcdAPI", "RPC"] + nio),
     module("Lab"),
     .executableTarget(
       name: "quorate",
       dependencies: [
-        "Server", "Client", "EtcdAPI", "Lab", "Simulation",
+        "Server", "QuorateClient", "LoadGenerator", "EtcdAPI", "Lab", "Simulation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -108,7 +109,7 @@ let package = Package(
       swiftSettings: settings),
     // Compares two servers' answers (`make compare`); for us, not for users.
     .executableTarget(
-      name: "compare", dependencies: ["Base", "Client", "EtcdAPI", "RPC"] + nio,
+      name: "compare", dependencies: ["Base", "QuorateClient", "EtcdAPI", "RPC"] + nio,
       swiftSettings: settings),
 
     // What a call costs each of its ends (`.build/release/rpcload`); for us.
@@ -137,14 +138,17 @@ let package = Package(
     suite(
       "ServerTests",
       [
-        "Base", "Server", "Client", "EtcdAPI", "Services", "Member", "Replica", "Raft", "Storage",
-        "KeyValue", "Wire", "RPC", "Transport",
+        "Base", "Server", "QuorateClient", "EtcdAPI", "Services", "Member", "Replica", "Raft",
+        "Storage", "KeyValue", "Wire", "RPC", "Transport",
         .product(name: "Logging", package: "swift-log"),
       ] + nio),
-    suite("ClientTests", ["Client", "EtcdAPI", "RPC"] + nio),
-    suite("quorateTests", ["quorate", "Client", "EtcdAPI"]),
+    suite(
+      "QuorateClientTests", ["QuorateClient", "LoadGenerator", "EtcdAPI", "RPC"] + nio),
+    suite("LoadGeneratorTests", ["LoadGenerator", "QuorateClient", "EtcdAPI"]),
+    suite("quorateTests", ["quorate", "QuorateClient", "LoadGenerator", "EtcdAPI"]),
     suite("LabTests", ["Lab"]),
-    suite("EndToEndTests", ["Base", "Lab", "Client", "EtcdAPI", "Linearizability", "quorate"]),
+    suite(
+      "EndToEndTests", ["Base", "Lab", "QuorateClient", "EtcdAPI", "Linearizability", "quorate"]),
     suite("huntTests", ["hunt", "Simulation"]),
     suite("TidyTests", []),
   ]

@@ -4,7 +4,7 @@
 //	GO111MODULE=off GOPATH=/usr/share/gocode go build -o .build/bench-client Scripts/bench-client.go
 //	.build/bench-client put -endpoints http://127.0.0.1:2379
 //
-// Operations, keys, values and the JSON are those of `quorate bench` (Sources/Client/Load.swift).
+// Operations, keys, values and the JSON are those of `quorate bench` (Sources/LoadGenerator/Load.swift).
 // Needs Debian's golang-go and golang-etcd-server-dev.
 package main
 

@@ -1,4 +1,4 @@
-import Base
+public import Base
 public import NIOCore
 import NIOPosix
 public import Raft

@@ -1,8 +1,8 @@
 import Base
-import Client
 import EtcdAPI
 import Foundation
 import NIOCore
+import QuorateClient
 import RPC
 import Synchronization
 

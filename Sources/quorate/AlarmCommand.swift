@@ -1,6 +1,6 @@
 import ArgumentParser
-import Client
 import EtcdAPI
+import QuorateClient
 
 struct AlarmCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,8 @@
 import ArgumentParser
-import Client
 import EtcdAPI
 import Foundation
+import LoadGenerator
+import QuorateClient
 
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

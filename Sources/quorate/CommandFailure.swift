@@ -1,5 +1,5 @@
-import Client
 import EtcdAPI
+import QuorateClient
 
 /// Why a command ends without having done its work: one sentence, what explains it, and the code.
 struct CommandFailure: Error, Equatable {

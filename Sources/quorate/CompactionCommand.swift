@@ -1,6 +1,6 @@
 import ArgumentParser
-import Client
 import EtcdAPI
+import QuorateClient
 
 struct CompactionCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Client
 import EtcdAPI
 import Foundation
+import QuorateClient
 
 struct EndpointCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Client
 import EtcdAPI
+import QuorateClient
 
 struct MemberCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,8 +1,8 @@
-import Client
 import EtcdAPI
 import Foundation
-import Linearizability
 import Lab
+import Linearizability
+import QuorateClient
 import Testing
 
 extension EndToEnd {

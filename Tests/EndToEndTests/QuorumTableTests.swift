@@ -1,5 +1,5 @@
-import Client
 import Lab
+import QuorateClient
 import Testing
 
 extension EndToEnd {

@@ -1,6 +1,6 @@
-import Client
 import Foundation
 import Glibc
+import QuorateClient
 
 /// Processes of `quorate server` with flags of our own, where a lab's would not do.
 final class RealMembers {

@@ -1,5 +1,5 @@
-import Client
 import Foundation
+import QuorateClient
 import Synchronization
 
 /// Clients that put one key after the other for as long as something else happens, and note the

@@ -1,8 +1,8 @@
-import Client
 import EtcdAPI
 import Foundation
 import NIOCore
 import NIOPosix
+import QuorateClient
 import RPC
 import Testing
 

@@ -1,5 +1,5 @@
-import Client
 import Foundation
+import QuorateClient
 import Testing
 
 @testable import Server

@@ -1,7 +1,7 @@
-import Client
 import EtcdAPI
 import Foundation
 import Logging
+import QuorateClient
 import Synchronization
 import Testing
 

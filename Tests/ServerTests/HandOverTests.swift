@@ -1,4 +1,4 @@
-import Client
+import QuorateClient
 import Testing
 
 @testable import Server

@@ -2,7 +2,7 @@ import EtcdAPI
 import Foundation
 import Testing
 
-@testable import Client
+@testable import QuorateClient
 @testable import Server
 
 /// Leases over real sockets and files.

@@ -1,6 +1,6 @@
-import Client
 import EtcdAPI
 import Foundation
+import QuorateClient
 import Raft
 import Storage
 import Testing

@@ -1,4 +1,4 @@
-import Client
+import QuorateClient
 import Raft
 import Replica
 import Testing

@@ -1,9 +1,9 @@
-import Client
 import EtcdAPI
 import Foundation
 import Logging
 import NIOCore
 import NIOPosix
+import QuorateClient
 import Replica
 import Storage
 import Synchronization

@@ -1,7 +1,7 @@
-import Client
 import EtcdAPI
 import Foundation
 import KeyValue
+import QuorateClient
 import Raft
 import Replica
 import Testing

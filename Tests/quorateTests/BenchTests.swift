@@ -1,6 +1,7 @@
 import ArgumentParser
-import Client
 import Foundation
+import LoadGenerator
+import QuorateClient
 import Testing
 
 @testable import quorate

@@ -1,6 +1,7 @@
-import Client
 import EtcdAPI
 import Foundation
+import LoadGenerator
+import QuorateClient
 import Testing
 
 @testable import quorate

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Client
 import EtcdAPI
 import Foundation
+import QuorateClient
 import Testing
 
 @testable import quorate

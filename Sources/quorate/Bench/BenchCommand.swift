@@ -1,6 +1,7 @@
 import ArgumentParser
-import Client
 import Foundation
+import LoadGenerator
+import QuorateClient
 
 /// `quorate bench`: how fast a store answers, of any etcd v3 server.
 struct BenchCommand: AsyncParsableCommand {

@@ -1,5 +1,6 @@
-import Client
 import Foundation
+import LoadGenerator
+import QuorateClient
 
 /// What `quorate bench` found, in the form that `-w json` prints.
 struct BenchReport: Encodable {

@@ -1,6 +1,7 @@
 import ArgumentParser
-import Client
 import Foundation
+import LoadGenerator
+import QuorateClient
 
 /// `quorate bench-watch`: how many events a second reach their watchers, of any etcd v3 server.
 struct BenchWatchCommand: AsyncParsableCommand {

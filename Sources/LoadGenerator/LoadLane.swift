@@ -1,3 +1,4 @@
+import Base
 import NIOCore
 import Synchronization
 
@@ -21,7 +22,7 @@ final class LoadProgress: Sendable {
   func take(at now: Int64) -> Int? {
     switch extent {
     case .time(let time):
-      guard now - startedAt < time.wholeNanoseconds else { return nil }
+      guard now - startedAt < time.nanoseconds else { return nil }
       return taken.wrappingAdd(1, ordering: .relaxed).oldValue
     case .requests(let total):
       let number = taken.wrappingAdd(1, ordering: .relaxed).oldValue
@@ -60,7 +61,7 @@ struct LoadTimetable: Sendable {
     total =
       switch extent {
       case .requests(let total): total
-      case .time(let time): max(1, Int((Double(time.wholeNanoseconds) / 1e9 * rate).rounded()))
+      case .time(let time): max(1, Int((Double(time.nanoseconds) / 1e9 * rate).rounded()))
       }
   }
 
@@ -148,7 +149,7 @@ final class LoadLane: @unchecked Sendable {
         break
       }
       let number = nextNumber
-      if now - timetable.start(of: timetable.total) > load.timeout.wholeNanoseconds {
+      if now - timetable.start(of: timetable.total) > load.timeout.nanoseconds {
         nextNumber += stride
         giveUp(begunAt: due, at: now)
       } else if let client = freeClients.popLast() {
@@ -223,13 +224,5 @@ final class LoadLane: @unchecked Sendable {
     }
     alarm?.cancel()
     finished.succeed(report)
-  }
-}
-
-extension Duration {
-  /// Rounded down.
-  var wholeNanoseconds: Int64 {
-    let (seconds, attoseconds) = components
-    return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
   }
 }

@@ -1,8 +1,9 @@
 import EtcdAPI
 import Foundation
+import QuorateClient
 import Testing
 
-@testable import Client
+@testable import LoadGenerator
 
 @Suite struct `The requests of a load` {
   private func load(_ operation: Load.Operation, keys: Int = 1_000) throws -> Load {

@@ -1,7 +1,7 @@
-import Client
 import EtcdAPI
 import NIOCore
 import NIOPosix
+import QuorateClient
 import RPC
 import Testing
 

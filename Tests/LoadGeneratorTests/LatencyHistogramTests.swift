@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Client
+@testable import LoadGenerator
 
 @Suite struct `A histogram of latencies` {
   /// Draws over many powers of two, as latencies come: dense below, rare above.

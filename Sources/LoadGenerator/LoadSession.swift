@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import QuorateClient
 import RPC
 
 /// Plays a load: connects, warms up, measures as often as one likes, closes.

@@ -1,3 +1,5 @@
+public import QuorateClient
+
 /// Clients that ask any etcd v3 server again and again: what they ask, how, and for how long.
 /// `LoadSession` plays it.
 public struct Load: Sendable {

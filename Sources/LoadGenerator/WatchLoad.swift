@@ -2,6 +2,7 @@ import EtcdAPI
 import Foundation
 import NIOCore
 import NIOPosix
+public import QuorateClient
 import RPC
 import Synchronization
 

@@ -1,11 +1,12 @@
 import EtcdAPI
 import NIOCore
 import NIOPosix
+import QuorateClient
 import RPC
 import Synchronization
 import Testing
 
-@testable import Client
+@testable import LoadGenerator
 
 @Suite(.timeLimit(.minutes(1))) struct `A load is played` {
   private static let stall = Duration.milliseconds(400)
