@@ -54,4 +54,21 @@ extension ApplyLane {
     for waiter in purgeWaiters where waiter.revision <= done { out.answers.append(waiter.answer) }
     purgeWaiters.removeAll { $0.revision <= done }
   }
+
+  /// Tells those who have waited long enough that rows are still there: a snapshot or a stalled
+  /// disk holds them, and nobody knows for how long.
+  mutating func giveUpPurges(_ now: Instant, _ out: inout ApplyOutput) {
+    while let first = purgeWaiters.first, first.deadline <= now {
+      out.unpurged.append(first.answer.id)
+      purgeWaiters.removeFirst()
+    }
+  }
+}
+
+/// A compaction whose caller waits until the rows are removed.
+struct PurgeWaiter {
+  /// Compacted up to here.
+  var revision: Int64
+  var answer: ApplyAnswer
+  var deadline: Instant
 }

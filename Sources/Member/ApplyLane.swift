@@ -20,6 +20,8 @@ public struct ApplyLane<Ports: ApplyPorts> {
     public var purgeLimitRows = 1_000
     /// A read that began before a compaction holds its rows: in so long it may be over.
     public var purgePause: Duration = .milliseconds(25)
+    /// Who waits until compacted rows are removed is told after so long that they are not yet.
+    public var purgeWait: Duration = .seconds(30)
 
     public init() {}
   }
@@ -54,7 +56,9 @@ public struct ApplyLane<Ports: ApplyPorts> {
   /// The client loops whose watches want to hear what is applied.
   private var listeners: [Int] = []
   /// Compactions whose callers wait until the rows are removed.
-  var purgeWaiters: [(revision: Int64, answer: ApplyAnswer)] = []
+  var purgeWaiters: [PurgeWaiter] = []
+  /// Of the turn.
+  private var now = Instant.zero
   private var hasFailed = false
 
   /// `store` is shown when the member starts.
@@ -74,11 +78,13 @@ public struct ApplyLane<Ports: ApplyPorts> {
     out: inout ApplyOutput
   ) {
     guard !hasFailed else { return }
+    self.now = now
     do throws(ApplyFault) {
       for letter in letters { take(letter, &ports, &out) }
       try applyStride(&ports, &out)
       showToViewers(&ports, &out)
       try flushIfDue(now, &ports, &out)
+      giveUpPurges(now, &out)
     } catch {
       // What came of this turn was not published.
       hasFailed = true
@@ -87,7 +93,8 @@ public struct ApplyLane<Ports: ApplyPorts> {
       return
     }
     out.overlayBytes = store.overlayBytes
-    out.wakeAt = hasMore ? now : purgeAt
+    let givesUpAt = purgeWaiters.first?.deadline ?? .distantFuture
+    out.wakeAt = hasMore ? now : min(purgeAt, givesUpAt)
   }
 
   /// The last turn: everything that was applied goes to the flush lane, also behind a batch that it
@@ -210,7 +217,10 @@ public struct ApplyLane<Ports: ApplyPorts> {
     if case .compaction = answer.result.answer, ports.waitsForPurge(answer.id),
       store.flushedMeta.scrubbedRevision < store.meta.compactRevision
     {
-      return purgeWaiters.append((store.meta.compactRevision, answer))
+      let revision = store.meta.compactRevision
+      let deadline = now + settings.purgeWait
+      return purgeWaiters.append(
+        PurgeWaiter(revision: revision, answer: answer, deadline: deadline))
     }
     out.answers.append(answer)
   }

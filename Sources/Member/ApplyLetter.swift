@@ -107,6 +107,8 @@ public struct ApplyOutput: Sendable {
   public var feeds: [(loop: Int, batch: ChangeBatch)] = []
   /// For who waits.
   public var answers: [ApplyAnswer] = []
+  /// Compactions whose rows are still there: their callers wait no longer.
+  public var unpurged: [RequestID] = []
   /// For the replica.
   public var reports: [ApplyReport] = []
   /// For the flush lane.
@@ -134,6 +136,7 @@ public struct ApplyOutput: Sendable {
   public mutating func removeAll() {
     feeds.removeAll(keepingCapacity: true)
     answers.removeAll(keepingCapacity: true)
+    unpurged.removeAll(keepingCapacity: true)
     reports.removeAll(keepingCapacity: true)
     flushOrders.removeAll(keepingCapacity: true)
     unopened.removeAll(keepingCapacity: true)

@@ -61,6 +61,7 @@ struct Applier {
     out.board.overlayBytes = output.overlayBytes
     for feed in output.feeds { out.feeds[feed.loop].offer(feed.batch) }
     for answer in output.answers { deliver(answer) }
+    for id in output.unpurged { out.waiters.take(id)?.call.fail(RPCStatus(.notPurged)) }
     for report in output.reports { out.door.complete(.apply(report)) }
     for order in output.flushOrders { out.flush.post(.letter(.order(order))) }
     if let base = output.opensState { out.log.post(.openState(base)) }

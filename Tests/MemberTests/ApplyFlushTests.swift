@@ -56,6 +56,27 @@ import Testing
     #expect(out.answers.map(\.id) == [RequestID(3)])
   }
 
+  @Test func `whoever waits for compacted rows is told in the end that a snapshot holds them`() {
+    var bench = ApplyBench()
+    bench.ports.waiting = [RequestID(3)]
+    _ = bench.turn(.openSnapshot(.client(1)))
+    let compaction = ApplyBench.entry(3, .compaction(revision: 3), by: 3)
+    var out = bench.turn(.entries([ApplyBench.put(1), ApplyBench.put(2), compaction]))
+    out = bench.turn(bench.write(out.batches[0]))
+    #expect(out.unpurged.isEmpty && out.wakeAt == .zero + .seconds(30))
+    bench.now = out.wakeAt
+    out = bench.turn()
+    #expect(out.unpurged == [RequestID(3)] && out.answers.isEmpty)
+    // It is answered once.
+    #expect(out.wakeAt == .distantFuture)
+    out = bench.turn(.snapshotClosed)
+    for _ in 0..<10 where out.batches.isEmpty {
+      bench.now = bench.now + .milliseconds(25)
+      out = bench.turn()
+    }
+    #expect(bench.turn(bench.write(out.batches[0])).answers.isEmpty)
+  }
+
   @Test func `a flush of a generation that is gone does not count`() {
     var (bench, removal) = purging()
     #expect(bench.turn(.restore(base)).opensState == base)
