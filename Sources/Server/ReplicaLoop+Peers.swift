@@ -125,6 +125,11 @@ extension ReplicaLoop: TransportOwner {
           "alarms": "\(alarms.map { "\($0.kind) of \(name(of: MemberID($0.member)))" })"
         ])
     case .diverged(let divergence): take(divergence)
+    case .forgotEntries(after: let end, acknowledged: let claimed):
+      fate.seal(
+        .forgotEntries(
+          name: settings.name, directory: settings.dataDirectory, end: end.number,
+          acknowledged: claimed.number))
     case .digestsUndecided:
       logger.error(
         "members' states differ, and no state is that of a majority: nobody is fenced")

@@ -24,6 +24,8 @@ public enum ServerExit: Error, Equatable, Sendable {
   case unknownFormat(what: String)
   /// The cluster has removed this member.
   case removed(name: String, directory: String)
+  /// The log ends before entries that this member has acknowledged.
+  case forgotEntries(name: String, directory: String, end: UInt64, acknowledged: UInt64)
 
   /// The process's exit code: from 20, one a case.
   public var code: Int32 {
@@ -40,6 +42,7 @@ public enum ServerExit: Error, Equatable, Sendable {
     case .unknownFormat: 29
     // 30 is `BrokenInvariant`'s.
     case .removed: 31
+    case .forgotEntries: 32
     }
   }
 
@@ -81,6 +84,11 @@ public enum ServerExit: Error, Equatable, Sendable {
     case .removed(let name, let directory):
       "Member \(name) was removed from the cluster, and \(directory) never serves again: to bring "
         + "it back, add it anew (quorate member add) and start it with an empty --data-dir."
+    case .forgotEntries(let name, let directory, let end, let acknowledged):
+      "The log in \(directory) ends at entry \(end), but this member has acknowledged entry "
+        + "\(acknowledged): the directory was put back from an older copy, or its disk has lost what "
+        + "was synced; never start it again, but give the member a new place (quorate member replace "
+        + "\(name)) and start it with an empty --data-dir and --initial-cluster-state existing."
     }
   }
 }

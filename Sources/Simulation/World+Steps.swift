@@ -59,6 +59,9 @@ extension World {
 
   private func observe(_ notes: [ReplicaNote], _ member: SimulatedMember) {
     for note in notes {
+      if case .forgotEntries(after: let end, acknowledged: let claimed) = note {
+        preconditionFailure("m\(member.id.number) has acknowledged \(claimed), and holds \(end)")
+      }
       guard case .raft(let note) = note else { continue }
       switch note {
       case .becameLeader(let term):
