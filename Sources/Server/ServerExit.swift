@@ -86,9 +86,9 @@ public enum ServerExit: Error, Equatable, Sendable {
         + "it back, add it anew (quorate member add) and start it with an empty --data-dir."
     case .forgotEntries(let name, let directory, let end, let acknowledged):
       "The log in \(directory) ends at entry \(end), but this member has acknowledged entry "
-        + "\(acknowledged): the directory was put back from an older copy, or its disk has lost what "
-        + "was synced; never start it again, but give the member a new place (quorate member replace "
-        + "\(name)) and start it with an empty --data-dir and --initial-cluster-state existing."
+        + "\(acknowledged): the directory was put back from an older copy, or its disk has lost "
+        + "what was synced; never start it again, but give the member a new place (quorate member "
+        + "replace \(name)) and start it with an empty --data-dir and --initial-cluster-state existing."
     }
   }
 }

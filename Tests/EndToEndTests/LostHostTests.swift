@@ -44,39 +44,5 @@ extension EndToEnd {
       print("lost hosts: a write \(ContinuousClock.now - goneAt) after the leader's host was gone")
       await client.close()
     }
-
-    /// The sender's kernel has sent all, and no answer comes; then the host is there again, and
-    /// knows nothing of the connection.
-    @Test func `the target is gone after the last byte, and gets another snapshot when it is back`()
-      async throws
-    {
-      let (members, hosts, leader, follower) = try await leftBehind()
-      try hosts.slow(follower)
-      try members.start(follower, RealMembers.labFlags)
-      try awaitSnapshot(members, to: follower)
-      // All of it arrives, and the sync of it does not end.
-      try members.order(follower, "/lab/disk", "{\"disk\":\"slow\",\"milliseconds\":60000}")
-      try hosts.quicken(follower)
-      try eventually("the whole snapshot is in the follower's files", within: 20) {
-        try arrived(at: members.dataDirectory(follower)) > 10_000_000
-      }
-      try hosts.delete(follower)
-      members.stop(follower, with: SIGKILL)
-      try hosts.make(follower)
-      try members.start(follower, RealMembers.labFlags)
-      try eventually("the follower has caught up", within: 20) { members.isSame }
-      // Nothing holds the leader's rows any more.
-      _ = try members.quorate(
-        "compact", "--physical", "100", "--endpoints", "\(try members.endpoint(leader))")
-    }
-
-    /// Bytes of the file into which a snapshot is received.
-    private func arrived(at directory: String) throws -> Int {
-      let names = try FileManager.default.contentsOfDirectory(atPath: directory)
-      let sizes = try names.filter { $0.hasPrefix("arrival-") }.map { name in
-        try FileManager.default.attributesOfItem(atPath: "\(directory)/\(name)")[.size] as? Int
-      }
-      return sizes.compactMap(\.self).max() ?? 0
-    }
   }
 }

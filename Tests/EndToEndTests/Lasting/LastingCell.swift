@@ -79,7 +79,8 @@ struct LastingResult: Sendable {
   }
 
   static func milliseconds(_ duration: Duration) -> String {
-    "\(duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000)"
+    let (seconds, attoseconds) = duration.components
+    return "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000)"
   }
 
   /// Median and worst of the first writes, in one line.
