@@ -8,6 +8,6 @@ extension Story {
     .blindSpare, .seatedSpare, .successor, .successorAndSpare, .earlierHeartbeat, .earlierRead,
     .earlierGreeting, .passedSlot, .removedFounder, .newLeader, .departedAlarm, .lostAlarm,
     .formingOnce, .formingBetween, .lateFounder, .silentSender, .silentReceiver, .lateDisk,
-    .fullLeader,
+    .fullLeader, .slowDisks, .allFull,
   ]
 }

@@ -19,6 +19,18 @@ extension World {
     if let marks = member.marks {
       check(checks.neverBack.violation(member: member.id, marks))
     }
+    inspectHealth(member)
+  }
+
+  private func inspectHealth(_ member: SimulatedMember) {
+    guard let core = member.core,
+      case .serves = core.writeHealth(at: member.clock.local(at: now))
+    else { return }
+    let limit = weather.settings.raft.electionTimeout * 3
+    check(
+      checks.honestHealth.violation(
+        member: member.id, applied: core.appliedIndex, at: now,
+        limit: member.clock.worldDuration(limit), checks.committed))
   }
 
   private func carryOut(_ effects: ReplicaEffects, _ member: SimulatedMember) {
