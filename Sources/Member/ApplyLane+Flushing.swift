@@ -1,5 +1,6 @@
 import KeyValue
 import Raft
+import Replica
 
 /// What goes to the table, and what is removed from it.
 extension ApplyLane {
@@ -47,11 +48,17 @@ extension ApplyLane {
     openReadySnapshots(&out)
   }
 
+  /// A caller wants to hear when every row is gone from the table that is compacted by now.
+  mutating func awaitPurge(_ id: RequestID, _ out: inout ApplyOutput) {
+    purgeWaiters.append((store.meta.compactRevision, id))
+    answerPurged(&out)
+  }
+
   /// Answers those whose rows are gone from the table.
   mutating func answerPurged(_ out: inout ApplyOutput) {
     guard !purgeWaiters.isEmpty else { return }
     let done = store.flushedMeta.scrubbedRevision
-    for waiter in purgeWaiters where waiter.revision <= done { out.answers.append(waiter.answer) }
+    for waiter in purgeWaiters where waiter.revision <= done { out.purged.append(waiter.id) }
     purgeWaiters.removeAll { $0.revision <= done }
   }
 }

@@ -54,7 +54,7 @@ public struct ApplyLane<Ports: ApplyPorts> {
   /// The client loops whose watches want to hear what is applied.
   private var listeners: [Int] = []
   /// Compactions whose callers wait until the rows are removed.
-  var purgeWaiters: [(revision: Int64, answer: ApplyAnswer)] = []
+  var purgeWaiters: [(revision: Int64, id: RequestID)] = []
   private var hasFailed = false
 
   /// `store` is shown when the member starts.
@@ -120,6 +120,7 @@ public struct ApplyLane<Ports: ApplyPorts> {
     case .show(let asker): viewers.append(asker)
     case .listen(loop: let loop, let isListening): listen(loop, isListening, &out)
     case .leaseKeys(let lease, let id): out.leaseKeys.append((id, store.keys(onLease: lease)))
+    case .awaitPurge(let id): awaitPurge(id, &out)
     case .block(let number, let question): out.blocks.append(answer(question, number))
     }
   }
@@ -189,7 +190,7 @@ public struct ApplyLane<Ports: ApplyPorts> {
       guard origin.member == me.number, origin.boot == boot.number else { return }
       let id = RequestID(origin.sequence)
       stride.completed.append(id)
-      answer(ApplyAnswer(id: id, result: applied.result), ports, &out)
+      out.answers.append(ApplyAnswer(id: id, result: applied.result))
     }
   }
 
@@ -202,17 +203,6 @@ public struct ApplyLane<Ports: ApplyPorts> {
       case .malformed: throw .malformed(index)
       }
     }
-  }
-
-  private mutating func answer(
-    _ answer: ApplyAnswer, _ ports: Ports, _ out: inout ApplyOutput
-  ) {
-    if case .compaction = answer.result.answer, ports.waitsForPurge(answer.id),
-      store.flushedMeta.scrubbedRevision < store.meta.compactRevision
-    {
-      return purgeWaiters.append((store.meta.compactRevision, answer))
-    }
-    out.answers.append(answer)
   }
 
   // MARK: The view

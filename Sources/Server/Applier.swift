@@ -1,10 +1,7 @@
-import EtcdAPI
 import KeyValue
 import Member
-import RPC
 import Raft
 import Replica
-import Services
 import Storage
 
 /// What the threads of a member read the rows of one generation with.
@@ -15,103 +12,83 @@ struct StateReaders: Sendable {
 }
 
 /// The thread of the apply lane: carries letters to it, and what comes of them to the others.
-struct Applier {
-  typealias Job = ApplyLetter<StateReaders>
-
-  /// Where the lane's work goes.
-  struct Outlets: Sendable {
-    var board: Board
-    var door: ReplicaDoor
-    var waiters: WaiterTable
-    var metrics: Metrics
-    var fate: Fate
-    var mark: ApplyMark?
-    var log: Worker<LogThread.Job>
-    var flush: Worker<Flusher.Job>
-    var reads: Worker<RowReaderThread.Job>
-    var patrol: Worker<PatrolThread.Job>
-    var backup: Worker<BackupThread.Job>
-    /// One for each client loop.
-    var desks: [ClientDesk]
-    /// The same of their watches.
-    var feeds: [WatchFeed]
-  }
+struct Applier: LaneHost {
+  typealias Letter = ApplyLetter<StateReaders>
 
   private var lane: ApplyLane<ApplyHost>
   private var host: ApplyHost
   private var output = ApplyOutput()
-  private let out: Outlets
+  /// Answers of one turn, for each client loop; empty between turns.
+  private var answers: [[ApplyAnswer]]
+  private let member: MemberContext
+  /// One for each client loop.
+  private let feeds: [WatchFeed]
 
-  init(me: MemberID, boot: Boot, start: AdoptedState<StateReaders>, out: Outlets) {
+  /// `mark` `nil`: no word is left of the entry that is taken up.
+  init(
+    me: MemberID, boot: Boot, start: AdoptedState<StateReaders>, _ member: MemberContext,
+    mark: ApplyMark?, feeds: [WatchFeed]
+  ) {
     lane = ApplyLane(me: me, boot: boot, store: start.store)
-    host = ApplyHost(reader: start.readers.applier.value, out: out)
-    self.out = out
+    host = ApplyHost(reader: start.readers.applier.value, member: member, mark: mark)
+    answers = Array(repeating: [], count: member.inboxes.clients.count)
+    self.member = member
+    self.feeds = feeds
   }
 
-  /// One turn. Returns when the next is due, if no job comes before.
-  mutating func work(_ jobs: [Job]) -> Instant {
-    lane.turn(jobs, at: MonotonicClock.now(), ports: &host, out: &output)
+  mutating func turn(_ letters: [Letter]) -> Instant {
+    lane.turn(letters, at: MonotonicClock.now(), ports: &host, out: &output)
     defer { output.removeAll() }
-    if let fault = output.fault { out.fate.seal(ServerExit(fault)) }
+    if let fault = output.fault { member.fate.seal(ServerExit(fault)) }
     deliver()
     return output.wakeAt
   }
 
-  private func deliver() {
-    out.board.overlayBytes = output.overlayBytes
-    for feed in output.feeds { out.feeds[feed.loop].offer(feed.batch) }
-    for answer in output.answers { deliver(answer) }
-    for report in output.reports { out.door.complete(.apply(report)) }
-    for order in output.flushOrders { out.flush.post(.letter(.order(order))) }
-    if let base = output.opensState { out.log.post(.openState(base)) }
+  private mutating func deliver() {
+    let inboxes = member.inboxes
+    member.board.overlayBytes = output.overlayBytes
+    for feed in output.feeds { feeds[feed.loop].offer(feed.batch) }
+    deliverAnswers()
+    for report in output.reports { inboxes.replica.complete(.apply(report)) }
+    for order in output.flushOrders { inboxes.flush.post(.order(order)) }
+    if let base = output.opensState { inboxes.log.post(.openState(base)) }
     for asker in output.unopened {
       switch asker {
-      case .follower(let request): out.door.complete(.snapshot(.opened(request, nil)))
-      case .client(let id): out.backup.post(.begin(id, nil))
+      case .follower(let request): inboxes.replica.complete(.snapshot(.opened(request, nil)))
+      case .client(let id): inboxes.backup.post(.begin(id, nil))
       }
     }
     if let view = output.view {
-      for viewer in output.viewers { deliver(view, to: viewer) }
+      for viewer in output.viewers {
+        switch viewer {
+        case .client(let id): inboxes.post(.view(id, view), for: id)
+        case .watches(loop: let loop): inboxes.clients[loop].post(.watchView(view))
+        }
+      }
     }
-    for held in output.leaseKeys { deliver(held.keys, to: held.id) }
-    for answer in output.blocks { out.patrol.post(.answer(answer)) }
+    for held in output.leaseKeys { inboxes.post(.leaseKeys(held.id, held.keys), for: held.id) }
+    for id in output.purged { inboxes.post(.purged(id), for: id) }
+    for answer in output.blocks { inboxes.scrub.post(.answer(answer)) }
   }
 
-  private func deliver(_ answer: ApplyAnswer) {
-    // Who waited may have been told before that the outcome is unknown.
-    guard let waiter = out.waiters.take(answer.id) else { return }
-    out.metrics.count(answer.result.answer)
-    out.metrics.commitDuration.record(MonotonicClock.now() - waiter.arrived)
-    do {
-      waiter.call.answer(try KVService.body(answer.result, out.board.header))
-    } catch {
-      waiter.call.fail(RPCStatus(error))
+  /// One letter for each client loop that has waited for anything.
+  private mutating func deliverAnswers() {
+    guard !output.answers.isEmpty else { return }
+    for answer in output.answers {
+      if let loop = member.inboxes.numbers.loop(of: answer.id) { answers[loop].append(answer) }
+    }
+    for loop in answers.indices where !answers[loop].isEmpty {
+      var batch: [ApplyAnswer] = []
+      swap(&batch, &answers[loop])
+      member.inboxes.clients[loop].post(.applied(batch))
     }
   }
 
-  private func deliver(_ view: Root, to viewer: ViewAsker) {
-    switch viewer {
-    case .client(let id): out.desks[out.waiters.shard(of: id)].post(.view(id, view))
-    case .watches(loop: let loop): out.desks[loop].post(.watchView(view))
-    }
-  }
-
-  private func deliver(_ keys: [[UInt8]], to id: RequestID) {
-    guard let waiter = out.waiters.take(id) else { return }
-    guard case .leaseKeys(let lease, granted: let granted, left: let left) = waiter.kind else {
-      preconditionFailure("\(waiter.kind) \(id.number) is told the keys of a lease")
-    }
-    waiter.call.answer(
-      LeaseService.timeToLive(
-        lease, (granted, left), keys: keys, revision: out.board.meta.revision, out.board.header
-      ).encodedBytes)
-  }
-
-  /// The last job: everything that was applied goes to the flusher.
+  /// The last act: everything that was applied goes to the flusher.
   mutating func close() {
-    while work([]) <= MonotonicClock.now() {}
+    while turn([]) <= MonotonicClock.now() {}
     lane.close(out: &output)
-    for order in output.flushOrders { out.flush.post(.letter(.order(order))) }
+    for order in output.flushOrders { member.inboxes.flush.post(.order(order)) }
     host.reader.close()
   }
 }
@@ -119,35 +96,32 @@ struct Applier {
 /// The board, the mark and the readers, as the apply lane reaches them.
 struct ApplyHost: ApplyPorts {
   fileprivate(set) var reader: any StateReader
-  fileprivate let out: Applier.Outlets
+  fileprivate let member: MemberContext
+  fileprivate let mark: ApplyMark?
 
   var rows: any RowReading { reader }
 
-  func mark(_ entry: Entry?) { out.mark?.applying = entry?.index ?? .zero }
+  func mark(_ entry: Entry?) { mark?.applying = entry?.index ?? .zero }
 
   func skipped(_ entry: Entry, _ meta: StateMeta) {}
 
   func applied(
     _ entry: Entry, _ envelope: CommandEnvelope, _ effect: Applied, _ meta: StateMeta
   ) {
-    if !effect.leases.isEmpty { out.metrics.count(envelope.command, effect.leases) }
+    if !effect.leases.isEmpty { member.metrics.count(envelope.command, effect.leases) }
   }
 
-  func waitsForPurge(_ id: RequestID) -> Bool {
-    if case .command(waitsForScrub: true)? = out.waiters.kind(of: id) { true } else { false }
-  }
+  func hideUnusedView() -> Bool { member.board.hideIfUnused() }
 
-  func hideUnusedView() -> Bool { out.board.hideIfUnused() }
+  func publish(_ view: Root) { member.board.show(view) }
 
-  func publish(_ view: Root) { out.board.show(view) }
-
-  func advance(to meta: StateMeta) { out.board.goOn(to: meta) }
+  func advance(to meta: StateMeta) { member.board.goOn(to: meta) }
 
   mutating func adopt(_ readers: StateReaders) {
     reader.close()
     reader = readers.applier.value
-    out.reads.post(.adopt(readers.reads))
-    out.patrol.post(.adopt(readers.patrol))
+    member.inboxes.reads.post(.adopt(readers.reads))
+    member.inboxes.scrub.post(.adopt(readers.patrol))
   }
 }
 
@@ -175,17 +149,6 @@ extension ServerExit {
 }
 
 extension Metrics {
-  fileprivate func count(_ answer: CommandResult.Answer) {
-    proposalsCommitted.add()
-    switch answer {
-    case .put: puts.add()
-    case .deleteRange: deletions.add()
-    case .txn: transactions.add()
-    case .compaction: compactions.add()
-    case .leaseGrant, .leaseRevoke, .leaseKeepAlive, .leaseTime, .alarms, .marked, .failed: break
-    }
-  }
-
   /// What became of leases, whoever asked for it.
   fileprivate func count(_ command: Command, _ changes: [LeaseChange]) {
     guard case .lease(let command) = command, !changes.isEmpty else { return }

@@ -1,8 +1,8 @@
+import Raft
 import EtcdAPI
 import Member
 import NIOCore
 import RPC
-import Raft
 import Storage
 import Synchronization
 
@@ -95,13 +95,13 @@ final class BackupDesk: Sendable {
   static let patience: Duration = .seconds(60)
 
   private let board: Board
-  private let threads: MemberThreads
+  private let inboxes: MemberInboxes
   private let underWay = Mutex(0)
   private let lastID = Atomic<UInt64>(0)
 
-  init(board: Board, threads: MemberThreads) {
+  init(board: Board, _ inboxes: MemberInboxes) {
     self.board = board
-    self.threads = threads
+    self.inboxes = inboxes
   }
 
   func open(_ call: StreamCall, on loop: any EventLoop) -> (StreamEvent) -> Void {
@@ -122,7 +122,7 @@ final class BackupDesk: Sendable {
       id: lastID.wrappingAdd(1, ordering: .relaxed).newValue, call: call,
       expectedBytes: UInt64(max(0, board.fileBytes))
     ) { [self] in underWay.withLock { $0 -= 1 } }
-    let (backup, apply) = (threads.backup, threads.apply)
+    let (backup, apply) = (inboxes.backup, inboxes.apply)
     let patience = loop.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) {
       task in
       if stream.isOver { return task.cancel() }

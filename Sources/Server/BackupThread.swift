@@ -1,3 +1,4 @@
+import Raft
 import Checksum
 import EtcdAPI
 import Member
@@ -8,7 +9,9 @@ import Storage
 ///
 /// The state is first copied into a file beside it, in short transactions; then compaction goes on,
 /// however long the client takes to read. Two snapshots take turns, a piece each.
-struct BackupThread {
+struct BackupThread: LaneHost {
+  typealias Letter = Job
+
   enum Job: Sendable {
     /// A client's call, whose source comes with `begin`.
     case expect(BackupStream)
@@ -50,24 +53,26 @@ struct BackupThread {
 
   private let directory: String
   private let fate: Fate
-  private let apply: @Sendable (Applier.Job) -> Void
-  private let back: @Sendable (Job) -> Void
+  private let inboxes: MemberInboxes
   private let fileSystem = POSIXFileSystem()
   /// Calls without a source yet.
   private var expected: [UInt64: BackupStream] = [:]
   private var backups: [UInt64: Backup] = [:]
 
-  init(
-    directory: String, fate: Fate, apply: @escaping @Sendable (Applier.Job) -> Void,
-    back: @escaping @Sendable (Job) -> Void
-  ) {
+  init(directory: String, fate: Fate, _ inboxes: MemberInboxes) {
     self.directory = directory
     self.fate = fate
-    self.apply = apply
-    self.back = back
+    self.inboxes = inboxes
   }
 
-  mutating func work(_ jobs: [Job]) {
+  private func back(_ job: Job) { inboxes.backup.post(job) }
+
+  mutating func turn(_ jobs: [Job]) -> Instant {
+    work(jobs)
+    return .distantFuture
+  }
+
+  private mutating func work(_ jobs: [Job]) {
     for job in jobs {
       switch job {
       case .expect(let stream): expected[stream.id] = stream
@@ -104,7 +109,7 @@ struct BackupThread {
 
   private func close(_ source: any SnapshotSource) {
     source.close()
-    apply(.snapshotClosed)
+    inboxes.apply.post(.snapshotClosed)
   }
 
   private mutating func write(_ id: UInt64) {
@@ -113,7 +118,7 @@ struct BackupThread {
       guard try backup.writer.step() else { return back(.write(id)) }
       // The source is closed: compaction may go on.
       backups[id]?.isCopying = false
-      apply(.snapshotClosed)
+      inboxes.apply.post(.snapshotClosed)
       let reading: Reading
       do throws(StorageError) {
         let file = try fileSystem.open(backup.writer.path)
@@ -176,7 +181,7 @@ struct BackupThread {
     expected[id] = nil
     guard let backup = backups.removeValue(forKey: id) else { return }
     backup.writer.remove()
-    if backup.isCopying { apply(.snapshotClosed) }
+    if backup.isCopying { inboxes.apply.post(.snapshotClosed) }
   }
 
   /// The last job: lets go of everything.

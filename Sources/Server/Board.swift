@@ -2,7 +2,6 @@ import KeyValue
 import Member
 import Raft
 import Replica
-import Services
 import Synchronization
 
 /// What every thread of a member may look at: the state that reads are served from, and who the
@@ -10,7 +9,9 @@ import Synchronization
 final class Board: Sendable {
   /// What one look at the replica showed.
   struct View: Sendable {
-    var header: AnswerHeader
+    var cluster: UInt64
+    var member: UInt64
+    var raftTerm: UInt64
     var members: MemberDirectory
   }
 
@@ -61,7 +62,10 @@ final class Board: Sendable {
     set { currentView.withLock { $0 = newValue } }
   }
 
-  var header: AnswerHeader { currentView.withLock { $0.header } }
+  /// Who answers, and in which term.
+  var answerer: (cluster: UInt64, member: UInt64, raftTerm: UInt64) {
+    currentView.withLock { ($0.cluster, $0.member, $0.raftTerm) }
+  }
 
   /// Leave to serve serializable reads without asking the replica.
   var serializablePass: SerializablePass? {

@@ -1,36 +1,16 @@
-import EtcdAPI
-import KeyValue
+import Raft
 import Member
+import KeyValue
+import EtcdAPI
 import NIOCore
 import RPC
 import Replica
 import Services
-import Synchronization
 
 /// The service `etcdserverpb.Lease`: grants, revocations and keep-alives are commands as any other,
 /// questions are linearizable reads.
 extension ClientFace {
-  func addLeases(to table: inout MethodTable) {
-    table.unary(EtcdMethod.Lease.leaseGrant) { [self] call in grantLease(call) }
-    table.unary(EtcdMethod.Lease.leaseRevoke) { [self] call in revokeLease(call) }
-    table.unary(EtcdMethod.Lease.leaseTimeToLive) { [self] call in
-      do throws(EtcdStatus) {
-        let question = try leases.timeToLive(body: Array(call.message.readableBytesView))
-        read(.timeToLive(question), .linearizable, call)
-      } catch {
-        call.fail(RPCStatus(error))
-      }
-    }
-    table.unary(EtcdMethod.Lease.leaseLeases) { [self] call in
-      read(.leases, .linearizable, call)
-    }
-    table.stream(EtcdMethod.Lease.leaseKeepAlive) { [self] call in
-      let stream = KeepAliveStream(call: call, face: self)
-      return { stream.take($0) }
-    }
-  }
-
-  func grantLease(_ call: UnaryCall) {
+  func grantLease(_ call: OpenCall) {
     propose(call) { body throws(EtcdStatus) in
       // The command carries the id, so that every member gives the lease the same.
       try leases.grant(
@@ -39,78 +19,75 @@ extension ClientFace {
     }
   }
 
-  func revokeLease(_ call: UnaryCall) {
+  func revokeLease(_ call: OpenCall) {
     propose(call) { body throws(EtcdStatus) in try leases.revoke(body: body) }
   }
 
-  func propose(
-    _ call: UnaryCall, _ plan: ([UInt8]) throws(EtcdStatus) -> ProposalPlan
-  ) {
+  func timeToLive(_ call: OpenCall) {
     do throws(EtcdStatus) {
-      propose(try plan(Array(call.message.readableBytesView)), call)
+      read(.timeToLive(try leases.timeToLive(body: call.body)), .linearizable, call)
     } catch {
-      metrics.refused(.invalid)
       call.fail(RPCStatus(error))
     }
   }
 
+  func keepAlive(_ call: StreamCall) -> (StreamEvent) -> Void {
+    let stream = KeepAliveStream(call: call, face: self)
+    return { stream.take($0) }
+  }
+
   // MARK: Questions whose state is there
 
-  func answer(_ question: LeaseService.Question, _ call: UnaryCall) {
-    visit(call) { [board, waiters, shard, self] home, replica in
-      let now = MonotonicClock.now()
-      let time = replica.remaining(ofLease: question.id, at: now)
-      guard question.wantsKeys, let time else {
-        return call.answer(
-          LeaseService.timeToLive(
-            question.id, time, keys: [], revision: board.meta.revision, board.header
-          ).encodedBytes)
-      }
-      let kind = Waiter.Kind.leaseKeys(question.id, granted: time.granted, left: time.left)
-      let waiter = Waiter(call: call, kind: kind, arrived: now)
-      guard let id = waiters.insert(waiter, shard: shard) else { return tooMany(call) }
-      home.out.apply(.leaseKeys(question.id, id))
+  func answer(_ question: LeaseService.Question, _ call: OpenCall) {
+    ask(.timeToLive(question), call) { id, _ in .leaseTime(question.id, id) }
+  }
+
+  func answerLeases(_ call: OpenCall) { ask(.leases, call) { id, _ in .leases(id) } }
+
+  func take(_ time: LeaseTime?, for id: RequestID) {
+    guard let waiter = waiters.take(id) else { return }
+    guard case .timeToLive(let question) = waiter.kind else { return misdirected(waiter, id) }
+    guard question.wantsKeys, let time else {
+      return answer(waiter.call, question.id, time, keys: [])
+    }
+    wait(.leaseKeys(question.id, time), waiter.call) { id in
+      inboxes.apply.post(.leaseKeys(question.id, id))
     }
   }
 
-  func answerLeases(_ call: UnaryCall) {
-    visit(call) { [board] _, replica in
-      call.answer(
-        LeaseService.leases(
-          replica.leasesByDeadline, revision: board.meta.revision, board.header
-        ).encodedBytes)
+  func take(keys: [[UInt8]], for id: RequestID) {
+    guard let waiter = waiters.take(id) else { return }
+    guard case .leaseKeys(let lease, let time) = waiter.kind else {
+      return misdirected(waiter, id)
     }
+    answer(waiter.call, lease, time, keys: keys)
   }
 
-  /// Looks at the replica on its loop.
-  func visit(
-    _ call: UnaryCall,
-    _ look: @escaping @Sendable (ReplicaLoop, borrowing ReplicaCore) -> Void
-  ) {
-    let isTaken = door.errands.offer(
-      .visit { [board] home in
-        guard home.replica != nil else {
-          return call.fail(FailedAnswer(home.idle, members: board.view.members))
-        }
-        look(home, home.replica!)
-      })
-    if !isTaken { call.fail(RPCStatus(.tooManyRequests)) }
+  func take(leases ids: [Int64], for id: RequestID) {
+    waiters.take(id)?.call.answer(
+      LeaseService.leases(ids, revision: board.meta.revision, board.header).encodedBytes)
+  }
+
+  private func answer(_ call: OpenCall, _ lease: Int64, _ time: LeaseTime?, keys: [[UInt8]]) {
+    call.answer(
+      LeaseService.timeToLive(
+        lease, time.map { ($0.granted, $0.left) }, keys: keys, revision: board.meta.revision,
+        board.header
+      ).encodedBytes)
   }
 }
 
 /// One client's stream of keep-alives. Each message is a command of its own, and is answered when
 /// that is applied; the first that fails ends the stream, as in etcd.
-private final class KeepAliveStream: Sendable {
-  private struct State {
-    var unanswered = 0
-    /// The client asks nothing more.
-    var isHalfClosed = false
-    var isOver = false
-  }
-
+///
+/// Confined to the loop of its client.
+private final class KeepAliveStream: OutcomeReceiver {
   private let call: StreamCall
   private let face: ClientFace
-  private let state = Mutex(State())
+  private var unanswered = 0
+  /// The client asks nothing more.
+  private var isHalfClosed = false
+  private var isOver = false
 
   init(call: StreamCall, face: ClientFace) {
     self.call = call
@@ -121,47 +98,42 @@ private final class KeepAliveStream: Sendable {
     switch event {
     case .message(let message): ask(message)
     case .halfClosed:
-      settle { $0.isHalfClosed = true }
+      isHalfClosed = true
+      finishIfDone()
     case .writable: break
-    case .cancelled: state.withLock { $0.isOver = true }
+    case .cancelled: isOver = true
     }
   }
 
   private func ask(_ message: ByteBuffer) {
-    let isOver = state.withLock { state in
-      state.unanswered += 1
-      return state.isOver
-    }
+    unanswered += 1
     guard !isOver else { return }
-    let one = UnaryCall(context: call.context, message: message) { self.ended($0) }
-    face.propose(one) { [face] body throws(EtcdStatus) in try face.leases.keepAlive(body: body) }
+    face.propose(OpenCall(call.context, message: message, for: self, 0)) {
+      [face] body throws(EtcdStatus) in
+      try face.leases.keepAlive(body: body)
+    }
   }
 
-  private func ended(_ outcome: UnaryOutcome) {
+  func ended(_ id: UInt64, _ outcome: UnaryOutcome) {
     switch outcome {
     case .answered(let message, _):
-      guard !state.withLock({ $0.isOver }) else { return }
+      guard !isOver else { return }
       // What a client does not read would pile up here.
       guard call.send(message) else { return finish(RPCStatus(.tooManyRequests), Metadata()) }
-      settle { $0.unanswered -= 1 }
+      unanswered -= 1
+      finishIfDone()
     case .failed(let status, let trailers): finish(status, trailers)
     }
   }
 
   /// Ends the stream well once the client asks nothing more and has all its answers.
-  private func settle(_ change: (inout State) -> Void) {
-    let isDone = state.withLock { state in
-      change(&state)
-      return state.isHalfClosed && state.unanswered == 0
-    }
-    if isDone { finish(.ok, Metadata()) }
+  private func finishIfDone() {
+    if isHalfClosed, unanswered == 0 { finish(.ok, Metadata()) }
   }
 
   private func finish(_ status: RPCStatus, _ trailers: Metadata) {
-    let isFirst = state.withLock { state in
-      defer { state.isOver = true }
-      return !state.isOver
-    }
-    if isFirst { call.finish(status, trailers: trailers) }
+    guard !isOver else { return }
+    isOver = true
+    call.finish(status, trailers: trailers)
   }
 }

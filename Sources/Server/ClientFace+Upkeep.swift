@@ -1,30 +1,22 @@
+import Raft
 import EtcdAPI
 import KeyValue
 import Member
 import NIOCore
-import NIOPosix
 import RPC
 import Replica
 import Services
 
 /// The service `etcdserverpb.Maintenance`, as far as it looks after the store.
 extension ClientFace {
-  func addUpkeep(to table: inout MethodTable) {
-    table.stream(EtcdMethod.Maintenance.snapshot) { [self] call in
-      guard let loop = MultiThreadedEventLoopGroup.currentEventLoop else {
-        preconditionFailure("a client's call is handled outside the client loops")
-      }
-      return backups.open(call, on: loop)
-    }
-    table.unary(EtcdMethod.Maintenance.alarm) { [self] call in alarm(call) }
-    table.unary(EtcdMethod.Maintenance.defragment) { [self] call in defragment(call) }
-    table.unary(EtcdMethod.Maintenance.downgrade) { [self] call in downgrade(call) }
+  func snapshot(_ call: StreamCall) -> (StreamEvent) -> Void {
+    backups.open(call, on: context.loop)
   }
 
   /// `Maintenance.Alarm`: to ask is a linearizable read, to raise and lower are commands.
-  private func alarm(_ call: UnaryCall) {
+  func alarm(_ call: OpenCall) {
     do throws(EtcdStatus) {
-      switch try MaintenanceService.alarm(body: Array(call.message.readableBytesView)) {
+      switch try MaintenanceService.alarm(body: call.body) {
       case .list(let kind):
         guard !board.isFenced else { return answerAlarms(kind, call) }
         read(.alarms(kind), .linearizable, call)
@@ -37,28 +29,26 @@ extension ClientFace {
   }
 
   /// Those that are raised in the state that is served.
-  func answerAlarms(_ kind: AlarmKind?, _ call: UnaryCall) {
+  func answerAlarms(_ kind: AlarmKind?, _ call: OpenCall) {
     answerAlarms(board.meta.alarms.filter { kind == nil || $0.kind == kind }, call)
   }
 
-  private func answerAlarms(_ alarms: [Alarm], _ call: UnaryCall) {
+  private func answerAlarms(_ alarms: [Alarm], _ call: OpenCall) {
     let header = board.header.message(revision: board.meta.revision)
     call.answer(MaintenanceService.alarms(alarms, header).encodedBytes)
   }
 
   /// `Maintenance.Defragment`: gives free pages back, a little at a time; answered when there are
   /// none left. Reads and writes go on.
-  private func defragment(_ call: UnaryCall) {
-    let waiter = Waiter(call: call, kind: .defragment, arrived: MonotonicClock.now())
-    guard let id = waiters.insert(waiter, shard: shard) else { return tooMany(call) }
-    flush.post(.letter(.defragment(id)))
+  func defragment(_ call: OpenCall) {
+    wait(.defragment, call) { id in inboxes.flush.post(.defragment(id)) }
   }
 
-  private func downgrade(_ call: UnaryCall) {
+  func downgrade(_ call: OpenCall) {
     do throws(EtcdStatus) {
       call.answer(
         try MaintenanceService.downgrade(
-          body: Array(call.message.readableBytesView), clusterVersion: Version.cluster,
+          body: call.body, clusterVersion: Version.cluster,
           revision: board.meta.revision, board.header
         ).encodedBytes)
     } catch {

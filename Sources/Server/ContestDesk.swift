@@ -9,16 +9,10 @@ import Services
 /// The locks and elections of one client loop: carries out what their contests want, and is to the
 /// member's own services a client like any other.
 ///
-/// Confined to its loop, except for the inbox, which has a lock of its own. What comes from a watch
-/// is put aside and taken up after it: the desk of watches is in the middle of something then.
-final class ContestDesk: @unchecked Sendable {
+/// Confined to its loop. What comes from a watch or as an answer is put aside and taken up after it:
+/// whoever brings it is in the middle of something then.
+final class ContestDesk: OutcomeReceiver, @unchecked Sendable {
   typealias CallID = UInt64
-
-  /// What other threads bring: how a contest's question was answered.
-  private struct Reply: Sendable {
-    var id: CallID
-    var outcome: UnaryOutcome
-  }
 
   private struct Call {
     let client: StreamCall
@@ -43,15 +37,15 @@ final class ContestDesk: @unchecked Sendable {
     var wasRefused = false
   }
 
-  /// Something that came of a watch, to be taken up in turn.
+  /// Something that came of a watch or of a question, to be taken up in turn.
   private struct News {
     enum Content {
-      case message([UInt8])
-      case ended(FailedAnswer)
+      case message([UInt8], watch: UInt64)
+      case ended(FailedAnswer, watch: UInt64)
+      case outcome(UnaryOutcome)
     }
 
     var id: CallID
-    var watch: UInt64
     var content: Content
   }
 
@@ -59,11 +53,12 @@ final class ContestDesk: @unchecked Sendable {
   private let face: ClientFace
   private let watches: WatchDesk
   private let settings: ContestSettings
+  private let board: Board
+  private let metrics: Metrics
   /// Without a leader for so long, who waits is told so; `nil`: waits on.
   private let leaderlessLimit: Duration?
   private var calls: [CallID: Call] = [:]
   private var lastNumber: UInt64 = 0
-  private var inbox: Inbox<Reply>!
   private var news: [News] = []
   private var checks: RepeatedTask?
   private var isStopped = false
@@ -71,37 +66,30 @@ final class ContestDesk: @unchecked Sendable {
   /// Answers of a watch that may wait for one contest; one is taken whatever its size.
   private static let watchedLimitBytes = 256 << 10
 
-  init(on loop: any EventLoop, face: ClientFace, watches: WatchDesk, settings: MemberSettings) {
-    self.loop = loop
+  init(_ context: ClientContext, face: ClientFace, watches: WatchDesk) {
+    let settings = context.settings
+    loop = context.loop
+    board = context.board
+    metrics = context.metrics
     self.face = face
     self.watches = watches
     self.settings = settings.contests
     leaderlessLimit =
       settings.replica.quorumPolicy == .wait ? nil : settings.replica.raft.electionTimeout * 3
-    inbox = Inbox(limit: 1 << 20) { [weak self] in
-      guard let self else { return }
-      loop.execute { self.takeReplies() }
-    }
   }
 
-  /// Adds the methods of `v3lockpb.Lock` and `v3electionpb.Election`, each served by the desk of
-  /// the loop that a call comes on.
-  static func add(_ desks: [ContestDesk], of face: ClientFace, to table: inout MethodTable) {
-    let methods = [
-      EtcdMethod.Lock.lock, EtcdMethod.Lock.unlock, EtcdMethod.Election.campaign,
-      EtcdMethod.Election.proclaim, EtcdMethod.Election.leader, EtcdMethod.Election.observe,
-      EtcdMethod.Election.resign,
-    ]
-    for method in methods {
-      table.stream(method) { call in desks[face.shard].open(call) }
-    }
-  }
+  /// Those of `v3lockpb.Lock` and `v3electionpb.Election`.
+  static let methods = [
+    EtcdMethod.Lock.lock, EtcdMethod.Lock.unlock, EtcdMethod.Election.campaign,
+    EtcdMethod.Election.proclaim, EtcdMethod.Election.leader, EtcdMethod.Election.observe,
+    EtcdMethod.Election.resign,
+  ]
 
   // MARK: The client's side
 
   /// On the loop. Whoever waits must hear that its client is gone: so every call of these services
   /// comes as a stream, though it takes one message.
-  private func open(_ client: StreamCall) -> (StreamEvent) -> Void {
+  func open(_ client: StreamCall) -> (StreamEvent) -> Void {
     guard !isStopped, calls.count < settings.callsLimit else {
       client.finish(RPCStatus(isStopped ? .stopped : .tooManyRequests))
       return { _ in }
@@ -109,7 +97,7 @@ final class ContestDesk: @unchecked Sendable {
     lastNumber += 1
     let id = lastNumber
     calls[id] = Call(client)
-    face.metrics.contests.change(by: 1)
+    metrics.contests.change(by: 1)
     startClock()
     return { [weak self] event in self?.take(event, of: id) }
   }
@@ -143,7 +131,7 @@ final class ContestDesk: @unchecked Sendable {
         calls[id]!.client.context.path, body: body)
       step(id, .start)
     } catch {
-      face.metrics.refused(.invalid)
+      metrics.refused(.invalid)
       finish(id, RPCStatus(error))
     }
   }
@@ -158,7 +146,7 @@ final class ContestDesk: @unchecked Sendable {
   private func forget(_ id: CallID) {
     endWatch(of: id)
     guard calls.removeValue(forKey: id) != nil else { return }
-    face.metrics.contests.change(by: -1)
+    metrics.contests.change(by: -1)
   }
 
   /// On the loop: the member stops.
@@ -218,12 +206,8 @@ final class ContestDesk: @unchecked Sendable {
     let client = id.flatMap { calls[$0]?.client.context }
     let context = CallContext(
       path: question.path, metadata: Metadata(), peer: client?.peer, deadline: client?.deadline)
-    let call = UnaryCall(context: context, message: ByteBuffer(bytes: question.body)) {
-      [inbox] outcome in
-      guard let id, let inbox else { return }
-      let isTaken = inbox.offer(Reply(id: id, outcome: outcome))
-      precondition(isTaken, "\(inbox.count) answers wait for contests")
-    }
+    let call = OpenCall(
+      context, message: ByteBuffer(bytes: question.body), for: self, id ?? Self.nobody)
     switch question {
     case .range: face.handle(.range, call)
     case .txn: face.handle(.txn, call)
@@ -233,13 +217,17 @@ final class ContestDesk: @unchecked Sendable {
     }
   }
 
-  private func takeReplies() {
-    for reply in inbox.drain() {
-      switch reply.outcome {
-      case .answered(let body, _): step(reply.id, .answered(body))
-      case .failed(let status, let trailers):
-        step(reply.id, .failed(FailedAnswer(status, trailers)))
-      }
+  /// No call has this number.
+  private static let nobody: CallID = 0
+
+  func ended(_ id: CallID, _ outcome: UnaryOutcome) {
+    if id != Self.nobody { note(.outcome(outcome), for: id) }
+  }
+
+  private func answered(_ outcome: UnaryOutcome, _ id: CallID) {
+    switch outcome {
+    case .answered(let body, _): step(id, .answered(body))
+    case .failed(let status, let trailers): step(id, .failed(FailedAnswer(status, trailers)))
     }
   }
 
@@ -258,8 +246,8 @@ final class ContestDesk: @unchecked Sendable {
       onSend: { message in bound.value.takeWatched(message, for: id, of: number) },
       onFinish: { status, trailers, last in
         let desk = bound.value
-        for message in last { desk.note(.message(message), for: id, of: number) }
-        desk.note(.ended(FailedAnswer(status, trailers)), for: id, of: number)
+        for message in last { desk.note(.message(message, watch: number), for: id) }
+        desk.note(.ended(FailedAnswer(status, trailers), watch: number), for: id)
       })
     // It may end before it has begun, and its end is taken up after this.
     calls[id]!.watch = OwnWatch(number: number, tell: { _ in })
@@ -287,12 +275,12 @@ final class ContestDesk: @unchecked Sendable {
       return false
     }
     calls[id]!.watch!.waitingBytes += message.count
-    note(.message(message), for: id, of: number)
+    note(.message(message, watch: number), for: id)
     return true
   }
 
-  private func note(_ content: News.Content, for id: CallID, of number: UInt64) {
-    news.append(News(id: id, watch: number, content: content))
+  private func note(_ content: News.Content, for id: CallID) {
+    news.append(News(id: id, content: content))
     guard news.count == 1 else { return }
     loop.assumeIsolated().execute { self.takeNews() }
   }
@@ -301,17 +289,19 @@ final class ContestDesk: @unchecked Sendable {
     let batch = news
     news = []
     for one in batch {
-      // Of a watch that was ended meanwhile nothing is wanted any more.
-      guard calls[one.id]?.watch?.number == one.watch else { continue }
       switch one.content {
-      case .message(let bytes):
+      case .outcome(let outcome): answered(outcome, one.id)
+      // Of a watch that was ended meanwhile nothing is wanted any more.
+      case .message(let bytes, watch: let number):
+        guard calls[one.id]?.watch?.number == number else { continue }
         calls[one.id]!.watch!.waitingBytes -= bytes.count
         guard let response = try? EtcdWatchResponse(decoding: bytes) else {
           preconditionFailure("a watch of this member has sent what is no answer")
         }
         step(one.id, .watched(response))
         relieve(one.id)
-      case .ended(let answer):
+      case .ended(let answer, watch: let number):
+        guard calls[one.id]?.watch?.number == number else { continue }
         calls[one.id]!.watch = nil
         step(one.id, .watchFailed(answer))
       }
@@ -340,7 +330,7 @@ final class ContestDesk: @unchecked Sendable {
   /// On a member that is cut off nobody's turn comes: whoever waits there is told so, and keeps its
   /// place, for it may go on waiting at another member with the same lease.
   private func endLeaderless() {
-    guard let leaderlessLimit, let since = face.board.leaderlessSince,
+    guard let leaderlessLimit, let since = board.leaderlessSince,
       MonotonicClock.now() - since >= leaderlessLimit
     else { return }
     for id in calls.keys.sorted() where calls[id]?.watch != nil {
@@ -393,11 +383,5 @@ extension FailedAnswer {
     self.init(
       EtcdStatus(EtcdStatus.Code(rawValue: status.code.rawValue) ?? .unknown, status.message),
       why: trailers.firstBytes(QuorateMetadata.why).flatMap { Why(encoded: $0) })
-  }
-
-  fileprivate var trailers: Metadata {
-    var trailers = Metadata()
-    if let why { trailers.add(QuorateMetadata.why, bytes: why.encoded) }
-    return trailers
   }
 }

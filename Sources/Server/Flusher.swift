@@ -1,76 +1,58 @@
-import EtcdAPI
 import KeyValue
 import Member
-import RPC
 import Raft
-import Services
 import Storage
 
 /// The thread of the flush lane, which writes the state file.
-struct Flusher {
-  enum Job: Sendable {
-    case letter(FlushLetter<any StateStore>)
-    /// A second has passed.
-    case rest
-  }
+struct Flusher: LaneHost {
+  typealias Letter = FlushLetter<any StateStore>
 
-  /// Where the lane's work goes.
-  struct Outlets: Sendable {
-    var board: Board
-    var door: ReplicaDoor
-    var waiters: WaiterTable
-    var fate: Fate
-    var apply: Worker<Applier.Job>
-    var snapshots: Worker<SnapshotThread.Job>
-    var backup: Worker<BackupThread.Job>
-  }
+  /// How often the heap is looked after.
+  private static let restInterval = Duration.seconds(1)
 
   private var lane = FlushLane<FlushHost>()
   private var host: FlushHost
   private var output = FlushOutput<StateReaders, any SnapshotSource>()
-  private var letters: [FlushLetter<any StateStore>] = []
-  private let out: Outlets
+  private var restAt = MonotonicClock.now() + Self.restInterval
+  private let member: MemberContext
 
-  init(state: Handover<any StateStore>, out: Outlets) {
+  init(state: Handover<any StateStore>, _ member: MemberContext) {
     host = FlushHost(state: state.value)
-    self.out = out
+    self.member = member
   }
 
-  /// One turn. Returns when the next is due, if no job comes before.
-  mutating func work(_ jobs: [Job]) -> Instant {
-    for job in jobs {
-      switch job {
-      case .letter(let letter): letters.append(letter)
-      case .rest: host.heap.rest()
-      }
+  mutating func turn(_ letters: [Letter]) -> Instant {
+    let now = MonotonicClock.now()
+    if restAt <= now {
+      restAt = now + Self.restInterval
+      host.heap.rest()
     }
-    lane.turn(letters, at: MonotonicClock.now(), ports: &host, out: &output)
-    letters.removeAll(keepingCapacity: true)
-    return deliver()
+    lane.turn(letters, at: now, ports: &host, out: &output)
+    return min(deliver(), restAt)
   }
 
-  /// Returns when the next turn is due.
+  /// Returns when the lane's next turn is due.
   private mutating func deliver() -> Instant {
     defer { output.removeAll() }
+    let inboxes = member.inboxes
     if let error = output.fault {
-      out.fate.seal(
+      member.fate.seal(
         host.state.failure.cause.map { ServerExit($0) } ?? ServerExit(reading: error))
     }
-    for letter in output.letters { out.apply.post(letter) }
+    for letter in output.letters { inboxes.apply.post(letter) }
     for opened in output.opened {
       switch opened.asker {
-      case .follower(let request): out.snapshots.post(.opened(request, opened.source))
-      case .client(let id): out.backup.post(.begin(id, Handover(opened.source.take())))
+      case .follower(let request): inboxes.snapshots.post(.opened(request, opened.source))
+      case .client(let id): inboxes.backup.post(.begin(id, Handover(opened.source.take())))
       }
     }
     for report in output.reports {
-      if case .storeSize(let used) = report { out.board.usedBytes = Int64(clamping: used) }
-      out.door.complete(.flush(report))
+      if case .storeSize(let used) = report {
+        member.board.usedBytes = Int64(clamping: used)
+      }
+      inboxes.replica.complete(.flush(report))
     }
-    for id in output.defragmented {
-      out.waiters.take(id)?.call.answer(
-        MaintenanceService.defragmented(out.board.header).encodedBytes)
-    }
+    for id in output.defragmented { inboxes.post(.defragmented(id), for: id) }
     return output.wakeAt
   }
 
@@ -91,7 +73,7 @@ struct Flusher {
         patrol: Handover(try state.openReader())))
   }
 
-  /// The last job: makes everything flushed durable and closes the file.
+  /// The last act: makes everything flushed durable and closes the file.
   mutating func close() {
     lane.close(at: MonotonicClock.now(), ports: &host, out: &output)
     _ = deliver()
@@ -99,7 +81,7 @@ struct Flusher {
       try host.state.sync()
       try host.state.close()
     } catch {
-      out.fate.seal(ServerExit(error))
+      member.fate.seal(ServerExit(error))
     }
   }
 }

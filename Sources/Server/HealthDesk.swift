@@ -3,14 +3,15 @@ import NIOCore
 import RPC
 import Replica
 import Services
-import Synchronization
 
 /// The service `grpc.health.v1.Health`: whether the member serves.
 ///
 /// It does while it is a member of a formed store and a write would be committed
 /// (`ReplicaCore.writeHealth`): a client that balances by health asks another member else. With
 /// `--on-quorum-loss wait`, which refuses nothing, it always does, as etcd.
-final class HealthDesk: Sendable {
+///
+/// One for each client loop, and confined to it.
+final class HealthDesk {
   private struct Watcher {
     var call: StreamCall
     var isKnown: Bool
@@ -18,77 +19,58 @@ final class HealthDesk: Sendable {
     var told: Bool?
   }
 
-  private struct State {
-    /// `nil`: it will be known soon after somebody has asked.
-    var isServing: Bool? = false
-    var isStopped = false
-    /// Who asked while it was not known.
-    var waiting: [UnaryCall] = []
-    var watchers: [UInt64: Watcher] = [:]
-    var lastNumber: UInt64 = 0
-  }
+  private let control: Inbox<ControlLetter>
+  private let loop: Int
+  /// `nil`: it will be known soon after somebody has asked.
+  private var isServing: Bool? = false
+  private var isStopped = false
+  /// Who asked while it was not known.
+  private var waiting: [OpenCall] = []
+  private var watchers: [UInt64: Watcher] = [:]
+  private var lastNumber: UInt64 = 0
 
-  private let state = Mutex(State())
-  private let door: ReplicaDoor
-
-  /// Streams of the whole member.
+  /// Streams of one client loop.
   private static let watchersLimit = 10_000
-  /// Calls that wait to be answered, of the whole member.
+  /// Calls of one client loop that wait to be answered.
   private static let waitingLimit = 10_000
 
-  init(door: ReplicaDoor) { self.door = door }
-
-  func add(to table: inout MethodTable) {
-    table.unary(EtcdMethod.Health.check) { [self] call in check(call) }
-    table.stream(EtcdMethod.Health.watch) { [self] call in open(call) }
+  init(_ context: ClientContext) {
+    control = context.inboxes.replica.control
+    loop = context.number
   }
 
-  /// From any thread.
   func set(isServing: Bool?) {
-    let (watchers, waiting) = state.withLock { state in
-      state.isServing = isServing
-      let waiting = isServing == nil ? [] : state.waiting
-      if isServing != nil { state.waiting = [] }
-      return (state.watchers.keys.sorted(), waiting)
-    }
+    guard !isStopped else { return }
+    self.isServing = isServing
     if let isServing {
       for call in waiting { call.answer(HealthService.message(isServing: isServing)) }
+      waiting = []
     }
-    for number in watchers { tell(number) }
+    for number in watchers.keys.sorted() { tell(number) }
   }
 
   /// Tells the replica whether anybody watches.
   private func showWatchers() {
-    door.errands.offer(
-      .visit { [self] home in
-        home.isHealthWatched = state.withLock { !$0.watchers.isEmpty }
-      })
+    control.offer(.watchHealth(loop: loop, !watchers.isEmpty))
   }
 
   func stop() {
-    let (watchers, waiting) = state.withLock { state in
-      state.isServing = false
-      state.isStopped = true
-      defer { (state.watchers, state.waiting) = ([:], []) }
-      return (state.watchers.values.map { $0 }, state.waiting)
-    }
-    for watcher in watchers { watcher.call.finish(RPCStatus(.stopped)) }
+    isServing = false
+    isStopped = true
+    for watcher in watchers.values { watcher.call.finish(RPCStatus(.stopped)) }
     for call in waiting { call.fail(RPCStatus(.stopped)) }
+    (watchers, waiting) = ([:], [])
   }
 
-  private func check(_ call: UnaryCall) {
+  func check(_ call: OpenCall) {
     do throws(EtcdStatus) {
-      let isKnown = try HealthService.isKnown(body: Array(call.message.readableBytesView))
-      guard isKnown else { throw HealthService.unknown }
-      door.errands.offer(.visit { home in home.step(.probeWrites) })
-      let (isServing, isFull) = state.withLock { state in
-        let isFull = state.waiting.count >= Self.waitingLimit
-        if state.isServing == nil, !isFull { state.waiting.append(call) }
-        return (state.isServing, isFull)
-      }
+      guard try HealthService.isKnown(body: call.body) else { throw HealthService.unknown }
+      control.offer(.probeWrites)
       if let isServing {
         call.answer(HealthService.message(isServing: isServing))
-      } else if isFull {
+      } else if waiting.count < Self.waitingLimit {
+        waiting.append(call)
+      } else {
         throw .tooManyRequests
       }
     } catch {
@@ -96,18 +78,16 @@ final class HealthDesk: Sendable {
     }
   }
 
-  private func open(_ call: StreamCall) -> (StreamEvent) -> Void {
-    let number = state.withLock { state in
-      state.lastNumber += 1
-      return state.lastNumber
-    }
+  func open(_ call: StreamCall) -> (StreamEvent) -> Void {
+    lastNumber += 1
+    let number = lastNumber
     return { [self] event in
       switch event {
       case .message(let message): watch(number, call, Array(message.readableBytesView))
       case .halfClosed: break
       case .writable: tell(number)
       case .cancelled:
-        state.withLock { $0.watchers[number] = nil }
+        watchers[number] = nil
         showWatchers()
       }
     }
@@ -116,13 +96,9 @@ final class HealthDesk: Sendable {
   private func watch(_ number: UInt64, _ call: StreamCall, _ body: [UInt8]) {
     do throws(EtcdStatus) {
       let isKnown = try HealthService.isKnown(body: body)
-      let refusal = state.withLock { state -> EtcdStatus? in
-        if state.isStopped { return .stopped }
-        if state.watchers.count >= Self.watchersLimit { return .tooManyRequests }
-        state.watchers[number] = Watcher(call: call, isKnown: isKnown)
-        return nil
-      }
-      if let refusal { throw refusal }
+      if isStopped { throw .stopped }
+      if watchers.count >= Self.watchersLimit { throw .tooManyRequests }
+      watchers[number] = Watcher(call: call, isKnown: isKnown)
       showWatchers()
       tell(number)
     } catch {
@@ -133,15 +109,13 @@ final class HealthDesk: Sendable {
   /// Tells one client the status, unless it knows it. What it does not take now it gets when it
   /// takes messages again: not each status, but the one of then.
   private func tell(_ number: UInt64) {
-    state.withLock { state in
-      guard let watcher = state.watchers[number], let isServing = state.isServing,
-        watcher.told != isServing, watcher.isKnown || watcher.told == nil
-      else { return }
-      let message =
-        watcher.isKnown
-        ? HealthService.message(isServing: isServing) : HealthService.unknownMessage
-      if watcher.call.send(message) { state.watchers[number]!.told = isServing }
-    }
+    guard let watcher = watchers[number], let isServing, watcher.told != isServing,
+      watcher.isKnown || watcher.told == nil
+    else { return }
+    let message =
+      watcher.isKnown
+      ? HealthService.message(isServing: isServing) : HealthService.unknownMessage
+    if watcher.call.send(message) { watchers[number]!.told = isServing }
   }
 }
 

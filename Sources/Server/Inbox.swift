@@ -2,7 +2,8 @@ import Synchronization
 
 /// A bounded queue between two threads that is emptied in batches, with one wake-up a batch.
 ///
-/// Whatever piles up while the consumer works is its next batch.
+/// Whatever piles up while the consumer works is its next batch. An inbox is there before its
+/// consumer: a thread knows the inboxes of others, and no other thread.
 public final class Inbox<Element: Sendable>: Sendable {
   private struct State {
     var waiting: [Element] = []
@@ -22,16 +23,16 @@ public final class Inbox<Element: Sendable>: Sendable {
 
   private let state = Mutex(State())
   private let limit: Int
-  private let wake: @Sendable () -> Void
+  private let consumer: WakeUp
 
-  /// `limit`: how many elements may wait. `wake` is called by the producer, outside the lock, once
-  /// between two drains at most.
+  /// `limit`: how many elements may wait. The consumer is woken by the producer, outside the lock,
+  /// once between two drains at most.
   ///
   /// *Precondition*: `limit > 0`.
-  public init(limit: Int, wake: @escaping @Sendable () -> Void) {
+  public init(limit: Int, wakes consumer: WakeUp) {
     precondition(limit > 0, "an inbox of \(limit) elements holds nothing")
     self.limit = limit
-    self.wake = wake
+    self.consumer = consumer
   }
 
   /// Adds one element at the end; `false`: the inbox is full or closed, and nothing was added.
@@ -43,7 +44,7 @@ public final class Inbox<Element: Sendable>: Sendable {
       state.waiting.append(element)
       return (true, state.mustWake(for: isUrgent))
     }
-    if mustWake { wake() }
+    if mustWake { consumer.wake() }
     return isAccepted
   }
 
@@ -57,8 +58,22 @@ public final class Inbox<Element: Sendable>: Sendable {
       state.waiting.append(contentsOf: batch)
       return (true, state.mustWake(for: true))
     }
-    if mustWake { wake() }
+    if mustWake { consumer.wake() }
     return isAccepted
+  }
+
+  /// Adds what the bounds elsewhere leave room for; after `close` it is dropped.
+  ///
+  /// *Precondition*: the inbox is not full: that would be a bound that was broken.
+  public func post(_ element: Element, isUrgent: Bool = true) {
+    let isTaken = offer(element, isUrgent: isUrgent)
+    precondition(isTaken || isClosed, "\(count) of \(Element.self) wait")
+  }
+
+  /// The same for a batch.
+  public func post(contentsOf batch: [Element]) {
+    let isTaken = offer(contentsOf: batch)
+    precondition(isTaken || isClosed, "\(count) of \(Element.self) wait")
   }
 
   /// Takes everything that waits, in order.
@@ -87,7 +102,7 @@ public final class Inbox<Element: Sendable>: Sendable {
       state.isClosed = true
       return wasOpen
     }
-    if wasOpen { wake() }
+    if wasOpen { consumer.wake() }
   }
 
   public var isClosed: Bool { state.withLock { $0.isClosed } }

@@ -1,3 +1,4 @@
+import KeyValue
 import Foundation
 import Raft
 import Replica
@@ -104,16 +105,68 @@ struct LabStatus: Encodable {
     case name, member, cluster, pid, version, phase, role, term, leader, commit, applied
     case durableApplied, revision, hash, policy, quorate, R, N, missing, serves, links, disk
   }
+}
 
-  /// 16 lower-case hexadecimal digits.
-  static func hexadecimal(_ number: UInt64) -> String {
-    let digits = String(number, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+extension LabStatus {
+  init(_ report: MemberReport, _ context: ClientContext) {
+    let meta = context.board.meta
+    let members = context.board.view.members
+    let lanes = meta.digest.lanes
+    func service(_ service: ReplicaStatus.Service) -> Service {
+      switch service {
+      case .serves: Service(served: true)
+      case .refuses(let refusal):
+        Service(served: false, why: FailedAnswer.evidence(refusal, members))
+      }
+    }
+    let unserved = service(.refuses(report.idle))
+    let isServingOld = report.phase == .quarantined
+    self.init(
+      name: context.settings.name, member: MemberReport.hexadecimal(context.me.number),
+      cluster: MemberReport.hexadecimal(context.board.answerer.cluster),
+      pid: ProcessInfo.processInfo.processIdentifier, phase: report.phase.rawValue,
+      applied: meta.appliedIndex, revision: meta.revision,
+      hash: [lanes.0, lanes.1, lanes.2, lanes.3].map(MemberReport.hexadecimal).joined(),
+      policy: context.settings.replica.quorumPolicy.flagValue,
+      N: context.settings.initialCluster.members.count,
+      missing: report.gaps.map { MemberReport.hexadecimal($0.member.number) },
+      serves: Services(
+        write: unserved, linearizable: unserved,
+        serializable: AgedService(
+          service: isServingOld ? service(.serves) : unserved, ageMilliseconds: nil)),
+      links: report.links.map { Link($0) })
+    guard let status = report.status else { return }
+    let isLearner = status.configuration.members.contains {
+      $0.id == status.id && $0.role == .learner
+    }
+    role = isLearner ? "learner" : "\(status.role)"
+    term = status.term.number
+    leader = status.leader.map { MemberReport.hexadecimal($0.number) }
+    commit = status.commitIndex.number
+    durableApplied = report.durableApplied.number
+    quorate = status.quorum.isQuorate
+    R = status.quorum.current.heard
+    N = status.quorum.current.voters
+    missing = status.quorum.missing.map { MemberReport.hexadecimal($0.number) }
+    serves = Services(
+      write: service(status.write), linearizable: service(status.linearizableRead),
+      serializable: AgedService(
+        service: service(status.serializableRead),
+        ageMilliseconds: status.age.map(\.milliseconds)))
+  }
+}
+
+extension LabStatus.Link {
+  init(_ link: LinkReport) {
+    self.init(
+      peer: MemberReport.hexadecimal(link.peer.number), name: link.name, peerURLs: link.peerURLs,
+      session: link.hasSession, send: link.link.send.rawValue,
+      receive: link.link.receive.rawValue)
   }
 }
 
 /// The order that `POST /lab/links` takes.
-struct LinkOrder: Decodable {
+struct LinkPage: Decodable {
   struct Link: Decodable {
     /// A member's name or id, or `*` for all others.
     var peer: String
@@ -123,11 +176,27 @@ struct LinkOrder: Decodable {
   }
 
   var links: [Link]
-}
 
-/// Why an order was not carried out; one sentence.
-struct LinkOrderError: Error {
-  var sentence: String
+  var order: LinkOrder {
+    get throws(LinkOrderError) {
+      var order = LinkOrder(wishes: [])
+      for link in links {
+        order.wishes.append(
+          LinkOrder.Wish(
+            peer: link.peer, send: try Self.state(link.send),
+            receive: try Self.state(link.receive)))
+      }
+      return order
+    }
+  }
+
+  private static func state(_ text: String?) throws(LinkOrderError) -> Transport.Link.State? {
+    guard let text else { return nil }
+    guard let state = Transport.Link.State(rawValue: text) else {
+      throw LinkOrderError(sentence: "\(text) is not open, silent or reset")
+    }
+    return state
+  }
 }
 
 /// The order that `POST /lab/disk` takes.

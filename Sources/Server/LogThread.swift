@@ -4,37 +4,31 @@ import Storage
 
 /// The thread of the log lane: everything that waits is one commit, and one wake-up tells the
 /// replica.
-struct LogThread {
-  typealias Job = LogLetter
-
+struct LogThread: LaneHost {
   private var lane = LogLane<LogFiles>()
   private var out = LogLaneOutput<any StateStore>()
   private var files: LogFiles
-  private let door: ReplicaDoor
-  private let adopt: @Sendable (OpenedState<any StateStore>) -> Void
+  private let inboxes: MemberInboxes
 
-  /// `adopt`: gives the flush lane the state that it moves to.
-  init(
-    files: LogFiles, door: ReplicaDoor,
-    adopt: @escaping @Sendable (OpenedState<any StateStore>) -> Void
-  ) {
+  init(files: LogFiles, _ inboxes: MemberInboxes) {
     self.files = files
-    self.door = door
-    self.adopt = adopt
+    self.inboxes = inboxes
     files.showSize()
   }
 
-  mutating func work(_ jobs: [Job]) {
-    var batch = jobs[...]
+  mutating func turn(_ letters: [LogLetter]) -> Instant {
+    guard !letters.isEmpty else { return .distantFuture }
+    var batch = letters[...]
     while lane.turn(&batch, ports: &files, out: &out) {
-      for report in out.reports { door.complete(.log(report)) }
+      for report in out.reports { inboxes.replica.complete(.log(report)) }
       out.reports.removeAll(keepingCapacity: true)
-      for opened in out.opened { adopt(opened) }
+      for opened in out.opened { inboxes.flush.post(.adopt(opened.state, opened.base)) }
       out.opened = []
     }
+    return .distantFuture
   }
 
-  /// The last job: closes the files and lets other processes in.
+  /// The last act: closes the files and lets other processes in.
   mutating func close() { files.close() }
 }
 

@@ -2,27 +2,9 @@ import Member
 import Raft
 import Replica
 import Storage
-import Synchronization
 
-/// The threads of one member, and how work goes from one to another.
-///
-/// ```text
-///   client loops ──▶ replica loop ──▶ log ────▶ (stored) replica loop
-///        ▲               │ committed
-///        │               ▼
-///        ├── answers ── apply ──▶ flush ──▶ (flushed) apply
-///        └── answers ── read         │ durable ▶ replica loop
-/// ```
-final class MemberThreads: Sendable {
-  let log = Worker<LogThread.Job>(name: "log")
-  let apply = Worker<Applier.Job>(name: "apply")
-  let flush = Worker<Flusher.Job>(name: "flush")
-  let read = Worker<RowReaderThread.Job>(name: "read")
-  let snapshot = Worker<SnapshotThread.Job>(name: "snapshot")
-  let backup = Worker<BackupThread.Job>(name: "backup")
-  let patrol = Worker<PatrolThread.Job>(name: "patrol")
-  private let isStopping = Atomic(false)
-
+/// The lanes of one member that have a thread each.
+struct MemberThreads: Sendable {
   /// What was opened and recovered, on its way to the threads.
   struct Opened: Sendable {
     var store: Handover<any MemberStore>
@@ -40,80 +22,39 @@ final class MemberThreads: Sendable {
     var powerLoss: PowerLoss?
   }
 
-  func start(
-    _ opened: Opened, files: StateFiles, boot: Boot, board: Board, door: ReplicaDoor,
-    waiters: WaiterTable, metrics: Metrics, fate: Fate, pace: PatrolPace, desks: [ClientDesk],
-    feeds: [WatchFeed]
+  /// In the order in which work flows.
+  private let threads: [LaneThread]
+
+  /// Starts them all. `feeds`: of the watches of each client loop.
+  init(
+    _ opened: Opened, boot: Boot, files: StateFiles, pace: PatrolPace, feeds: [WatchFeed],
+    _ member: MemberContext
   ) {
-    let (log, apply, flush, read, snapshot) = (log, apply, flush, read, snapshot)
-    let (backup, patrol) = (backup, patrol)
-    // A thread keeps what its closures hold for as long as it runs.
+    let (inboxes, fate) = (member.inboxes, member.fate)
     let readers = opened.adopted.readers
-    let start = Member.Handover(
-      AdoptedState(store: opened.adopted.store.value, readers: readers))
-    let (store, state, me) = (opened.store, opened.state, opened.identity.member)
-    log.run(
-      start: {
-        LogThread(
-          files: LogFiles(
-            store: store.value, directory: files, board: board, metrics: metrics, fate: fate),
-          door: door,
-          adopt: { flush.post(.letter(.adopt($0.state, $0.base))) })
-      },
-      work: { $0.work($1) }, end: { $0.close() })
-    let flushOutlets = Flusher.Outlets(
-      board: board, door: door, waiters: waiters, fate: fate, apply: apply, snapshots: snapshot,
-      backup: backup)
-    flush.run(
-      start: { Flusher(state: state, out: flushOutlets) },
-      turn: { $0.work($1) }, end: { $0.close() })
-    let applyOutlets = Applier.Outlets(
-      board: board, door: door, waiters: waiters, metrics: metrics, fate: fate,
-      mark: opened.mark, log: log, flush: flush, reads: read, patrol: patrol, backup: backup,
-      desks: desks, feeds: feeds)
-    apply.run(
-      start: { Applier(me: me, boot: boot, start: start.take(), out: applyOutlets) },
-      firstTurn: .distantFuture, turn: { $0.work($1) }, end: { $0.close() })
-    let answers = ReadAnswers(board: board, metrics: metrics)
-    read.run(
-      start: {
-        RowReaderThread(reader: readers.reads, answers: answers, fate: fate) {
-          log.post($0)
-        }
-      },
-      work: { $0.work($1) }, end: { $0.close() })
-    snapshot.run(
-      start: {
-        SnapshotThread(store: store.value, door: door, fate: fate) { apply.post($0) }
-      },
-      work: { $0.work($1) }, end: { $0.close() })
-    patrol.run(
-      start: {
-        PatrolThread(
-          reader: readers.patrol, pace: pace, fate: fate,
-          ask: { apply.post(.block($0, $1)) }, tell: { door.complete(.damaged($0)) },
-          back: { patrol.post($0) },
-          isStopping: { [self] in isStopping.load(ordering: .relaxed) })
-      },
-      work: { $0.work($1) }, end: { $0.close() })
-    backup.run(
-      start: {
-        BackupThread(
-          directory: files.directory, fate: fate, apply: { apply.post($0) },
-          back: { backup.post($0) })
-      },
-      work: { $0.work($1) }, end: { $0.close() })
+    let store = opened.store.value
+    let log = LogThread(
+      files: LogFiles(
+        store: store, directory: files, board: member.board, metrics: member.metrics, fate: fate),
+      inboxes)
+    let apply = Applier(
+      me: opened.identity.member, boot: boot,
+      start: AdoptedState(store: opened.adopted.store.value, readers: readers), member,
+      mark: opened.mark, feeds: feeds)
+    let patrol = PatrolThread(reader: readers.patrol, pace: pace, fate: fate, inboxes)
+    let snapshots = SnapshotThread(store: store, fate: fate, inboxes)
+    let backup = BackupThread(directory: files.directory, fate: fate, inboxes)
+    threads = [
+      LaneThread("patrol", inboxes.scrub, patrol),
+      LaneThread("snapshot", inboxes.snapshots, snapshots),
+      LaneThread("backup", inboxes.backup, backup),
+      LaneThread("apply", inboxes.apply, apply),
+      LaneThread("read", inboxes.reads, RowReaderThread(reader: readers.reads, member)),
+      LaneThread("flush", inboxes.flush, firstTurn: .zero, Flusher(state: opened.state, member)),
+      LaneThread("log", inboxes.log, log),
+    ]
   }
 
   /// Ends them in the order in which work flows; blocks until the files are closed.
-  func finish() {
-    isStopping.store(true, ordering: .relaxed)
-    patrol.finish()
-    snapshot.finish()
-    backup.finish()
-    apply.finish()
-    read.finish()
-    flush.finish()
-    log.finish()
-  }
+  func finish() { for thread in threads { thread.finish() } }
 }

@@ -93,6 +93,9 @@ final class Metrics: Sendable {
   let proposalsUnknown = Counter()
   let leaderChanges = Counter()
   let droppedPeerMessages = Counter()
+  /// Calls that wait for another thread.
+  let pendingCalls = Level()
+  let pendingPages = Level()
   let watchStreams = Level()
   let watches = Level()
   /// Watches that are served from the store until they have caught up.

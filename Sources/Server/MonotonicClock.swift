@@ -11,3 +11,8 @@ public enum MonotonicClock {
     return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
   }
 }
+
+extension Duration {
+  /// Whole milliseconds, rounded up: an age is never below the true one.
+  var milliseconds: Int64 { (nanoseconds + 999_999) / 1_000_000 }
+}

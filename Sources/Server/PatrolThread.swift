@@ -16,7 +16,9 @@ import Synchronization
 ///   applier   what does block b hold? ─┐               ┌─ still so? ─▶ then the table has it
 ///   patrol                             └─ read block b ┘
 /// ```
-struct PatrolThread {
+struct PatrolThread: LaneHost {
+  typealias Letter = Job
+
   enum Job: Sendable {
     /// Looks at the next block.
     case look
@@ -33,10 +35,7 @@ struct PatrolThread {
   private var reader: any StateReader
   private let pace: PatrolPace
   private let fate: Fate
-  private let ask: @Sendable (Int64, BlockQuestion) -> Void
-  private let tell: @Sendable (ClosedRange<Int64>) -> Void
-  private let back: @Sendable (Job) -> Void
-  private let isStopping: @Sendable () -> Bool
+  private let inboxes: MemberInboxes
   private var number: Int64 = -1
   /// How often this block was found changing.
   private var misses = 0
@@ -46,24 +45,32 @@ struct PatrolThread {
   private var cycleBegan = MonotonicClock.now()
   private var hasTold = false
 
-  /// `ask` asks the applier about a block, `tell` is told of damaged revisions, once.
   init(
-    reader: Handover<any StateReader>, pace: PatrolPace, fate: Fate,
-    ask: @escaping @Sendable (Int64, BlockQuestion) -> Void,
-    tell: @escaping @Sendable (ClosedRange<Int64>) -> Void,
-    back: @escaping @Sendable (Job) -> Void, isStopping: @escaping @Sendable () -> Bool
+    reader: Handover<any StateReader>, pace: PatrolPace, fate: Fate, _ inboxes: MemberInboxes
   ) {
     self.reader = reader.value
     self.pace = pace
     self.fate = fate
-    self.ask = ask
-    self.tell = tell
-    self.back = back
-    self.isStopping = isStopping
+    self.inboxes = inboxes
     back(.look)
   }
 
-  mutating func work(_ jobs: [Job]) {
+  /// Asks the applier about a block.
+  private func ask(_ number: Int64, _ question: BlockQuestion) {
+    inboxes.apply.post(.block(number, question))
+  }
+
+  private func back(_ job: Job) { inboxes.scrub.post(job) }
+
+  /// Nothing more is taken.
+  private func isStopping() -> Bool { inboxes.scrub.letters.isClosed }
+
+  mutating func turn(_ jobs: [Job]) -> Instant {
+    work(jobs)
+    return .distantFuture
+  }
+
+  private mutating func work(_ jobs: [Job]) {
     for job in jobs {
       do {
         try take(job)
@@ -155,7 +162,7 @@ struct PatrolThread {
     guard !hasTold else { return }
     hasTold = true
     let first = min(revisionBefore, block.lastRevision)
-    tell(max(1, first)...max(1, block.lastRevision))
+    inboxes.replica.complete(.damaged(max(1, first)...max(1, block.lastRevision)))
   }
 
   /// In short pieces, so that the member's end does not wait for it.

@@ -4,7 +4,6 @@ import Logging
 import Member
 import Raft
 import Replica
-import Services
 import Transport
 
 extension ReplicaLoop {
@@ -24,7 +23,7 @@ extension ReplicaLoop {
   var roster: Roster { replica?.roster ?? .nobody }
 
   /// The formation goes to the disk.
-  func store(_ formation: Formation) { out.log(.form(formation)) }
+  func store(_ formation: Formation) { inboxes.log.post(.form(formation)) }
 
   /// The formation is on disk: the replica begins, with the sessions that stand.
   func formed(_ formation: Formation) {
@@ -36,8 +35,7 @@ extension ReplicaLoop {
     replica = makeReplica(
       Recovered(
         hardState: HardState(currentTerm: base.last.term), base: base, entries: [],
-        applied: base.last.index, founding: formation.founding),
-      firstLeases)
+        applied: base.last.index, founding: formation.founding))
     showMembers()
     step(.introduced(ownIntroduction))
     // Who was met before may be another than the one that this store was formed with.

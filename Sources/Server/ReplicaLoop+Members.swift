@@ -1,8 +1,6 @@
 import Logging
-import RPC
 import Raft
 import Replica
-import Services
 import Storage
 import Transport
 
@@ -18,16 +16,6 @@ extension ReplicaLoop {
   func transferLeadership(_ id: RequestID, to member: MemberID, deadline: Instant) {
     guard replica != nil else { return refuse(id, idle) }
     step(.transferLeadership(id, to: member, deadline: deadline))
-  }
-
-  /// A change is committed, applied and shown.
-  func changed(_ id: RequestID) {
-    guard let waiter = waiters.take(id), case .change(let call) = waiter.kind else { return }
-    let view = board.view
-    // Who was removed may not have heard of it in the log.
-    let isRemoved = replica?.isRemoved ?? false
-    let members = isRemoved ? view.members.without(identity.member) : view.members
-    waiter.call.answer(ClusterService.answer(to: call, members, view.header))
   }
 
   // MARK: What is shown
@@ -48,7 +36,10 @@ extension ReplicaLoop {
             clientURLs: clientURLs[member.id] ?? [], isLearner: false)
         })
     }
-    board.view = Board.View(header: header, members: directory)
+    board.view = Board.View(
+      cluster: identity.cluster, member: identity.member.number,
+      raftTerm: replica?.currentTerm.number ?? 0,
+      members: replica?.isRemoved == true ? directory.without(identity.member) : directory)
   }
 
   /// After a step: who they are now, as far as it is committed.
@@ -56,12 +47,6 @@ extension ReplicaLoop {
     guard let index = replica?.membership.index, index != shownConfiguration else { return }
     showMembers()
     if hasDeparting { talkToMembers() }
-  }
-
-  private var header: AnswerHeader {
-    AnswerHeader(
-      cluster: identity.cluster, member: identity.member.number,
-      raftTerm: replica?.currentTerm.number ?? 0)
   }
 
   // MARK: Whom to talk to
@@ -142,7 +127,7 @@ extension ReplicaLoop {
     step(
       .reconfigure(
         MemberRequest(
-          id: waiters.reserve(), change: .addLearner(place),
+          id: ownRequest(), change: .addLearner(place),
           deadline: now + settings.requestTimeout)))
   }
 }

@@ -28,7 +28,7 @@ extension ReplicaLoop {
 
   private func carryOut(_ effect: SnapshotEffect) {
     switch effect {
-    case .openSource(let request): out.apply(.openSnapshot(.follower(request)))
+    case .openSource(let request): inboxes.apply.post(.openSnapshot(.follower(request)))
     case .dial(let stream, to: let peer, attempt: let attempt):
       transport.openSnapshot(stream, to: peer, attempt: attempt)
     case .send(let frame, on: let stream):
@@ -40,7 +40,7 @@ extension ReplicaLoop {
       if case .piece(_, let bytes) = order, !recovery.isTold {
         recovery.snapshotBytes += bytes.count
       }
-      out.snapshots(.order(order))
+      inboxes.snapshots.post(.order(order))
     case .sent(let request, let outcome): step(.snapshotSent(request, outcome))
     case .received(let stream, let base, term: let term, from: let leader):
       step(.snapshotReceived(base, term: term, from: leader))

@@ -1,12 +1,9 @@
-import EtcdAPI
 import KeyValue
 import Logging
 import Member
 import NIOCore
-import RPC
 import Raft
 import Replica
-import Services
 import Storage
 import Transport
 import Wire
@@ -17,17 +14,21 @@ import Wire
 /// In reading order: this file is the way in and out; `+Formation` is the time before the first
 /// configuration; `+Peers` what the transport brings; `+Members` changes of the members;
 /// `+Snapshots` snapshots out and in; `+Status` what people are shown.
-final class ReplicaLoop {
-  /// The other threads, as the loop sees them.
-  struct Outlets: Sendable {
-    var log: @Sendable (LogLetter) -> Void
-    var flush: @Sendable (Flusher.Job) -> Void
-    var apply: @Sendable (Applier.Job) -> Void
-    var snapshots: @Sendable (SnapshotThread.Job) -> Void
-    /// Serves a read that is ready on the loop of its client.
-    var serve: @Sendable (ReadReady) -> Void
-    /// Whether the member serves, when that has changed; `nil`: it is not known any more.
-    var showHealth: @Sendable (Bool?) -> Void
+final class ReplicaLoop: LoopConsumer {
+  /// What a member begins with.
+  struct Start: Sendable {
+    var identity: Identity
+    var boot: Boot
+    /// `nil`: the store has not formed.
+    var recovered: Recovered?
+    /// Of the state as it was found.
+    var leases: LeaseImage
+    var upkeep: UpkeepFacts
+    /// Applying this entry ended the process twice: no replica, no peers, only reads of what is
+    /// there. `nil`: it did not.
+    var poisoned: LogIndex?
+    /// When the process began to look at its files.
+    var startedAt: Instant
   }
 
   /// Which of the inboxes wake this loop for everything.
@@ -41,21 +42,13 @@ final class ReplicaLoop {
   }
 
   let settings: MemberSettings
-  let identity: Identity
-  let boot: Boot
-  let loop: any EventLoop
-  let door: ReplicaDoor
-  let board: Board
-  let waiters: WaiterTable
-  let metrics: Metrics
-  let fate: Fate
+  let start: Start
+  let member: MemberContext
   let logger: Logger
-  let out: Outlets
+  private let wakeUp: LoopWakeUp
+  let inboxes: MemberInboxes
   /// Whom this member lets in, and how it comes to have formed.
   var admission: Admission
-  /// Applying this entry ended the process twice: no replica, no peers, only reads of what is
-  /// there. `nil`: it did not.
-  let poisoned: LogIndex?
   var replica: ReplicaCore?
   var transport: PeerTransport!
   /// Standing sessions, so that a replica that begins hears of them.
@@ -73,9 +66,6 @@ final class ReplicaLoop {
   var recovery: RecoveryReport
   /// When the next member that was wiped may be helped.
   var nextReplacement = Instant.zero
-  /// Of the state that the member started with.
-  let firstLeases: LeaseImage
-  let firstFacts: UpkeepFacts
   private var promises = PromiseQueue()
   private var writes: [StorageWrite] = []
   private var committed: [Entry] = []
@@ -90,77 +80,78 @@ final class ReplicaLoop {
   private var shownPass: SerializablePass?
   private var wasLed = true
   private var wasServing: Bool? = false
-  /// Somebody is told of every change of the member's health.
-  var isHealthWatched = false
+  /// The client loops where somebody is told of every change of the member's health.
+  private var healthWatchers: Set<Int> = []
   private var knowsOfWatchers = false
-  /// Who waits until it is known whether writes pass.
-  var healthWaiters: [() -> Void] = []
+  /// Who waits for a report until it is known whether writes pass.
+  var healthWaiters: [RequestID] = []
+  /// Requests of the member itself.
+  private var ownRequests: UInt64 = 0
+  /// For each client loop: what it is told at the end of the batch.
+  private var letters: [[ClientLetter]]
   private var alarms = Alarms.ofNobody
-  private var drained: [() -> Void] = []
+  /// Who waits until nothing is in flight any more.
+  private var drained: [CheckedContinuation<Void, Never>] = []
   private(set) var isShuttingDown = false
   private var isLeaving = false
   private(set) var hasDrained = false
   /// Nothing moves any more: without a replica nobody would say when to wake next.
   private var isStopped = false
 
-  /// *Precondition*: called on `loop`.
+  /// `wakeUp`: of the loop that it lives on. *Precondition*: called on that loop.
   init(
-    settings: MemberSettings, identity: Identity, boot: Boot, recovered: Recovered?,
-    leases: LeaseImage, upkeep: UpkeepFacts, poisoned: LogIndex?, startedAt: Instant,
-    loop: any EventLoop,
-    door: ReplicaDoor, board: Board,
-    waiters: WaiterTable,
-    metrics: Metrics,
-    fate: Fate, logger: Logger, out: Outlets
+    _ start: Start, settings: MemberSettings, on wakeUp: LoopWakeUp, _ member: MemberContext,
+    _ logger: Logger
   ) {
-    loop.preconditionInEventLoop()
+    wakeUp.loop.preconditionInEventLoop()
+    self.start = start
     self.settings = settings
-    self.identity = identity
-    self.boot = boot
-    self.loop = loop
-    self.door = door
-    self.board = board
-    self.waiters = waiters
-    self.metrics = metrics
-    self.fate = fate
+    self.wakeUp = wakeUp
+    self.member = member
     self.logger = logger
-    self.out = out
+    inboxes = member.inboxes
+    letters = Array(repeating: [], count: member.inboxes.clients.count)
     snapshots = SnapshotExchange(
       settings: SnapshotExchange.Settings(
         electionTimeout: settings.replica.raft.electionTimeout))
-    recovery = RecoveryReport(recovered, startedAt: startedAt)
-    firstLeases = leases
-    firstFacts = upkeep
-    self.poisoned = poisoned
-    let rule = ReplicaLoop.rule(identity, boot, settings)
-    guard let recovered else {
+    recovery = RecoveryReport(start.recovered, startedAt: start.startedAt)
+    let rule = ReplicaLoop.rule(start.identity, start.boot, settings)
+    guard let recovered = start.recovered else {
       admission = Admission(
-        forming: rule, initial: settings.initialCluster, origin: identity.origin)
+        forming: rule, initial: settings.initialCluster, origin: start.identity.origin)
       return
     }
     admission = Admission(formed: rule, founding: recovered.founding)
-    if poisoned == nil { replica = makeReplica(recovered, leases) }
+    if poisoned == nil { replica = makeReplica(recovered) }
   }
 
-  /// Begins to talk to peers.
+  var loop: any EventLoop { wakeUp.loop }
+  var identity: Identity { start.identity }
+  var boot: Boot { start.boot }
+  var poisoned: LogIndex? { start.poisoned }
+  var board: Board { member.board }
+  var metrics: Metrics { member.metrics }
+  var fate: Fate { member.fate }
+
+  /// Begins to talk to peers, and to drain what has come.
   func start(_ transport: PeerTransport) {
     self.transport = transport
+    wakeUp.serve(self)
     showMembers()
     if poisoned == nil { talkToMembers() }
-    let (log, flush) = (out.log, out.flush)
+    let log = inboxes.log
     spaceWatch = loop.scheduleRepeatedTask(initialDelay: .zero, delay: .seconds(1)) { _ in
-      log(.lookAtSpace)
-      flush(.rest)
+      log.post(.lookAtSpace)
     }
     if let formation = admission.begin() { store(formation) }
     step(.introduced(ownIntroduction))
-    endBatch()
+    drain()
   }
 
-  func makeReplica(_ recovered: Recovered, _ leases: LeaseImage) -> ReplicaCore {
+  func makeReplica(_ recovered: Recovered) -> ReplicaCore {
     ReplicaCore(
       id: identity.member, boot: boot, settings: settings.replica, recovered: recovered,
-      leases: leases, upkeep: firstFacts, seed: boot.number ^ identity.incarnation.number,
+      leases: start.leases, upkeep: start.upkeep, seed: boot.number ^ identity.incarnation.number,
       now: MonotonicClock.now())
   }
 
@@ -169,18 +160,37 @@ final class ReplicaLoop {
   /// Takes everything that waits: completions first, for they make room.
   func drain() {
     guard !isStopped else { return }
-    for completion in door.completions.drain() { take(completion) }
-    for errand in door.errands.drain() {
-      switch errand {
-      case .visit(let visit): visit(self)
-      case .shutdown: shutDown()
-      }
-    }
-    let commands = door.commands.drain()
+    for completion in inboxes.replica.completions.drain() { take(completion) }
+    for letter in inboxes.replica.control.drain() { take(letter) }
+    let commands = inboxes.replica.commands.drain()
     if !commands.isEmpty { propose(commands) }
-    let reads = door.reads.drain()
+    let reads = inboxes.replica.reads.drain()
     if !reads.isEmpty { read(reads) }
     endBatch()
+  }
+
+  private func take(_ letter: ControlLetter) {
+    switch letter {
+    case .report(let id, knowing: let isKnowing):
+      if isKnowing { reportWhenHealthIsKnown(to: id) } else { report(to: id) }
+    case .leaseTime(let lease, let id):
+      guard replica != nil else { return refuse(id, idle) }
+      let time = replica?.remaining(ofLease: lease, at: MonotonicClock.now())
+      post(.leaseTime(id, time.map { LeaseTime(granted: $0.granted, left: $0.left) }), for: id)
+    case .leases(let id):
+      guard let leases = replica?.leasesByDeadline else { return refuse(id, idle) }
+      post(.leases(id, leases), for: id)
+    case .change(let request): reconfigure(request)
+    case .moveLeader(let id, to: let target, deadline: let deadline):
+      transferLeadership(id, to: target, deadline: deadline)
+    case .setLinks(let order, let id): post(.links(id, throwSwitch(order)), for: id)
+    case .probeWrites: step(.probeWrites)
+    case .watchHealth(loop: let loop, let isWatching):
+      if isWatching { healthWatchers.insert(loop) } else { healthWatchers.remove(loop) }
+    case .shutDown(let whoWaits):
+      shutDown()
+      if hasDrained { whoWaits.resume() } else { drained.append(whoWaits) }
+    }
   }
 
   private func take(_ completion: Completion) {
@@ -250,9 +260,10 @@ final class ReplicaLoop {
       if let maxStaleness {
         refuse(request.id, Refusal(.tooStale(age: nil, limit: maxStaleness)))
       } else {
-        out.serve(
-          ReadReady(
-            id: request.id, index: .zero, freshAsOf: nil, maxStaleness: nil, committed: entry))
+        deliver(
+          .ready(
+            ReadReady(
+              id: request.id, index: .zero, freshAsOf: nil, maxStaleness: nil, committed: entry)))
       }
     }
   }
@@ -280,12 +291,12 @@ final class ReplicaLoop {
     }
     if let base = effects.restore {
       handOverCommitted()
-      out.apply(.restore(base))
+      inboxes.apply.post(.restore(base))
     }
     committed += effects.apply
     for wish in effects.fetches {
       handOverWrites()
-      out.log(.fetch(wish))
+      inboxes.log.post(.fetch(wish))
     }
     for request in effects.snapshots { exchange(.requested(request)) }
     for answer in effects.answers { deliver(answer) }
@@ -293,30 +304,36 @@ final class ReplicaLoop {
     if effects.isRemoved { leave() }
     if effects.isDrained && !hasDrained {
       hasDrained = true
-      for tell in drained { tell() }
-      drained = []
+      resumeDrained()
     }
     wakeAt = effects.wakeAt
   }
 
   private func deliver(_ answer: Answer) {
     switch answer {
-    case .ready(let ready): out.serve(ready)
-    case .refused(let id, let refusal): refuse(id, refusal)
-    case .lost(let id): waiters.take(id)?.call.fail(FailedAnswer.lost)
-    case .outcomeUnknown(let id, let doubt):
+    case .ready(let ready): post(.ready(ready), for: ready.id)
+    case .outcomeUnknown:
       metrics.proposalsUnknown.add()
-      waiters.take(id)?.call.fail(FailedAnswer(doubt, members: board.view.members))
-    case .changed(let id): changed(id)
-    case .transferred(let id, to: _):
-      waiters.take(id)?.call.answer(ClusterService.leaderMoved.encodedBytes)
+      post(.answered(answer), for: answer.id)
+    case .changed(let id):
+      // Who was removed may not have heard of it in the log.
+      if replica?.isRemoved == true { showMembers() }
+      post(.answered(answer), for: id)
+    case .refused, .lost, .transferred: post(.answered(answer), for: answer.id)
     }
   }
 
-  func refuse(_ id: RequestID, _ refusal: Refusal) {
-    guard let waiter = waiters.take(id) else { return }
-    metrics.refused(refusal)
-    waiter.call.fail(FailedAnswer(refusal, members: board.view.members))
+  func refuse(_ id: RequestID, _ refusal: Refusal) { deliver(.refused(id, refusal)) }
+
+  /// Tells a client's loop something, at the end of the batch.
+  func post(_ letter: ClientLetter, for id: RequestID) {
+    if let loop = inboxes.numbers.loop(of: id) { letters[loop].append(letter) }
+  }
+
+  /// A number for a request that no client waits for.
+  func ownRequest() -> RequestID {
+    ownRequests += 1
+    return inboxes.numbers.ownID(ownRequests)
   }
 
   // MARK: Out, once a batch
@@ -324,15 +341,17 @@ final class ReplicaLoop {
   /// Hands over what the batch has brought: one wake-up for each thread, one write a socket.
   func endBatch() {
     guard !isStopped else { return }
-    if replica != nil, isHealthWatched != knowsOfWatchers {
-      knowsOfWatchers = isHealthWatched
-      step(.watchWrites(isHealthWatched))
+    if replica != nil, healthWatchers.isEmpty == knowsOfWatchers {
+      knowsOfWatchers.toggle()
+      step(.watchWrites(knowsOfWatchers))
     }
+    handOverLetters()
     handOverWrites()
     handOverCommitted()
     transport.flush()
     showPass()
     showFooting()
+    handOverLetters()
     reportRecovery()
     setTimer()
     setAlarms()
@@ -345,12 +364,12 @@ final class ReplicaLoop {
     guard alarms != self.alarms else { return }
     self.alarms = alarms
     let isMissed = [
-      door.completions.hurry(alarms.forApply), door.commands.hurry(alarms.forCommands),
-      door.reads.hurry(alarms.forReads),
+      inboxes.replica.completions.hurry(alarms.forApply),
+      inboxes.replica.commands.hurry(alarms.forCommands),
+      inboxes.replica.reads.hurry(alarms.forReads),
     ].contains(true)
     guard isMissed else { return }
-    let bound = NIOLoopBound(self, eventLoop: loop)
-    loop.execute { bound.value.drain() }
+    wakeUp.wake()
   }
 
   /// For watches, which ask nobody: whether somebody leads, and whether the rule ends them.
@@ -367,7 +386,7 @@ final class ReplicaLoop {
     let isServing = isShuttingDown || isFenced ? false : servesWrites
     if isServing != wasServing {
       wasServing = isServing
-      out.showHealth(isServing)
+      for loop in letters.indices { letters[loop].append(.serving(isServing)) }
     }
     tellHealth()
   }
@@ -388,14 +407,21 @@ final class ReplicaLoop {
   }
 
   private func handOverWrites() {
-    for write in writes { out.log(.write(write)) }
+    for write in writes { inboxes.log.post(.write(write)) }
     writes.removeAll(keepingCapacity: true)
   }
 
   private func handOverCommitted() {
     guard !committed.isEmpty else { return }
-    out.apply(.entries(committed))
+    inboxes.apply.post(.entries(committed))
     committed = []
+  }
+
+  private func handOverLetters() {
+    for loop in letters.indices where !letters[loop].isEmpty {
+      inboxes.clients[loop].post(contentsOf: letters[loop])
+      letters[loop].removeAll(keepingCapacity: true)
+    }
   }
 
   /// A timer that rings early is harmless, so it is only moved forward.
@@ -423,7 +449,7 @@ final class ReplicaLoop {
     guard !isLeaving else { return }
     isLeaving = true
     logger.notice("removed from the cluster")
-    out.log(.retire)
+    inboxes.log.post(.retire)
   }
 
   /// Hands leadership over, refuses what is new, and finishes what is under way.
@@ -433,16 +459,14 @@ final class ReplicaLoop {
     logger.info("shutting down")
     guard replica != nil else {
       hasDrained = true
-      for tell in drained { tell() }
-      drained = []
-      return
+      return resumeDrained()
     }
     step(.shutdown(deadline: MonotonicClock.now() + settings.shutdownTimeout))
   }
 
-  /// Calls `tell` when nothing is in flight any more.
-  func whenDrained(_ tell: @escaping () -> Void) {
-    if hasDrained { tell() } else { drained.append(tell) }
+  private func resumeDrained() {
+    for whoWaits in drained { whoWaits.resume() }
+    drained = []
   }
 
   /// Stops moving: no timer, no peer.
@@ -454,6 +478,9 @@ final class ReplicaLoop {
     replica = nil
     showPass()
     tellHealth()
+    handOverLetters()
+    resumeDrained()
+    wakeUp.serve(nil)
   }
 }
 

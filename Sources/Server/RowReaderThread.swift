@@ -1,94 +1,70 @@
+import Raft
 import KeyValue
 import Member
-import RPC
-import Raft
 import Replica
 import Services
 import Storage
 
 /// The thread that reads from the state file: what client loops cannot answer from memory.
-struct RowReaderThread {
-  enum Job: Sendable {
-    case range(Waiter, SettledRange, ReadReady)
-    case txn(Waiter, TxnRequest, Root, ReadReady)
-    case hashKV(Waiter, Root, revision: Int64)
-    /// Past changes for the watches of one client loop.
-    case changes(
-      ChangeRequest, Root, @Sendable (Result<ChangePiece, WatchReadFailure>) -> Void)
-    /// Another generation; the old one is closed.
-    case adopt(Handover<any StateReader>)
-  }
-
+struct RowReaderThread: LaneHost {
   private var reader: any StateReader
   private var cache = RowCache(limitBytes: 4 << 20)
-  private let answers: ReadAnswers
+  private let board: Board
   private let fate: Fate
-  private let log: @Sendable (LogLetter) -> Void
+  private let inboxes: MemberInboxes
 
-  init(
-    reader: Handover<any StateReader>, answers: ReadAnswers, fate: Fate,
-    log: @escaping @Sendable (LogLetter) -> Void
-  ) {
+  init(reader: Handover<any StateReader>, _ member: MemberContext) {
     self.reader = reader.value
-    self.answers = answers
-    self.fate = fate
-    self.log = log
+    board = member.board
+    fate = member.fate
+    inboxes = member.inboxes
   }
 
-  mutating func work(_ jobs: [Job]) {
+  mutating func turn(_ letters: [ReadLetter]) -> Instant {
     do {
-      for job in jobs { try take(job) }
-    } catch let error as StorageError {
-      fate.seal(ServerExit(error))
+      for letter in letters { try take(letter) }
     } catch {
-      fate.seal(.diskFailed(file: "the state file", reason: "\(error)"))
+      fate.seal(ServerExit(reading: error))
     }
+    return .distantFuture
   }
 
-  private mutating func take(_ job: Job) throws {
-    switch job {
-    case .range(let waiter, let range, let ready): try read(waiter, range, ready)
-    case .txn(let waiter, let request, let root, let ready):
-      try read(waiter, request, root, ready)
-    case .hashKV(let waiter, let root, let revision): try hash(waiter, root, revision)
+  private mutating func take(_ letter: ReadLetter) throws {
+    switch letter {
+    case .range(let id, let range): answer(id, try read(range))
+    case .txn(let id, let request, let root): answer(id, try read(request, root))
+    case .hash(let id, let root, revision: let revision): answer(id, try hash(root, revision))
     case .changes(let request, let root, let deliver): deliver(try changes(request, root))
     case .adopt(let new):
       reader.close()
       reader = new.value
       // Row numbers of a snapshot mean the same rows, but what was compacted may be gone.
       cache = RowCache(limitBytes: 4 << 20)
-      log(.removeOldGenerations)
+      inboxes.log.post(.removeOldGenerations)
     }
   }
 
-  /// Whether the state to read is in the file that this thread has open.
-  ///
-  /// Between an installation and its adoption here the two differ for a moment; the caller is told
-  /// to try again, and nothing was done.
-  private func holds(_ generation: UInt64, for waiter: Waiter) -> Bool {
-    if generation == reader.generation { return true }
-    answers.leaderChanged(waiter)
-    return false
-  }
+  private func answer(_ id: RequestID, _ rows: RowsRead) { inboxes.post(.rows(id, rows), for: id) }
 
-  private mutating func read(
-    _ waiter: Waiter, _ range: SettledRange, _ ready: ReadReady
-  ) throws {
-    guard holds(range.generation, for: waiter) else { return }
+  // The state to read is in the file that this thread has open, or between an installation and its
+  // adoption here: then nothing is done.
+
+  /// The rows go from the table straight into the answer, if there are many.
+  private mutating func read(_ range: SettledRange) throws -> RowsRead {
+    guard range.generation == reader.generation else { return .moved }
+    let header = board.header
     let body =
       range.isScan
-      ? try answers.body(range, reading: reader)
-      : answers.body(try range.response(cache: &cache, reading: reader))
-    answers.range(waiter, body, range.meta, ready)
+      ? try KVService.body(range, reading: reader, header)
+      : KVService.body(try range.response(cache: &cache, reading: reader), header)
+    return .range(body, range.meta)
   }
 
-  private mutating func read(
-    _ waiter: Waiter, _ request: TxnRequest, _ root: Root, _ ready: ReadReady
-  ) throws {
-    guard holds(root.generation, for: waiter) else { return }
-    switch try root.transact(request, cache: &cache, reading: reader) {
-    case .success(let response): answers.txn(waiter, response, root, ready)
-    case .failure(let error): answers.fail(waiter, error)
+  private mutating func read(_ request: TxnRequest, _ root: Root) throws -> RowsRead {
+    guard root.generation == reader.generation else { return .moved }
+    return switch try root.transact(request, cache: &cache, reading: reader) {
+    case .success(let response): .txn(response, root.meta)
+    case .failure(let error): .failed(error)
     }
   }
 
@@ -106,23 +82,21 @@ struct RowReaderThread {
   private static let hashPiece: Int64 = 1_000
 
   /// A checksum of everything that is alive at a revision, equal on all members that hold it.
-  private mutating func hash(_ waiter: Waiter, _ root: Root, _ revision: Int64) throws {
-    guard holds(root.generation, for: waiter) else { return }
+  private mutating func hash(_ root: Root, _ revision: Int64) throws -> RowsRead {
+    guard root.generation == reader.generation else { return .moved }
     // Here etcd counts the compacted revision itself as gone (mvcc/kvstore.go HashByRev).
-    if revision > 0, revision <= root.meta.compactRevision {
-      return answers.fail(waiter, .compacted)
-    }
+    if revision > 0, revision <= root.meta.compactRevision { return .failed(.compacted) }
     var hasher = LiveHasher()
     var request = RangeRequest(range: KeyRange(key: [0], end: [0]))
     request.limit = Self.hashPiece
     request.revision = revision <= 0 ? root.revision : revision
     while true {
       switch try root.range(request, cache: &cache, reading: reader) {
-      case .failure(let error): return answers.fail(waiter, error)
+      case .failure(let error): return .failed(error)
       case .success(let response):
         for row in response.pairs { hasher.add(row) }
         guard response.more, let last = response.pairs.last else {
-          return answers.hashKV(waiter, hasher.value, root)
+          return .hash(hasher.value, root.meta)
         }
         request.range.key = last.key + [0]
       }

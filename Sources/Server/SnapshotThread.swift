@@ -6,34 +6,31 @@ import Wire
 
 /// The thread of the snapshot lane: it reads snapshots for followers, and writes down those that
 /// arrive.
-struct SnapshotThread {
-  typealias Job = SnapshotLetter<any SnapshotSource>
+struct SnapshotThread: LaneHost {
+  typealias Letter = SnapshotLetter<any SnapshotSource>
 
   private var lane = SnapshotLane<SnapshotFiles>()
   private var files: SnapshotFiles
-  private let door: ReplicaDoor
-  private let apply: @Sendable (Applier.Job) -> Void
+  private let inboxes: MemberInboxes
 
-  init(
-    store: any MemberStore, door: ReplicaDoor, fate: Fate,
-    apply: @escaping @Sendable (Applier.Job) -> Void
-  ) {
+  init(store: any MemberStore, fate: Fate, _ inboxes: MemberInboxes) {
     files = SnapshotFiles(store: store, fate: fate)
-    self.door = door
-    self.apply = apply
+    self.inboxes = inboxes
   }
 
-  /// A turn for each job: what it has done is told before the next, which may take long.
-  mutating func work(_ jobs: [Job]) {
-    for job in jobs {
+  /// The lane has a turn for each letter: what it has done is told before the next, which may take
+  /// long.
+  mutating func turn(_ letters: [Letter]) -> Instant {
+    for letter in letters {
       var out = SnapshotLaneOutput()
-      lane.turn([job], ports: &files, out: &out)
-      for report in out.reports { door.complete(.snapshot(report)) }
-      for _ in 0..<out.closedSources { apply(.snapshotClosed) }
+      lane.turn([letter], ports: &files, out: &out)
+      for report in out.reports { inboxes.replica.complete(.snapshot(report)) }
+      for _ in 0..<out.closedSources { inboxes.apply.post(.snapshotClosed) }
     }
+    return .distantFuture
   }
 
-  /// The last job: lets go of everything.
+  /// The last act: lets go of everything.
   mutating func close() { lane.close(ports: &files) }
 }
 

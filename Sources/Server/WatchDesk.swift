@@ -22,8 +22,7 @@ final class WatchDesk: @unchecked Sendable {
   private let leaderlessLimit: Duration
   /// The place of its loop among the client loops.
   private let number: Int
-  private let apply: Worker<Applier.Job>
-  private let readRows: @Sendable (RowReaderThread.Job) -> Void
+  private let inboxes: MemberInboxes
   /// What is to be read as soon as the applier shows a root.
   private var waitingRead: ChangeRequest?
   private var hub: WatchHub
@@ -39,22 +38,21 @@ final class WatchDesk: @unchecked Sendable {
   private static let pause = TimeAmount.milliseconds(20)
 
   init(
-    on loop: any EventLoop, number: Int, board: Board, metrics: Metrics,
-    settings: MemberSettings, threads: MemberThreads
+    _ context: ClientContext
   ) {
-    self.number = number
-    self.loop = loop
-    self.board = board
-    self.metrics = metrics
+    let settings = context.settings
+    number = context.number
+    loop = context.loop
+    board = context.board
+    metrics = context.metrics
+    inboxes = context.inboxes
     self.settings = settings.watches
     // etcd v3rpc/watch.go, `maxRequestBytes`.
     fragmentBytes = settings.requests.requestBytes + 512 * 1024
     // etcd v3rpc/interceptor.go, `maxNoLeaderCnt`.
     leaderlessLimit = settings.replica.raft.electionTimeout * 3
-    apply = threads.apply
-    readRows = { threads.read.post($0) }
     hub = WatchHub(limits: settings.watches.hub)
-    feed = WatchFeed { [weak self] in
+    feed = WatchFeed { [weak self, loop] in
       guard let self else { return }
       loop.execute { self.takeBatches() }
     }
@@ -154,7 +152,7 @@ final class WatchDesk: @unchecked Sendable {
 
   private func carryOut(_ output: WatchOutput, _ source: WatchEventBytes.Source) {
     if let isListening = output.isListening {
-      apply.post(.listen(loop: number, isListening))
+      inboxes.apply.post(.listen(loop: number, isListening))
     }
     if let request = output.read { read(request) }
     let (watches, lagging) = (hub.watchCount, hub.laggingCount)
@@ -166,7 +164,7 @@ final class WatchDesk: @unchecked Sendable {
   private func read(_ request: ChangeRequest) {
     if let root = board.root { return read(request, root) }
     waitingRead = request
-    apply.post(.show(.watches(loop: number)))
+    inboxes.apply.post(.show(.watches(loop: number)))
   }
 
   /// On the loop: the root that a read has waited for.
@@ -182,7 +180,7 @@ final class WatchDesk: @unchecked Sendable {
       guard let self else { return }
       loop.execute { self.take(result) }
     }
-    readRows(.changes(request, root, deliver))
+    inboxes.reads.post(.changes(request, root, deliver))
   }
 
   private func take(_ result: Result<ChangePiece, WatchReadFailure>) {

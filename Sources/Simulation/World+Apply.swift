@@ -185,8 +185,6 @@ struct SimulatedApplyPorts: ApplyPorts {
     world.check(world.checks.stateAgreement.violation(member: member.id, state: meta))
   }
 
-  func waitsForPurge(_ id: RequestID) -> Bool { false }
-
   func hideUnusedView() -> Bool {
     _ = member.view?.takeBackUnused()
     return member.view?.isHidden ?? true

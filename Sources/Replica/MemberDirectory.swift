@@ -1,5 +1,4 @@
 public import Raft
-import Replica
 
 /// The members as clients know them: names and addresses for answers and for advice.
 public struct MemberDirectory: Hashable, Sendable {
@@ -43,16 +42,6 @@ public struct MemberDirectory: Hashable, Sendable {
     MemberDirectory(entries.filter { $0.id != id })
   }
 
-  /// A name for people: the member's own, or else its id.
-  func name(of id: MemberID) -> String {
-    guard let name = entry(id)?.name, !name.isEmpty else { return hexadecimal(id.number) }
-    return name
-  }
-
-  func clientURLs(of id: MemberID) -> [String] { entry(id)?.clientURLs ?? [] }
-
-  private func entry(_ id: MemberID) -> Entry? { entries.first { $0.id == id } }
+  /// `nil`: none is known by that id.
+  public func entry(_ id: MemberID) -> Entry? { entries.first { $0.id == id } }
 }
-
-/// As etcd prints ids: lower-case hexadecimal digits.
-func hexadecimal(_ number: UInt64) -> String { String(number, radix: 16) }
