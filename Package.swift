@@ -74,17 +74,29 @@ let package = Package(
         .product(name: "NIOHPACK", package: "swift-nio-http2"),
       ]),
     module(
+      "Host",
+      [
+        "Member", "Replica", "Raft", "KeyValue", "Wire", "Checksum", "Storage", "Transport",
+        .product(name: "Logging", package: "swift-log"),
+      ] + nio),
+    module(
+      "Handlers",
+      [
+        "Host", "Services", "EtcdAPI", "RPC", "Member", "Replica", "Raft", "KeyValue", "Checksum",
+        "Storage", "Transport",
+      ] + nio),
+    module(
       "Server",
       [
-        "Services", "Storage", "Transport", "RPC", "Member", "Replica", "Raft", "KeyValue", "Wire",
-        "Checksum", "EtcdAPI", .product(name: "Logging", package: "swift-log"),
+        "Handlers", "Host", "RPC", "Services", "Transport", "Wire", "Storage", "Replica", "Raft",
+        "KeyValue", .product(name: "Logging", package: "swift-log"),
       ] + nio),
     module("Client", ["EtcdAPI", "RPC", "Checksum"] + nio),
     module("Lab", ["Client", "Linearizability", "Simulation"]),
     .executableTarget(
       name: "quorate",
       dependencies: [
-        "Server", "Client", "EtcdAPI", "Lab", "Simulation",
+        "Server", "Handlers", "Host", "Client", "EtcdAPI", "Lab", "Simulation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -99,7 +111,7 @@ let package = Package(
       name: "micro",
       dependencies: [
         "CountedMalloc", "Raft", "Replica", "KeyValue", "Wire", "Storage", "EtcdAPI", "Services",
-        "Server",
+        "Host",
       ],
       swiftSettings: settings),
     // Compares two servers' answers (`make compare`); for us, not for users.
@@ -132,8 +144,8 @@ let package = Package(
     suite(
       "ServerTests",
       [
-        "Server", "Client", "EtcdAPI", "Services", "Member", "Replica", "Raft", "Storage",
-        "KeyValue", "Wire", "RPC", "Transport",
+        "Server", "Handlers", "Host", "Client", "EtcdAPI", "Services", "Member", "Replica", "Raft",
+        "Storage", "KeyValue", "Wire", "RPC", "Transport",
         .product(name: "Logging", package: "swift-log"),
       ] + nio),
     suite("ClientTests", ["Client", "EtcdAPI", "RPC"] + nio),

@@ -1,3 +1,5 @@
+import Handlers
+public import Host
 import Logging
 import Raft
 import Replica

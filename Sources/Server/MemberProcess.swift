@@ -1,3 +1,5 @@
+import Handlers
+public import Host
 import KeyValue
 import Foundation
 public import Logging
@@ -83,8 +85,9 @@ public final class MemberProcess: Sendable {
     let loops = Loops()
     let startedAt = MonotonicClock.now()
     do throws(ServerExit) {
-      if !settings.hasDirectory { try await tryAddresses(settings, on: loops.replica.next()) }
-      let place = try await place(for: settings, on: loops.replica.next(), logger)
+      if !settings.host.hasDirectory { try await tryAddresses(settings, on: loops.replica.next()) }
+      let place = try await Place.find(
+        for: settings.host, on: loops.replica.next(), logger)
       let opened = try await open(settings, place)
       do throws(ServerExit) {
         return try await start(settings, opened, startedAt, loops, logger)
@@ -139,13 +142,8 @@ public final class MemberProcess: Sendable {
     let holds = FlushHolds(loops.clients)
     let backups = BackupDesk(board: member.board, inboxes)
     let clients = ClientLoops(
-      clientWakeUps.enumerated().map { number, wakeUp in
-        ClientLoop(
-          ClientContext(
-            member: member, me: identity.member, boot: boot, settings: settings, wakeUp: wakeUp,
-            number: number, requests: RequestCounter(inboxes.numbers, loop: number)),
-          backups: backups, disk: opened.disk, writes: holds[wakeUp.loop])
-      })
+      member, me: identity.member, boot: boot, settings: settings.handlers, on: clientWakeUps,
+      backups: backups, disk: opened.disk, holds: holds)
     await clients.start()
     let servers: [RPCServer]
     do throws(ServerExit) {
@@ -158,13 +156,20 @@ public final class MemberProcess: Sendable {
       identity: identity, boot: boot, recovered: opened.recovered,
       leases: opened.adopted.store.value.leaseImage, upkeep: opened.adopted.store.value.facts,
       poisoned: opened.poisoned, startedAt: startedAt)
+    let host = settings.host
     let threads = MemberThreads(
-      opened, boot: boot, files: StateFiles(directory: settings.dataDirectory),
-      pace: settings.patrol, feeds: clients.feeds, member)
+      opened, boot: boot, settings: host, feeds: clients.feeds,
+      backup: LaneThread(
+        "backup", inboxes.backup,
+        BackupThread(
+          directory: settings.dataDirectory, fate: member.fate, inboxes, backups)),
+      reading: LaneThread(
+        "read", inboxes.reads, RowReaderThread(reader: opened.adopted.readers.reads, member)),
+      member)
     let home = try? await replicaLoop.submit {
-      let home = ReplicaLoop(start, settings: settings, on: replicaWakeUp, member, logger)
+      let home = ReplicaLoop(start, settings: host, on: replicaWakeUp, member, logger)
       let transport = PeerTransport(
-        me: identity.member, settings: settings.transport, loop: replicaLoop,
+        me: identity.member, settings: host.transport, loop: replicaLoop,
         seed: boot.number, now: MonotonicClock.now, owner: home)
       home.start(transport)
       for listener in listeners { transport.accept(from: listener) }
@@ -214,7 +219,9 @@ public final class MemberProcess: Sendable {
     _ settings: MemberSettings, _ place: Place?
   ) async throws(ServerExit) -> MemberThreads.Opened {
     let result: Result<MemberThreads.Opened, ServerExit> = await withCheckedContinuation { done in
-      let thread = Thread { done.resume(returning: MemberThreads.Opened.open(settings, place)) }
+      let thread = Thread {
+        done.resume(returning: MemberThreads.Opened.open(settings.host, place))
+      }
       thread.name = "open"
       thread.start()
     }
@@ -263,7 +270,7 @@ public final class MemberProcess: Sendable {
 
   /// How the member ends: `nil` after `shutDown`, else what has stopped it. Waits for it.
   public func ended() async -> ServerExit? {
-    await withCheckedContinuation { done in fate.whenSealed { done.resume(returning: $0) } }
+    await fate.sealed()
   }
 
   /// Hands leadership over, finishes what is in flight, closes the files. Returns when no thread

@@ -1,7 +1,7 @@
 import EtcdAPI
 import Foundation
 import KeyValue
-import Server
+import Host
 import Services
 
 /// Messages of the API, and the queue between threads.

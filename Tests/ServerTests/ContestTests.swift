@@ -6,6 +6,8 @@ import NIOPosix
 import RPC
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// Locks and elections over real sockets and files.

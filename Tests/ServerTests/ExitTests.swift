@@ -2,6 +2,8 @@ import Client
 import Foundation
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// Every refusal to start, met for real.

@@ -5,6 +5,8 @@ import Logging
 import Synchronization
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// A store forms once, whatever is cut, stopped and lost meanwhile.

@@ -3,6 +3,8 @@ import EtcdAPI
 import Foundation
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// What a server says of itself to whoever knows nothing of etcd.

@@ -5,6 +5,8 @@ import Raft
 import Synchronization
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// The queue between two threads.

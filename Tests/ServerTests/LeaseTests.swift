@@ -3,6 +3,8 @@ import Foundation
 import Testing
 
 @testable import Client
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// Leases over real sockets and files.

@@ -3,6 +3,8 @@ import EtcdAPI
 import Foundation
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// Members that come, go and move, in one process, over real sockets and files.

@@ -2,6 +2,8 @@ import Client
 import Foundation
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// A follower that is brought up by a snapshot (Raft §7).

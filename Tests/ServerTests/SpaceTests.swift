@@ -4,6 +4,8 @@ import Foundation
 import Storage
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// A full disk, as clients see it (etcd's alarm NOSPACE).

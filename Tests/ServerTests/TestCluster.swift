@@ -8,6 +8,8 @@ import Replica
 import Storage
 import Synchronization
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// Members of one store in this process, on loopback, with files of their own.

@@ -8,6 +8,8 @@ import Synchronization
 import Testing
 import Wire
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 @testable import Transport
 
@@ -24,15 +26,6 @@ final class Told<Element: Sendable>: Sendable {
       defer { elements = [] }
       return elements
     }
-  }
-}
-
-extension Fate {
-  /// How the member ends, if that is known.
-  fileprivate var exit: ServerExit? {
-    let exit = Told<ServerExit?>()
-    if isSealed { whenSealed { exit.append($0) } }
-    return exit.take().first ?? nil
   }
 }
 

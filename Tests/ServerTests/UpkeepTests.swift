@@ -6,6 +6,8 @@ import Raft
 import Replica
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 @testable import Storage
 

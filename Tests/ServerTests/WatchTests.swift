@@ -4,6 +4,8 @@ import Foundation
 import RPC
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 private typealias Stream = CallStream<EtcdWatchRequest, EtcdWatchResponse>
