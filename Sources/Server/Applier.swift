@@ -92,7 +92,7 @@ struct Applier {
   private func deliver(_ view: Root, to viewer: ViewAsker) {
     switch viewer {
     case .client(let id): out.desks[out.waiters.shard(of: id)].post(.view(id, view))
-    case .watches(loop: let loop): out.desks[loop].post(.watchView(view))
+    case .watches(loop: let loop): out.desks[loop].post(.watches(.view(view)))
     }
   }
 

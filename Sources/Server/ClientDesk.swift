@@ -1,4 +1,5 @@
 import KeyValue
+import Member
 import NIOCore
 import Replica
 
@@ -10,8 +11,8 @@ final class ClientDesk: Sendable {
     case ready(ReadReady)
     /// What a request wanted to see.
     case view(RequestID, Root)
-    /// What the loop's watches wanted to see.
-    case watchView(Root)
+    /// For the loop's watches.
+    case watches(WatchLetter)
   }
 
   private let loop: any EventLoop
@@ -31,7 +32,7 @@ final class ClientDesk: Sendable {
           switch one {
           case .ready(let read): face.serve(read)
           case .view(let id, let root): face.take(root, for: id)
-          case .watchView(let root): watches.take(root)
+          case .watches(let letter): watches.take(letter)
           }
         }
       }

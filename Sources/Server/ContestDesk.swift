@@ -1,5 +1,6 @@
 import EtcdAPI
 import KeyValue
+import Member
 import NIOCore
 import RPC
 import Raft
@@ -340,7 +341,7 @@ final class ContestDesk: @unchecked Sendable {
   /// On a member that is cut off nobody's turn comes: whoever waits there is told so, and keeps its
   /// place, for it may go on waiting at another member with the same lease.
   private func endLeaderless() {
-    guard let leaderlessLimit, let since = face.board.leaderlessSince,
+    guard let leaderlessLimit, let since = face.board.standing.leaderlessSince,
       MonotonicClock.now() - since >= leaderlessLimit
     else { return }
     for id in calls.keys.sorted() where calls[id]?.watch != nil {

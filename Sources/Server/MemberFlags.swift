@@ -1,4 +1,5 @@
 import Logging
+import Member
 import Raft
 import Replica
 import Services

@@ -1,6 +1,7 @@
 import Foundation
 import Raft
 public import Logging
+public import Member
 public import Replica
 public import Services
 public import Storage

@@ -77,9 +77,8 @@ final class MemberThreads: Sendable {
     let answers = ReadAnswers(board: board, metrics: metrics)
     read.run(
       start: {
-        RowReaderThread(reader: readers.reads, answers: answers, fate: fate) {
-          log.post($0)
-        }
+        RowReaderThread(
+          reader: readers.reads, answers: answers, fate: fate, log: log, desks: desks)
       },
       work: { $0.work($1) }, end: { $0.close() })
     snapshot.run(

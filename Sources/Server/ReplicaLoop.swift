@@ -88,7 +88,8 @@ final class ReplicaLoop {
   private var wakeAt = Instant.distantFuture
   private var spaceWatch: RepeatedTask?
   private var shownPass: SerializablePass?
-  private var wasLed = true
+  /// Whether watches are served, as the board shows it.
+  private var standing = WatchStanding()
   private var wasServing: Bool? = false
   /// Somebody is told of every change of the member's health.
   var isHealthWatched = false
@@ -355,16 +356,13 @@ final class ReplicaLoop {
 
   /// For watches, which ask nobody: whether somebody leads, and whether the rule ends them.
   private func showFooting() {
-    let isLed = replica?.leader != nil
-    if isLed != wasLed {
-      wasLed = isLed
-      board.leaderlessSince = isLed ? nil : MonotonicClock.now()
-    }
-    let isHalted = settings.replica.quorumPolicy == .halt && replica?.isQuorate == false
-    if isHalted != board.isHalted { board.isHalted = isHalted }
-    let isFenced = replica?.isFenced ?? false
-    if isFenced != board.isFenced { board.isFenced = isFenced }
-    let isServing = isShuttingDown || isFenced ? false : servesWrites
+    let before = standing
+    standing.follow(
+      leader: replica?.leader, isQuorate: replica?.isQuorate,
+      isFenced: replica?.isFenced ?? false, settings.replica.quorumPolicy,
+      now: MonotonicClock.now)
+    if standing != before { board.standing = standing }
+    let isServing = isShuttingDown || standing.isFenced ? false : servesWrites
     if isServing != wasServing {
       wasServing = isServing
       out.showHealth(isServing)

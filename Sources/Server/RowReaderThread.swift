@@ -13,8 +13,7 @@ struct RowReaderThread {
     case txn(Waiter, TxnRequest, Root, ReadReady)
     case hashKV(Waiter, Root, revision: Int64)
     /// Past changes for the watches of one client loop.
-    case changes(
-      ChangeRequest, Root, @Sendable (Result<ChangePiece, WatchReadFailure>) -> Void)
+    case changes(ChangeRequest, Root, loop: Int)
     /// Another generation; the old one is closed.
     case adopt(Handover<any StateReader>)
   }
@@ -23,16 +22,19 @@ struct RowReaderThread {
   private var cache = RowCache(limitBytes: 4 << 20)
   private let answers: ReadAnswers
   private let fate: Fate
-  private let log: @Sendable (LogLetter) -> Void
+  private let log: Worker<LogThread.Job>
+  /// One for each client loop.
+  private let desks: [ClientDesk]
 
   init(
     reader: Handover<any StateReader>, answers: ReadAnswers, fate: Fate,
-    log: @escaping @Sendable (LogLetter) -> Void
+    log: Worker<LogThread.Job>, desks: [ClientDesk]
   ) {
     self.reader = reader.value
     self.answers = answers
     self.fate = fate
     self.log = log
+    self.desks = desks
   }
 
   mutating func work(_ jobs: [Job]) {
@@ -51,13 +53,16 @@ struct RowReaderThread {
     case .txn(let waiter, let request, let root, let ready):
       try read(waiter, request, root, ready)
     case .hashKV(let waiter, let root, let revision): try hash(waiter, root, revision)
-    case .changes(let request, let root, let deliver): deliver(try changes(request, root))
+    case .changes(let request, let view, loop: let loop):
+      let answer = try request.piece(
+        of: view, generation: reader.generation, cache: &cache, reading: reader)
+      desks[loop].post(.watches(.read(answer)))
     case .adopt(let new):
       reader.close()
       reader = new.value
       // Row numbers of a snapshot mean the same rows, but what was compacted may be gone.
       cache = RowCache(limitBytes: 4 << 20)
-      log(.removeOldGenerations)
+      log.post(.removeOldGenerations)
     }
   }
 
@@ -89,16 +94,6 @@ struct RowReaderThread {
     switch try root.transact(request, cache: &cache, reading: reader) {
     case .success(let response): answers.txn(waiter, response, root, ready)
     case .failure(let error): answers.fail(waiter, error)
-    }
-  }
-
-  private mutating func changes(
-    _ request: ChangeRequest, _ root: Root
-  ) throws -> Result<ChangePiece, WatchReadFailure> {
-    guard root.generation == reader.generation else { return .failure(.notNow) }
-    return try root.changes(request, cache: &cache, reading: reader).mapError { error in
-      precondition(error == .compacted, "past changes are refused with \(error)")
-      return .compacted(root.meta.compactRevision)
     }
   }
 

@@ -16,7 +16,10 @@ extension World {
   }
 
   /// The lanes of a member that starts with this store.
-  func startLanes(_ member: SimulatedMember, _ store: Store) {
+  func startLanes(
+    _ member: SimulatedMember, _ store: Store, _ readers: SimulatedReaders
+  ) {
+    member.readers = readers
     member.view = PublishedView(store.root)
     member.applyLane = ApplyLane(
       me: member.id, boot: member.boot, store: store, settings: applySettings)
@@ -26,7 +29,7 @@ extension World {
   }
 
   func post(
-    _ letter: ApplyLetter<Void>, from sender: LaneSender, to member: SimulatedMember
+    _ letter: ApplyLetter<SimulatedReaders>, from sender: LaneSender, to member: SimulatedMember
   ) {
     member.applyInbox.append(letter, from: sender)
     scheduleApply(member, at: now + weather.apply.draw(&member.laneDice))
@@ -60,7 +63,7 @@ extension World {
     if let fault = out.fault { return applyFails(member, fault) }
     for feed in out.feeds {
       demandShown(feed.batch.through, member, "feeds watches")
-      feedWatches(member, feed.batch)
+      feedWatches(feed.batch, member)
     }
     for answer in out.answers { deliver(answer, member) }
     for report in out.reports { take(report, member) }
@@ -73,7 +76,7 @@ extension World {
       case .client(let id):
         guard let sought = member.seeking.removeValue(forKey: id) else { continue }
         serve(sought.request, sought.ready, member, view)
-      case .watches(loop: _): readForWatches(member, view)
+      case .watches(loop: _): post(.view(view), from: .apply, to: member)
       }
     }
   }
@@ -140,11 +143,12 @@ extension World {
     apply.close(out: &out)
     for order in out.flushOrders { member.flushInbox.append(.order(order), from: .apply) }
     var ports = SimulatedFlushPorts(world: self, member: member)
-    var flushed = FlushOutput<Void, any SnapshotSource>()
+    var flushed = FlushOutput<SimulatedReaders, any SnapshotSource>()
     flush.turn(member.flushInbox.drainAll(), at: now, ports: &ports, out: &flushed)
     flush.close(at: now, ports: &ports, out: &flushed)
     for opened in flushed.opened { opened.source.take().close() }
     if let error = flushed.fault { stateFails(member, error) }
+    member.readers?.close()
   }
 }
 
@@ -196,5 +200,5 @@ struct SimulatedApplyPorts: ApplyPorts {
 
   func advance(to meta: StateMeta) { _ = member.view?.advance(to: meta) }
 
-  func adopt(_ readers: Void) { world.post(.removeOldGenerations, member) }
+  func adopt(_ readers: SimulatedReaders) { world.post(.adopt(readers.rows), member) }
 }

@@ -52,9 +52,11 @@ extension World {
 
   /// Starts the core of a formed member.
   func run(_ member: SimulatedMember, _ recovered: Recovered, _ state: any StateStore) {
-    let loaded = attempt(member, .boot) { () throws(StorageError) in try state.load() }
-    guard let loaded else { return }
-    startLanes(member, loaded)
+    let opened = attempt(member, .boot) { () throws(StorageError) in
+      (try state.load(), try SimulatedReaders(of: state))
+    }
+    guard let (loaded, readers) = opened else { return }
+    startLanes(member, loaded, readers)
     check(checks.stateAgreement.violation(member: member.id, state: loaded.meta))
     check(secondStore(beside: member))
     member.appliedConfiguration = recovered.configurationAtApplied
