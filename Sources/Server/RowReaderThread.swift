@@ -62,7 +62,7 @@ struct RowReaderThread {
       reader = new.value
       // Row numbers of a snapshot mean the same rows, but what was compacted may be gone.
       cache = RowCache(limitBytes: 4 << 20)
-      log.post(.removeOldGenerations)
+      log.post(.removeGenerations(before: reader.generation))
     }
   }
 

@@ -144,7 +144,7 @@ extension World {
       reader.close()
       member.readers?.rows = new
       member.rowCache = RowCache(limitBytes: 64 << 10)
-      post(.removeOldGenerations, member)
+      post(.removeGenerations(before: new.generation), member)
     case .changes(let request, let view):
       let answer = try request.piece(
         of: view, generation: reader.generation, cache: &member.rowCache, reading: reader)
