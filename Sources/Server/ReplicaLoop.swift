@@ -161,8 +161,8 @@ final class ReplicaLoop {
   func makeReplica(_ recovered: Recovered, _ leases: LeaseImage) -> ReplicaCore {
     ReplicaCore(
       id: identity.member, boot: boot, settings: settings.replica, recovered: recovered,
-      leases: leases, upkeep: firstFacts, seed: boot.number ^ identity.incarnation.number,
-      now: MonotonicClock.now())
+      leases: leases, upkeep: firstFacts, pressure: pressure,
+      seed: boot.number ^ identity.incarnation.number, now: MonotonicClock.now())
   }
 
   // MARK: In

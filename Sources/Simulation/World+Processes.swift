@@ -18,6 +18,7 @@ extension World {
     }
     guard let (state, recovered) = opened else { return }
     member.state = state
+    after(weather.flushInterval, .spaceTurn(member.position, member.boot))
     if let recovered {
       guard recognize(recovered, member) else { return }
       run(member, recovered, state)
@@ -63,7 +64,8 @@ extension World {
     let seed = member.dice.next()
     member.core = ReplicaCore(
       id: member.id, boot: member.boot, settings: weather.settings, recovered: recovered,
-      leases: loaded.leaseImage, upkeep: loaded.facts, seed: seed, now: member.clock.local(at: now))
+      leases: loaded.leaseImage, upkeep: loaded.facts, pressure: member.pressure, seed: seed,
+      now: member.clock.local(at: now))
     member.phase = .running
     // A founder's process may be much older than its replica, which pings from now on.
     member.undisturbedSince = now
