@@ -11,7 +11,7 @@ import Storage
 struct StateReaders: Sendable {
   var applier: Handover<any StateReader>
   var reads: Handover<any StateReader>
-  var patrol: Handover<any StateReader>
+  var scrub: Handover<any StateReader>
 }
 
 /// The thread of the apply lane: carries letters to it, and what comes of them to the others.
@@ -29,7 +29,7 @@ struct Applier {
     var log: Worker<LogThread.Job>
     var flush: Worker<Flusher.Job>
     var reads: Worker<RowReaderThread.Job>
-    var patrol: Worker<PatrolThread.Job>
+    var scrub: Worker<ScrubThread.Job>
     var backup: Worker<BackupThread.Job>
     /// One for each client loop.
     var desks: [ClientDesk]
@@ -74,7 +74,7 @@ struct Applier {
       for viewer in output.viewers { deliver(view, to: viewer) }
     }
     for held in output.leaseKeys { deliver(held.keys, to: held.id) }
-    for answer in output.blocks { out.patrol.post(.answer(answer)) }
+    for answer in output.blocks { out.scrub.post(.answer(answer)) }
   }
 
   private func deliver(_ answer: ApplyAnswer) {
@@ -147,7 +147,7 @@ struct ApplyHost: ApplyPorts {
     reader.close()
     reader = readers.applier.value
     out.reads.post(.adopt(readers.reads))
-    out.patrol.post(.adopt(readers.patrol))
+    out.scrub.post(.adopt(Member.Handover(readers.scrub.value)))
   }
 }
 

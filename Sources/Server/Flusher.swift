@@ -88,7 +88,7 @@ struct Flusher {
       store: Handover(try state.load(settings: settings)),
       readers: StateReaders(
         applier: Handover(try state.openReader()), reads: Handover(try state.openReader()),
-        patrol: Handover(try state.openReader())))
+        scrub: Handover(try state.openReader())))
   }
 
   /// The last job: makes everything flushed durable and closes the file.

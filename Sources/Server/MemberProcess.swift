@@ -160,7 +160,7 @@ public final class MemberProcess: Sendable {
     }
     threads.start(
       opened, files: StateFiles(directory: settings.dataDirectory), boot: boot, board: board,
-      door: door, waiters: waiters, metrics: metrics, fate: fate, pace: settings.patrol,
+      door: door, waiters: waiters, metrics: metrics, fate: fate, pace: settings.scrub,
       desks: desks, feeds: watches.map(\.feed))
     let outlets = ReplicaLoop.Outlets(
       log: { threads.log.post($0) },

@@ -30,7 +30,7 @@ public struct MemberSettings: Sendable {
   public var requests = RequestLimits()
   public var watches = WatchSettings()
   public var contests = ContestSettings()
-  public var patrol = PatrolPace()
+  public var scrub = ScrubPace()
   public var logFormat = LogFormat.text
   public var logLevel = Logger.Level.info
   /// The link switch and the lab's pages are there.

@@ -2,7 +2,6 @@ import Member
 import Raft
 import Replica
 import Storage
-import Synchronization
 
 /// The threads of one member, and how work goes from one to another.
 ///
@@ -20,8 +19,7 @@ final class MemberThreads: Sendable {
   let read = Worker<RowReaderThread.Job>(name: "read")
   let snapshot = Worker<SnapshotThread.Job>(name: "snapshot")
   let backup = Worker<BackupThread.Job>(name: "backup")
-  let patrol = Worker<PatrolThread.Job>(name: "patrol")
-  private let isStopping = Atomic(false)
+  let scrub = Worker<ScrubThread.Job>(name: "scrub")
 
   /// What was opened and recovered, on its way to the threads.
   struct Opened: Sendable {
@@ -42,11 +40,11 @@ final class MemberThreads: Sendable {
 
   func start(
     _ opened: Opened, files: StateFiles, boot: Boot, board: Board, door: ReplicaDoor,
-    waiters: WaiterTable, metrics: Metrics, fate: Fate, pace: PatrolPace, desks: [ClientDesk],
+    waiters: WaiterTable, metrics: Metrics, fate: Fate, pace: ScrubPace, desks: [ClientDesk],
     feeds: [WatchFeed]
   ) {
     let (log, apply, flush, read, snapshot) = (log, apply, flush, read, snapshot)
-    let (backup, patrol) = (backup, patrol)
+    let (backup, scrub) = (backup, scrub)
     // A thread keeps what its closures hold for as long as it runs.
     let readers = opened.adopted.readers
     let start = Member.Handover(
@@ -69,7 +67,7 @@ final class MemberThreads: Sendable {
       turn: { $0.work($1) }, end: { $0.close() })
     let applyOutlets = Applier.Outlets(
       board: board, door: door, waiters: waiters, metrics: metrics, fate: fate,
-      mark: opened.mark, log: log, flush: flush, reads: read, patrol: patrol, backup: backup,
+      mark: opened.mark, log: log, flush: flush, reads: read, scrub: scrub, backup: backup,
       desks: desks, feeds: feeds)
     apply.run(
       start: { Applier(me: me, boot: boot, start: start.take(), out: applyOutlets) },
@@ -86,15 +84,11 @@ final class MemberThreads: Sendable {
         SnapshotThread(store: store.value, door: door, fate: fate) { apply.post($0) }
       },
       work: { $0.work($1) }, end: { $0.close() })
-    patrol.run(
+    scrub.run(
       start: {
-        PatrolThread(
-          reader: readers.patrol, pace: pace, fate: fate,
-          ask: { apply.post(.block($0, $1)) }, tell: { door.complete(.damaged($0)) },
-          back: { patrol.post($0) },
-          isStopping: { [self] in isStopping.load(ordering: .relaxed) })
+        ScrubThread(reader: readers.scrub, pace: pace, fate: fate, apply: apply, door: door)
       },
-      work: { $0.work($1) }, end: { $0.close() })
+      turn: { $0.work($1) }, end: { $0.close() })
     backup.run(
       start: {
         BackupThread(
@@ -106,8 +100,7 @@ final class MemberThreads: Sendable {
 
   /// Ends them in the order in which work flows; blocks until the files are closed.
   func finish() {
-    isStopping.store(true, ordering: .relaxed)
-    patrol.finish()
+    scrub.finish()
     snapshot.finish()
     backup.finish()
     apply.finish()

@@ -57,6 +57,8 @@ enum Event {
   case watcherTurn(Int)
   /// Something reaches it on a stream of its own.
   indirect case watchNews(Int, WatchStreamID, WatchNews)
+  /// A member's scrub lane takes its next turn.
+  case scrubTurn(Int, Boot)
   /// A member's watch lane takes its next turn.
   case watchTurn(Int, Boot)
   /// A member's row reader works its letters off.

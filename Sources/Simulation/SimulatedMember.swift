@@ -160,6 +160,12 @@ final class SimulatedMember {
   private let electionTimeout: Duration
   private let exchangeSettings: SnapshotExchange.Settings
 
+  // MARK: Its scrub
+
+  var scrubLane = ScrubLane<SimulatedScrubPorts>(pace: World.scrubPace)
+  var scrubLetters: [ScrubLetter<any StateReader>] = []
+  var scrubTurnAt = Instant.distantFuture
+
   // MARK: Its clients
 
   var nextRequest: UInt64 = 0
@@ -269,5 +275,7 @@ final class SimulatedMember {
     (watchStreams, refusingSince, readsForNobody) = ([:], [:], 0)
     (watchTurnAt, watchStanding) = (.distantFuture, WatchStanding())
     (readers, readerLetters) = (nil, [])
+    scrubLane = ScrubLane(pace: World.scrubPace)
+    (scrubLetters, scrubTurnAt) = ([], .distantFuture)
   }
 }

@@ -25,7 +25,7 @@ extension World {
       me: member.id, boot: member.boot, store: store, settings: applySettings)
     member.flushLane = FlushLane(settings: flushSettings)
     scheduleFlush(member, at: now)
-    after(weather.flushInterval, .spaceTurn(member.position, member.boot))
+    if weather.scrubs { scheduleScrub(member, at: now) }
   }
 
   func post(
@@ -67,6 +67,7 @@ extension World {
     }
     for answer in out.answers { deliver(answer, member) }
     for report in out.reports { take(report, member) }
+    for answer in out.blocks { post(.answer(answer), member) }
     for order in out.flushOrders { post(.order(order), from: .apply, to: member) }
     if let base = out.opensState { post(.openState(base), member) }
     for case .follower(let request) in out.unopened { opened(request, nil, member) }
@@ -200,5 +201,8 @@ struct SimulatedApplyPorts: ApplyPorts {
 
   func advance(to meta: StateMeta) { _ = member.view?.advance(to: meta) }
 
-  func adopt(_ readers: SimulatedReaders) { world.post(.adopt(readers.rows), member) }
+  func adopt(_ readers: SimulatedReaders) {
+    world.post(.adopt(readers.rows), member)
+    world.post(.adopt(Handover(readers.scrub)), member)
+  }
 }

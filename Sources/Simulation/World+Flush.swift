@@ -46,7 +46,9 @@ extension World {
     }
   }
 
-  private func deliver(_ out: FlushOutput<SimulatedReaders, any SnapshotSource>, _ member: SimulatedMember) {
+  private func deliver(
+    _ out: FlushOutput<SimulatedReaders, any SnapshotSource>, _ member: SimulatedMember
+  ) {
     if let error = out.fault { return stateFails(member, error) }
     for letter in out.letters { post(letter, from: .flush, to: member) }
     for opened in out.opened {

@@ -157,10 +157,16 @@ extension World {
 /// What a simulated member's lanes read the rows of one generation with.
 struct SimulatedReaders {
   var rows: any StateReader
+  var scrub: any StateReader
 
-  init(of state: any StateStore) throws(StorageError) { rows = try state.openReader() }
+  init(of state: any StateStore) throws(StorageError) {
+    (rows, scrub) = (try state.openReader(), try state.openReader())
+  }
 
-  func close() { rows.close() }
+  func close() {
+    rows.close()
+    scrub.close()
+  }
 }
 
 /// What a member's row reader is told.

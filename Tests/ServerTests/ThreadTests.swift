@@ -60,7 +60,7 @@ extension Fate {
       let out = Applier.Outlets(
         board: board, door: door, waiters: waiters, metrics: Metrics(), fate: fate, mark: nil,
         log: Worker(name: "log"), flush: Worker(name: "flush"), reads: Worker(name: "read"),
-        patrol: Worker(name: "patrol"), backup: Worker(name: "backup"), desks: [], feeds: [])
+        scrub: Worker(name: "scrub"), backup: Worker(name: "backup"), desks: [], feeds: [])
       applier = Applier(
         me: me, boot: boot,
         start: AdoptedState(store: start.store.value, readers: start.readers), out: out)
