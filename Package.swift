@@ -88,7 +88,8 @@ let package = Package(
     module(
       "Server",
       [
-        "Handlers", "Host", "RPC", "Services", "Transport", "Wire", "Storage", "Replica", "Raft",
+        "Handlers", "Host", "RPC", "Services", "Transport", "Wire", "Member", "Storage", "Replica",
+        "Raft",
         "KeyValue", .product(name: "Logging", package: "swift-log"),
       ] + nio),
     module("Client", ["EtcdAPI", "RPC", "Checksum"] + nio),

@@ -21,6 +21,7 @@ final class ClientLoop: LoopConsumer, @unchecked Sendable {
   let pages: HTTPPages
   private let wakeUp: LoopWakeUp
   private let inbox: Inbox<ClientLetter>
+  private let feed: WatchFeed
   private let writes: FlushHold
 
   /// `writes`: of the connections of this loop.
@@ -29,6 +30,7 @@ final class ClientLoop: LoopConsumer, @unchecked Sendable {
     wakeUp = context.wakeUp
     self.writes = writes
     inbox = context.inboxes.clients[context.number]
+    feed = context.inboxes.feeds[context.number]
     face = ClientFace(context, backups: backups)
     watches = WatchDesk(context)
     contests = ContestDesk(context, face: face, watches: watches)
@@ -43,7 +45,12 @@ final class ClientLoop: LoopConsumer, @unchecked Sendable {
   }
 
   /// Takes up everything that has come; each connection is written once.
-  func drain() { writes.hold { for letter in inbox.drain() { take(letter) } } }
+  func drain() {
+    writes.hold {
+      watches.take(feed.drain())
+      for letter in inbox.drain() { take(letter) }
+    }
+  }
 
   private func take(_ letter: ClientLetter) {
     switch letter {
@@ -51,7 +58,7 @@ final class ClientLoop: LoopConsumer, @unchecked Sendable {
     case .ready(let ready): face.serve(ready)
     case .answered(let answer): face.take(answer)
     case .view(let id, let root): face.take(root, for: id)
-    case .watchView(let root): watches.take(root)
+    case .watches(let letter): watches.take(letter)
     case .rows(let id, let rows): face.take(rows, for: id)
     case .leaseKeys(let id, let keys): face.take(keys: keys, for: id)
     case .purged(let id): face.purged(id)
@@ -97,8 +104,6 @@ package struct ClientLoops: Sendable {
     places = Dictionary(
       uniqueKeysWithValues: loops.enumerated().map { (ObjectIdentifier($1.loop), $0) })
   }
-
-  package var feeds: [WatchFeed] { loops.map(\.watches.feed) }
 
   package var methods: MethodTable {
     var table = MethodTable()

@@ -1,6 +1,7 @@
 import Host
 import EtcdAPI
 import KeyValue
+import Member
 import NIOCore
 import RPC
 import Raft
@@ -331,7 +332,7 @@ final class ContestDesk: OutcomeReceiver, @unchecked Sendable {
   /// On a member that is cut off nobody's turn comes: whoever waits there is told so, and keeps its
   /// place, for it may go on waiting at another member with the same lease.
   private func endLeaderless() {
-    guard let leaderlessLimit, let since = board.leaderlessSince,
+    guard let leaderlessLimit, let since = board.standing.leaderlessSince,
       MonotonicClock.now() - since >= leaderlessLimit
     else { return }
     for id in calls.keys.sorted() where calls[id]?.watch != nil {

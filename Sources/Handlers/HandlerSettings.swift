@@ -1,3 +1,4 @@
+package import Member
 package import Replica
 package import Services
 

@@ -35,13 +35,16 @@ package struct RowReaderThread: LaneHost {
     case .range(let id, let range): answer(id, try read(range))
     case .txn(let id, let request, let root): answer(id, try read(request, root))
     case .hash(let id, let root, revision: let revision): answer(id, try hash(root, revision))
-    case .changes(let request, let root, let deliver): deliver(try changes(request, root))
+    case .changes(let request, let view, loop: let loop):
+      let answer = try request.piece(
+        of: view, generation: reader.generation, cache: &cache, reading: reader)
+      inboxes.clients[loop].post(.watches(.read(answer)))
     case .adopt(let new):
       reader.close()
       reader = new.value
       // Row numbers of a snapshot mean the same rows, but what was compacted may be gone.
       cache = RowCache(limitBytes: 4 << 20)
-      inboxes.log.post(.removeOldGenerations)
+      inboxes.log.post(.removeGenerations(before: reader.generation))
     }
   }
 
@@ -66,16 +69,6 @@ package struct RowReaderThread: LaneHost {
     return switch try root.transact(request, cache: &cache, reading: reader) {
     case .success(let response): .txn(response, root.meta)
     case .failure(let error): .failed(error)
-    }
-  }
-
-  private mutating func changes(
-    _ request: ChangeRequest, _ root: Root
-  ) throws -> Result<ChangePiece, WatchReadFailure> {
-    guard root.generation == reader.generation else { return .failure(.notNow) }
-    return try root.changes(request, cache: &cache, reading: reader).mapError { error in
-      precondition(error == .compacted, "past changes are refused with \(error)")
-      return .compacted(root.meta.compactRevision)
     }
   }
 

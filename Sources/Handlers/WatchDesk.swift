@@ -1,5 +1,5 @@
-import Host
 import EtcdAPI
+import Host
 import KeyValue
 import Member
 import NIOCore
@@ -8,268 +8,230 @@ import Raft
 import Replica
 import Services
 
-/// The watches of one client loop: carries out what their hub decides.
+/// The watch lane of one client loop, on that loop.
 ///
-/// Confined to its loop, except for the feed, which has a lock of its own.
+/// Confined to its loop.
 final class WatchDesk: @unchecked Sendable {
   let loop: any EventLoop
-  private(set) var feed: WatchFeed!
-  private let board: Board
-  private let metrics: Metrics
-  private let settings: WatchSettings
-  /// From this size on an answer is split, for who asked for fragments.
-  private let fragmentBytes: Int
-  /// Without a leader for so long, a stream that requires one is ended.
-  private let leaderlessLimit: Duration
   /// The place of its loop among the client loops.
   private let number: Int
+  private let metrics: Metrics
   private let inboxes: MemberInboxes
-  /// What is to be read as soon as the applier shows a root.
-  private var waitingRead: ChangeRequest?
-  private var hub: WatchHub
-  private var outlets: [WatchStreamID: WatchOutlet] = [:]
+  private var lane: WatchLane<WatchHost>
+  private var host: WatchHost
+  private var output = WatchLaneOutput()
+  /// What a client does while a turn goes on waits here for the next.
+  private var letters: [WatchLetter] = []
+  private var isAtWork = false
   private var lastStream: UInt64 = 0
-  private var checks: RepeatedTask?
-  private var reports: RepeatedTask?
-  private var isStopped = false
+  private var timer: Scheduled<Void>?
+  private var timerAt = Instant.distantFuture
   /// As the metrics have it.
-  private var shown = (watches: 0, lagging: 0)
+  private var shown = (streams: 0, watches: 0, lagging: 0)
 
-  /// How long a read that came at the wrong moment waits for the next try.
-  private static let pause = TimeAmount.milliseconds(20)
-
-  init(
-    _ context: ClientContext
-  ) {
+  init(_ context: ClientContext) {
     let settings = context.settings
     number = context.number
     loop = context.loop
-    board = context.board
     metrics = context.metrics
     inboxes = context.inboxes
-    self.settings = settings.watches
+    lane = WatchLane(
+      settings: settings.watches,
+      // etcd v3rpc/interceptor.go, `maxNoLeaderCnt`.
+      leaderlessLimit: settings.replica.raft.electionTimeout * 3)
     // etcd v3rpc/watch.go, `maxRequestBytes`.
-    fragmentBytes = settings.requests.requestBytes + 512 * 1024
-    // etcd v3rpc/interceptor.go, `maxNoLeaderCnt`.
-    leaderlessLimit = settings.replica.raft.electionTimeout * 3
-    hub = WatchHub(limits: settings.watches.hub)
-    feed = WatchFeed { [weak self, loop] in
-      guard let self else { return }
-      loop.execute { self.takeBatches() }
-    }
+    host = WatchHost(
+      board: context.board, fragmentBytes: settings.requests.requestBytes + 512 * 1024)
   }
 
-  // MARK: Streams
+  // MARK: In
 
   /// On the loop: a client opens a stream of watches.
   func open(_ call: StreamCall) -> (StreamEvent) -> Void {
-    let requiresLeader = call.context.metadata.first("hasleader") == "true"
-    if isStopped {
-      call.finish(RPCStatus(.stopped))
-      return { _ in }
-    }
-    if board.isFenced {
-      call.finish(RPCStatus(.corrupt))
-      return { _ in }
-    }
-    if board.isHalted || requiresLeader && board.leaderlessSince != nil {
-      call.finish(RPCStatus(.noLeader))
-      return { _ in }
-    }
     lastStream += 1
     let id = WatchStreamID(lastStream)
-    outlets[id] = WatchOutlet(call, requiresLeader: requiresLeader)
-    metrics.watchStreams.change(by: 1)
-    startClock()
-    step(.open(id))
+    host.calls.add(call, id)
+    let requiresLeader = call.context.metadata.first("hasleader") == "true"
+    take(.open(id, requiresLeader: requiresLeader))
     return { [weak self] event in self?.take(event, on: id) }
   }
 
   private func take(_ event: StreamEvent, on id: WatchStreamID) {
-    guard outlets[id] != nil else { return }
     switch event {
-    case .message(let message): carryOut(message, on: id)
+    case .message(let message): take(message, on: id)
     // As in etcd: who has nothing more to ask may still listen.
     case .halfClosed: break
-    case .writable: if outlets[id]!.resume() { step(.writable(id)) }
-    case .cancelled: forget(id)
+    case .writable: take(.writable(id))
+    case .cancelled:
+      host.calls.remove(id)
+      take(.gone(id))
     }
   }
 
-  private func carryOut(_ message: ByteBuffer, on id: WatchStreamID) {
+  private func take(_ message: ByteBuffer, on id: WatchStreamID) {
     do throws(EtcdStatus) {
       switch try WatchService.order(body: Array(message.readableBytesView)) {
-      case .create(let request): step(.create(id, request, current: board.meta.revision))
-      case .cancel(let watch): step(.cancel(id, watch: watch, current: board.meta.revision))
-      case .progress: step(.askProgress(id, current: board.meta.revision))
+      case .create(let request): take(.order(id, .create(request)))
+      case .cancel(let watch): take(.order(id, .cancel(watch: watch)))
+      case .progress: take(.order(id, .progress))
       case .nothing: break
       }
     } catch {
-      end(id, error, tellsWatches: false)
-    }
-    if let backlog = outlets[id]?.backlog.count, backlog > settings.backlogLimit {
-      end(id, .tooManyRequests, tellsWatches: false)
+      host.calls.note(error, of: id)
+      take(.order(id, .malformed))
     }
   }
 
-  private func forget(_ id: WatchStreamID) {
-    guard outlets.removeValue(forKey: id) != nil else { return }
-    metrics.watchStreams.change(by: -1)
-    step(.close(id))
+  /// On the loop: what was applied, in order.
+  func take(_ batches: [ChangeBatch]) {
+    guard !batches.isEmpty else { return }
+    for batch in batches { letters.append(.changed(batch)) }
+    work()
   }
 
-  /// `tellsWatches`: each watch hears where to resume; else the client resumes by itself.
-  private func end(_ id: WatchStreamID, _ status: EtcdStatus, tellsWatches: Bool) {
-    guard let outlet = outlets[id] else { return }
-    var last = outlet.backlog
-    if tellsWatches {
-      let output = hub.step(.end(id))
-      last += output.responses.map { WatchService.message($0, board.header) }
-      carryOut(output, .nothing)
+  /// On the loop: a client, another thread or the member's end has something to tell.
+  func take(_ letter: WatchLetter) {
+    letters.append(letter)
+    work()
+  }
+
+  // MARK: The lane
+
+  private func work() {
+    guard !isAtWork else { return }
+    isAtWork = true
+    repeat {
+      let batch = letters
+      letters = []
+      lane.turn(batch, at: MonotonicClock.now(), ports: &host, out: &output)
+      deliver()
+    } while !letters.isEmpty
+    isAtWork = false
+  }
+
+  private func deliver() {
+    if let isListening = output.isListening {
+      inboxes.apply.post(.listen(loop: number, isListening))
     }
-    outlet.call.finish(RPCStatus(status), last: last)
-    forget(id)
+    if let (request, view) = output.read {
+      inboxes.reads.post(.changes(request, view, loop: number))
+    }
+    if output.wantsView { inboxes.apply.post(.show(.watches(loop: number))) }
+    setTimer(output.wakeAt)
+    show()
+    output.removeAll()
+  }
+
+  private func show() {
+    if output.sentEvents > 0 { metrics.watchEvents.add(UInt64(output.sentEvents)) }
+    if output.stalledStreams > 0 {
+      metrics.stalledWatchStreams.add(UInt64(output.stalledStreams))
+    }
+    let now = (streams: lane.streamCount, watches: lane.watchCount, lagging: lane.laggingCount)
+    guard now != shown else { return }
+    metrics.watchStreams.change(by: now.streams - shown.streams)
+    metrics.watches.change(by: now.watches - shown.watches)
+    metrics.laggingWatches.change(by: now.lagging - shown.lagging)
+    shown = now
+  }
+
+  /// A timer that rings early is harmless, so it is only moved forward.
+  private func setTimer(_ wakeAt: Instant) {
+    guard wakeAt < timerAt else { return }
+    timer?.cancel()
+    timerAt = wakeAt
+    let wait = max(wakeAt - MonotonicClock.now(), .zero)
+    timer = loop.scheduleTask(in: TimeAmount(wait)) { [weak self] in
+      guard let self else { return }
+      timerAt = .distantFuture
+      work()
+    }
   }
 
   /// On the loop: the member stops.
   func stop() {
-    isStopped = true
-    for id in outlets.keys.sorted() { end(id, .stopped, tellsWatches: false) }
-    checks?.cancel()
-    reports?.cancel()
+    take(.stop)
+    timer?.cancel()
+  }
+}
+
+/// The calls of one client loop's streams of watches; confined to that loop.
+private final class WatchCalls {
+  private var calls: [WatchStreamID: StreamCall] = [:]
+  /// Why a message could not be read.
+  private var errors: [WatchStreamID: EtcdStatus] = [:]
+
+  func add(_ call: StreamCall, _ id: WatchStreamID) { calls[id] = call }
+
+  func note(_ error: EtcdStatus, of id: WatchStreamID) {
+    if calls[id] != nil { errors[id] = error }
   }
 
-  // MARK: The hub
+  func remove(_ id: WatchStreamID) { (calls[id], errors[id]) = (nil, nil) }
 
-  private func takeBatches() {
-    for batch in feed.drain() { step(.changed(batch), .batch(batch)) }
+  /// Nobody misses what is sent to a client that is gone.
+  func send(_ message: [UInt8], on id: WatchStreamID) -> Bool {
+    guard let call = calls[id] else { return true }
+    return call.send(message)
   }
 
-  private func step(_ input: WatchInput, _ source: WatchEventBytes.Source = .nothing) {
-    let output = hub.step(input)
-    send(output.responses, source)
-    carryOut(output, source)
-  }
-
-  private func carryOut(_ output: WatchOutput, _ source: WatchEventBytes.Source) {
-    if let isListening = output.isListening {
-      inboxes.apply.post(.listen(loop: number, isListening))
-    }
-    if let request = output.read { read(request) }
-    let (watches, lagging) = (hub.watchCount, hub.laggingCount)
-    metrics.watches.change(by: watches - shown.watches)
-    metrics.laggingWatches.change(by: lagging - shown.lagging)
-    shown = (watches, lagging)
-  }
-
-  private func read(_ request: ChangeRequest) {
-    if let root = board.root { return read(request, root) }
-    waitingRead = request
-    inboxes.apply.post(.show(.watches(loop: number)))
-  }
-
-  /// On the loop: the root that a read has waited for.
-  func take(_ root: Root) {
-    guard let request = waitingRead else { return }
-    waitingRead = nil
-    read(request, root)
-  }
-
-  private func read(_ request: ChangeRequest, _ root: Root) {
-    let deliver: @Sendable (Result<ChangePiece, WatchReadFailure>) -> Void = {
-      [loop, weak self] result in
-      guard let self else { return }
-      loop.execute { self.take(result) }
-    }
-    inboxes.reads.post(.changes(request, root, deliver))
-  }
-
-  private func take(_ result: Result<ChangePiece, WatchReadFailure>) {
-    switch result {
-    case .success(let piece): step(.read(result), .piece(piece))
-    case .failure(.compacted): step(.read(result))
-    case .failure(.notNow):
-      loop.scheduleTask(in: Self.pause) { [weak self] in self?.step(.read(result)) }
-    }
-  }
-
-  /// Sends what the streams take, and gives the rest back to the hub.
-  private func send(_ responses: [WatchResponse], _ source: WatchEventBytes.Source) {
-    guard !responses.isEmpty else { return }
-    var bytes = WatchEventBytes(source) { [board] in board.root }
-    let header = board.header
-    var returned: [WatchStreamID: [WatchResponse]] = [:]
-    for response in responses {
-      let id = response.stream
-      guard let outlet = outlets[id] else { continue }
-      switch response.content {
-      case .events(let events):
-        if !outlet.hasReturned, let all = bytes.events(events),
-          outlets[id]!.send(messages(all, response, events, header))
-        {
-          metrics.watchEvents.add(UInt64(all.count))
-          continue
-        }
-      case .progress:
-        if !outlet.hasReturned, outlets[id]!.send([WatchService.message(response, header)]) {
-          continue
-        }
-      case .created, .refused, .cancelled, .compacted, .ended:
-        outlets[id]!.sendSurely(WatchService.message(response, header))
-        continue
+  func end(_ id: WatchStreamID, _ end: WatchEnd, last: [[UInt8]]) {
+    let error = errors[id]
+    guard let call = calls.removeValue(forKey: id) else { return }
+    errors[id] = nil
+    let status: EtcdStatus =
+      switch end {
+      case .stopped: .stopped
+      case .corrupt: .corrupt
+      case .noLeader: .noLeader
+      case .stalled: .watchStalled
+      case .tooManyAnswers: .tooManyRequests
+      case .malformed: error ?? .watchUnreadable
       }
-      outlets[id]!.hasReturned = true
-      returned[id, default: []].append(response)
-    }
-    for id in returned.keys.sorted() {
-      outlets[id]!.hasReturned = false
-      step(.returned(id, returned[id]!, isBlocked: outlets[id]!.isBlocked))
-    }
+    call.finish(RPCStatus(status), last: last)
+  }
+}
+
+/// The clients of one loop and the board, as the watch lane reaches them.
+private struct WatchHost: WatchPorts {
+  let board: Board
+  let calls = WatchCalls()
+  /// From this size on an answer is split, for who asked for fragments.
+  let fragmentBytes: Int
+
+  var revision: Int64 { board.meta.revision }
+  var standing: WatchStanding { board.standing }
+  func look() -> Root? { board.root }
+
+  func encoding(of changes: WatchChanges) -> WatchEventBytes {
+    WatchEventBytes(of: changes, header: board.header)
   }
 
-  private func messages(
-    _ all: [[UInt8]], _ response: WatchResponse, _ events: WatchEvents, _ header: AnswerHeader
-  ) -> [[UInt8]] {
+  func message(_ response: WatchResponse, _ encoding: inout WatchEventBytes) -> [UInt8] {
+    WatchService.message(response, encoding.header)
+  }
+
+  func offer(
+    _ events: WatchEvents, of response: WatchResponse, _ encoding: inout WatchEventBytes
+  ) -> WatchOffer<[UInt8]> {
+    guard let all = encoding.events(events, board) else { return .notInMemory }
     let parts =
       events.fragment ? WatchAnswer.parts(of: all, limitBytes: fragmentBytes) : [all[...]]
-    return parts.indices.map { place in
+    let messages = parts.indices.map { place in
       WatchAnswer.message(
-        header, revision: response.revision, watch: response.watch, events: parts[place],
-        isFragment: place < parts.count - 1)
+        encoding.header, revision: response.revision, watch: response.watch,
+        events: parts[place], isFragment: place < parts.count - 1)
     }
+    guard calls.send(messages[0], on: response.stream) else { return .refused }
+    return .taken(events: all.count, rest: messages.dropFirst())
   }
 
-  // MARK: Time
-
-  private func startClock() {
-    guard checks == nil else { return }
-    let check = TimeAmount(settings.checkInterval)
-    checks = loop.scheduleRepeatedTask(initialDelay: check, delay: check) { [weak self] _ in
-      self?.check(.now())
-    }
-    let interval = TimeAmount(settings.progressInterval)
-    reports = loop.scheduleRepeatedTask(initialDelay: interval, delay: interval) {
-      [weak self] _ in self?.step(.progressInterval)
-    }
+  func send(_ message: [UInt8], on stream: WatchStreamID) -> Bool {
+    calls.send(message, on: stream)
   }
 
-  /// Ends streams that nobody reads, and those that the quorum's loss ends.
-  private func check(_ now: NIODeadline) {
-    let leaderless = board.leaderlessSince.map { MonotonicClock.now() - $0 } ?? .zero
-    let isLeaderless = leaderless >= leaderlessLimit
-    for id in outlets.keys.sorted() {
-      guard let outlet = outlets[id] else { continue }
-      if board.isFenced {
-        end(id, .corrupt, tellsWatches: false)
-      } else if board.isHalted || outlet.requiresLeader && isLeaderless {
-        end(id, .noLeader, tellsWatches: false)
-      } else if let blockedAt = outlet.blockedAt,
-        now - blockedAt >= TimeAmount(settings.stallLimit)
-      {
-        metrics.stalledWatchStreams.add()
-        end(id, .watchStalled, tellsWatches: true)
-      }
-    }
+  func end(_ stream: WatchStreamID, _ end: WatchEnd, last: [[UInt8]]) {
+    calls.end(stream, end, last: last)
   }
 }
 
@@ -277,4 +239,6 @@ extension EtcdStatus {
   /// etcd drops what such a client does not read, without a word.
   fileprivate static let watchStalled = Self(
     .resourceExhausted, "quorate: the client does not read its watches")
+  fileprivate static let watchUnreadable = Self(
+    .invalidArgument, "quorate: the message cannot be read")
 }

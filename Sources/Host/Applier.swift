@@ -8,7 +8,7 @@ package import Storage
 package struct StateReaders: Sendable {
   package var applier: UnsafeTransfer<any StateReader>
   package var reads: UnsafeTransfer<any StateReader>
-  package var patrol: UnsafeTransfer<any StateReader>
+  package var scrub: UnsafeTransfer<any StateReader>
 }
 
 /// The thread of the apply lane: carries letters to it, and what comes of them to the others.
@@ -21,19 +21,16 @@ struct Applier: LaneHost {
   /// Answers of one turn, for each client loop; empty between turns.
   private var answers: [[ApplyAnswer]]
   private let member: MemberContext
-  /// One for each client loop.
-  private let feeds: [WatchFeed]
 
   /// `mark` `nil`: no word is left of the entry that is taken up.
   init(
     me: MemberID, boot: Boot, start: AdoptedState<StateReaders>, _ member: MemberContext,
-    mark: ApplyMark?, feeds: [WatchFeed]
+    mark: ApplyMark?
   ) {
     lane = ApplyLane(me: me, boot: boot, store: start.store)
     host = ApplyHost(reader: start.readers.applier.value, member: member, mark: mark)
     answers = Array(repeating: [], count: member.inboxes.clients.count)
     self.member = member
-    self.feeds = feeds
   }
 
   mutating func turn(_ letters: [Letter]) -> Instant {
@@ -47,7 +44,7 @@ struct Applier: LaneHost {
   private mutating func deliver() {
     let inboxes = member.inboxes
     member.board.overlayBytes = output.overlayBytes
-    for feed in output.feeds { feeds[feed.loop].offer(feed.batch) }
+    for feed in output.feeds { inboxes.feeds[feed.loop].offer(feed.batch) }
     deliverAnswers()
     for report in output.reports { inboxes.replica.complete(.apply(report)) }
     for order in output.flushOrders { inboxes.flush.post(.order(order)) }
@@ -62,7 +59,7 @@ struct Applier: LaneHost {
       for viewer in output.viewers {
         switch viewer {
         case .client(let id): inboxes.post(.view(id, view), for: id)
-        case .watches(loop: let loop): inboxes.clients[loop].post(.watchView(view))
+        case .watches(loop: let loop): inboxes.clients[loop].post(.watches(.view(view)))
         }
       }
     }
@@ -121,7 +118,7 @@ struct ApplyHost: ApplyPorts {
     reader.close()
     reader = readers.applier.value
     member.inboxes.reads.post(.adopt(readers.reads))
-    member.inboxes.scrub.post(.adopt(readers.patrol))
+    member.inboxes.scrub.post(.adopt(Handover(readers.scrub.value)))
   }
 }
 

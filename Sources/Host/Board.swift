@@ -1,6 +1,6 @@
 package import KeyValue
-import Member
-package import Raft
+package import Member
+import Raft
 package import Replica
 import Synchronization
 
@@ -26,8 +26,7 @@ package final class Board: Sendable {
   private let published: Mutex<PublishedView>
   private let currentView: Mutex<View>
   private let currentPass = Mutex<SerializablePass?>(nil)
-  private let currentLeaderless = Mutex<Instant?>(nil)
-  private let currentlyHalted = Atomic(false)
+  private let currentStanding = Mutex(WatchStanding())
   private let currentOverlayBytes = Atomic(0)
   private let currentFileBytes = Atomic<Int64>(0)
   private let currentUsedBytes = Atomic<Int64>(-1)
@@ -80,16 +79,13 @@ package final class Board: Sendable {
     set { currentPass.withLock { $0 = newValue } }
   }
 
-  /// Since when nobody was known to lead; `nil`: somebody leads.
-  package var leaderlessSince: Instant? {
-    get { currentLeaderless.withLock { $0 } }
-    set { currentLeaderless.withLock { $0 = newValue } }
-  }
-
-  /// The quorum rule lets this member serve nothing (`--on-quorum-loss halt`).
-  package var isHalted: Bool {
-    get { currentlyHalted.load(ordering: .relaxed) }
-    set { currentlyHalted.store(newValue, ordering: .relaxed) }
+  /// Whether watches are served, which ask nobody.
+  package var standing: WatchStanding {
+    get { currentStanding.withLock { $0 } }
+    set {
+      currentStanding.withLock { $0 = newValue }
+      currentlyFenced.store(newValue.isFenced, ordering: .relaxed)
+    }
   }
 
   /// What the rows occupy that wait for the flusher.
@@ -99,10 +95,7 @@ package final class Board: Sendable {
   }
 
   /// This member's state is not to be trusted: it serves nothing.
-  package var isFenced: Bool {
-    get { currentlyFenced.load(ordering: .relaxed) }
-    set { currentlyFenced.store(newValue, ordering: .relaxed) }
-  }
+  package var isFenced: Bool { currentlyFenced.load(ordering: .relaxed) }
 
   /// What the state files hold something in; −1: not known yet.
   package var usedBytes: Int64 {

@@ -15,8 +15,8 @@ package enum ClientLetter: Sendable {
   indirect case answered(Answer)
   /// The state that a request wanted to see.
   indirect case view(RequestID, Root)
-  /// The state that the loop's watches wanted to see.
-  indirect case watchView(Root)
+  /// For the loop's watches.
+  indirect case watches(WatchLetter)
   /// What the reading thread has read.
   indirect case rows(RequestID, RowsRead)
   /// The keys that hang on a lease.
@@ -62,8 +62,7 @@ package enum ReadLetter: Sendable {
   /// A checksum of everything that is alive at a revision; zero or less: at the newest.
   case hash(RequestID, Root, revision: Int64)
   /// Past changes for the watches of one client loop.
-  case changes(
-    ChangeRequest, Root, @Sendable (Result<ChangePiece, WatchReadFailure>) -> Void)
+  case changes(ChangeRequest, Root, loop: Int)
   /// Another generation; the old one is closed.
   case adopt(UnsafeTransfer<any StateReader>)
 }

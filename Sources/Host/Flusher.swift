@@ -71,7 +71,7 @@ package struct Flusher: LaneHost {
       readers: StateReaders(
         applier: UnsafeTransfer(try state.openReader()),
         reads: UnsafeTransfer(try state.openReader()),
-        patrol: UnsafeTransfer(try state.openReader())))
+        scrub: UnsafeTransfer(try state.openReader())))
   }
 
   /// The last act: makes everything flushed durable and closes the file.

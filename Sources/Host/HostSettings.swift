@@ -1,3 +1,4 @@
+package import Member
 import Foundation
 import Raft
 package import Replica
@@ -18,7 +19,7 @@ package struct HostSettings: Sendable {
   package var appliesAgain: Bool
   package var replica: ReplicaSettings
   package var storage: StorageSettings
-  package var patrol: PatrolPace
+  package var scrub: ScrubPace
   /// The link switch and the lab's disk are there.
   package var isLab: Bool
   /// A kill is a power loss: the next start takes back what was not synced.
@@ -31,7 +32,7 @@ package struct HostSettings: Sendable {
   package init(
     name: String, dataDirectory: String, initialCluster: InitialCluster, joins: Bool,
     rejoins: Bool, appliesAgain: Bool, replica: ReplicaSettings, storage: StorageSettings,
-    patrol: PatrolPace, isLab: Bool, isDiskVolatile: Bool, advertisedClientURLs: [String],
+    scrub: ScrubPace, isLab: Bool, isDiskVolatile: Bool, advertisedClientURLs: [String],
     requestTimeout: Duration
   ) {
     self.name = name
@@ -42,7 +43,7 @@ package struct HostSettings: Sendable {
     self.appliesAgain = appliesAgain
     self.replica = replica
     self.storage = storage
-    self.patrol = patrol
+    self.scrub = scrub
     self.isLab = isLab
     self.isDiskVolatile = isDiskVolatile
     self.advertisedClientURLs = advertisedClientURLs

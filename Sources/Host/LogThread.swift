@@ -58,8 +58,10 @@ struct LogFiles: LogPorts {
     try reaching { () throws(StorageError) in try store.openState() }
   }
 
-  func removeOldGenerations() throws(LogFault) {
-    try reaching { () throws(StorageError) in try store.removeOldGenerations() }
+  func removeGenerations(before generation: UInt64) throws(LogFault) {
+    try reaching { () throws(StorageError) in
+      try store.removeGenerations(before: generation)
+    }
   }
 
   func retire() throws(LogFault) {

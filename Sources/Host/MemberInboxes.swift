@@ -19,10 +19,12 @@ package struct MemberInboxes: Sendable {
   package let reads = ThreadInbox<ReadLetter>()
   package let snapshots = ThreadInbox<SnapshotLetter<any SnapshotSource>>()
   package let backup = ThreadInbox<BackupLetter>()
-  package let scrub = ThreadInbox<PatrolLetter>()
+  package let scrub = ThreadInbox<ScrubLetter<any StateReader>>()
   package let replica: ReplicaInboxes
   /// One for each client loop.
   package let clients: [Inbox<ClientLetter>]
+  /// The same of what is applied, for the watches of each loop.
+  package let feeds: [WatchFeed]
   package let numbers: RequestNumbers
 
   /// What wakes the replica's loop and each client loop.
@@ -30,6 +32,7 @@ package struct MemberInboxes: Sendable {
     self.replica = ReplicaInboxes(wakes: replica)
     // Each letter answers a request that the loop itself let in, or is one of a few.
     self.clients = clients.map { Inbox(limit: 1 << 20, wakes: $0) }
+    feeds = clients.map { WatchFeed(wakes: $0) }
     numbers = RequestNumbers(loops: clients.count)
   }
 
@@ -68,14 +71,6 @@ package struct ReplicaInboxes: Sendable {
     reads.close()
     control.close()
   }
-}
-
-/// What the patrol is told.
-package enum PatrolLetter: Sendable {
-  /// Looks at the next block.
-  case look
-  case answer(BlockAnswer)
-  case adopt(UnsafeTransfer<any StateReader>)
 }
 
 /// What the thread is told that makes snapshot files for clients; the number is the client's call.

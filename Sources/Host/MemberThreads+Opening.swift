@@ -82,7 +82,7 @@ extension MemberThreads.Opened {
   package func close() {
     adopted.readers.applier.value.close()
     adopted.readers.reads.value.close()
-    adopted.readers.patrol.value.close()
+    adopted.readers.scrub.value.close()
     try? state.value.close()
     try? (store.value as? DataDirectory)?.close()
   }

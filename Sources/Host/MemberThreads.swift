@@ -25,11 +25,11 @@ package struct MemberThreads: Sendable {
   /// In the order in which work flows.
   private let threads: [LaneThread]
 
-  /// Starts them all. `feeds`: of the watches of each client loop; `backup` and `reading`: threads
-  /// that serve clients, to be ended in turn with the others.
+  /// Starts them all. `backup` and `reading`: threads that serve clients, to be ended in turn with
+  /// the others.
   package init(
-    _ opened: Opened, boot: Boot, settings: HostSettings, feeds: [WatchFeed],
-    backup: LaneThread, reading: LaneThread, _ member: MemberContext
+    _ opened: Opened, boot: Boot, settings: HostSettings, backup: LaneThread, reading: LaneThread,
+    _ member: MemberContext
   ) {
     let (inboxes, fate) = (member.inboxes, member.fate)
     let readers = opened.adopted.readers
@@ -42,11 +42,12 @@ package struct MemberThreads: Sendable {
     let apply = Applier(
       me: opened.identity.member, boot: boot,
       start: AdoptedState(store: opened.adopted.store.value, readers: readers), member,
-      mark: opened.mark, feeds: feeds)
-    let patrol = PatrolThread(reader: readers.patrol, pace: settings.patrol, fate: fate, inboxes)
+      mark: opened.mark)
+    let scrub = ScrubThread(
+      reader: readers.scrub, pace: settings.scrub, fate: fate, inboxes)
     let snapshots = SnapshotThread(store: store, fate: fate, inboxes)
     threads = [
-      LaneThread("patrol", inboxes.scrub, patrol),
+      LaneThread("scrub", inboxes.scrub, firstTurn: .zero, scrub),
       LaneThread("snapshot", inboxes.snapshots, snapshots),
       backup,
       LaneThread("apply", inboxes.apply, apply),

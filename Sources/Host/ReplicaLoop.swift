@@ -91,7 +91,8 @@ package final class ReplicaLoop: LoopConsumer {
   private var wakeAt = Instant.distantFuture
   private var spaceWatch: RepeatedTask?
   private var shownPass: SerializablePass?
-  private var wasLed = true
+  /// Whether watches are served, as the board shows it.
+  private var standing = WatchStanding()
   private var wasServing: Bool? = false
   /// The client loops where somebody is told of every change of the member's health.
   private var healthWatchers: Set<Int> = []
@@ -164,8 +165,8 @@ package final class ReplicaLoop: LoopConsumer {
   func makeReplica(_ recovered: Recovered) -> ReplicaCore {
     ReplicaCore(
       id: identity.member, boot: boot, settings: settings.replica, recovered: recovered,
-      leases: start.leases, upkeep: start.upkeep, seed: boot.number ^ identity.incarnation.number,
-      now: MonotonicClock.now())
+      leases: start.leases, upkeep: start.upkeep, pressure: pressure,
+      seed: boot.number ^ identity.incarnation.number, now: MonotonicClock.now())
   }
 
   // MARK: In
@@ -387,16 +388,13 @@ package final class ReplicaLoop: LoopConsumer {
 
   /// For watches, which ask nobody: whether somebody leads, and whether the rule ends them.
   private func showFooting() {
-    let isLed = replica?.leader != nil
-    if isLed != wasLed {
-      wasLed = isLed
-      board.leaderlessSince = isLed ? nil : MonotonicClock.now()
-    }
-    let isHalted = settings.replica.quorumPolicy == .halt && replica?.isQuorate == false
-    if isHalted != board.isHalted { board.isHalted = isHalted }
-    let isFenced = replica?.isFenced ?? false
-    if isFenced != board.isFenced { board.isFenced = isFenced }
-    let isServing = isShuttingDown || isFenced ? false : servesWrites
+    let before = standing
+    standing.follow(
+      leader: replica?.leader, isQuorate: replica?.isQuorate,
+      isFenced: replica?.isFenced ?? false, settings.replica.quorumPolicy,
+      now: MonotonicClock.now)
+    if standing != before { board.standing = standing }
+    let isServing = isShuttingDown || standing.isFenced ? false : servesWrites
     if isServing != wasServing {
       wasServing = isServing
       for loop in letters.indices { letters[loop].append(.serving(isServing)) }

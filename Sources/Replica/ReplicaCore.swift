@@ -113,14 +113,16 @@ public struct ReplicaCore: ~Copyable, Sendable {
   /// What the store was formed with, for who joins it.
   public let founding: Founding
 
-  /// Starts from what was recovered; `leases` and `upkeep` are those at its applied entry. `seed`
-  /// is new in each boot.
+  /// Starts from what was recovered; `leases` and `upkeep` are those at its applied entry.
+  /// `pressure`: as it is known by now, for it is told only when it changes. `seed` is new in each
+  /// boot.
   public init(
     id: MemberID, boot: Boot, settings: ReplicaSettings, recovered: Recovered,
-    leases: LeaseImage = LeaseImage(), upkeep: UpkeepFacts = UpkeepFacts(), seed: UInt64,
-    now: Instant
+    leases: LeaseImage = LeaseImage(), upkeep: UpkeepFacts = UpkeepFacts(),
+    pressure: StorePressure = .none, seed: UInt64, now: Instant
   ) {
     self.id = id
+    self.pressure = pressure
     self.boot = boot
     self.settings = settings
     self.now = now

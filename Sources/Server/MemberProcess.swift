@@ -158,7 +158,7 @@ public final class MemberProcess: Sendable {
       poisoned: opened.poisoned, startedAt: startedAt)
     let host = settings.host
     let threads = MemberThreads(
-      opened, boot: boot, settings: host, feeds: clients.feeds,
+      opened, boot: boot, settings: host,
       backup: LaneThread(
         "backup", inboxes.backup,
         BackupThread(

@@ -3,6 +3,7 @@ public import Host
 import Foundation
 import Raft
 public import Logging
+public import Member
 public import Replica
 public import Services
 public import Storage
@@ -31,7 +32,7 @@ public struct MemberSettings: Sendable {
   public var requests = RequestLimits()
   public var watches = WatchSettings()
   public var contests = ContestSettings()
-  public var patrol = PatrolPace()
+  public var scrub = ScrubPace()
   public var logFormat = LogFormat.text
   public var logLevel = Logger.Level.info
   /// The link switch and the lab's pages are there.
@@ -132,7 +133,7 @@ extension MemberSettings {
     HostSettings(
       name: name, dataDirectory: dataDirectory, initialCluster: initialCluster, joins: joins,
       rejoins: rejoins, appliesAgain: appliesAgain, replica: replica, storage: storage,
-      patrol: patrol, isLab: isLab, isDiskVolatile: isDiskVolatile,
+      scrub: scrub, isLab: isLab, isDiskVolatile: isDiskVolatile,
       advertisedClientURLs: (advertiseClientURLs.isEmpty ? listenClientURLs : advertiseClientURLs)
         .map(\.description),
       requestTimeout: requestTimeout)

@@ -15,6 +15,9 @@ extension World {
     guard violation == nil, member.isRunning, !member.hasFailed else { return }
     let input = ReplicaInput(now: member.clock.local(at: now), event: event)
     guard let effects = member.core?.step(input) else { return }
+    member.watchStanding.follow(
+      leader: member.core?.leader, isQuorate: member.core?.isQuorate,
+      isFenced: member.core?.isFenced ?? false, weather.settings.quorumPolicy, now: { now })
     carryOut(effects, member)
     if let marks = member.marks {
       check(checks.neverBack.violation(member: member.id, marks))

@@ -104,6 +104,8 @@ enum Catalogue {
     Trial("A4f", .faithfulWatches, .drill(.watches)),
     Trial("A4g", .watchGuarantees, .seeds(upTo: 500)),
     Trial("A4h", .watchGuarantees, .seeds(upTo: 500)),
+    Trial("W1", .shownFirst, .seeds(upTo: 100)),
+    Trial("W3", .streamsEnd, .seeds(upTo: 500)),
   ]
 
   private static let promises = [

@@ -57,7 +57,9 @@ extension Killer {
   static let quota = check("Quota", "behind an alarm for space")
   static let fences = check("Fences", "and its state is sound")
   static let watchGuarantees = check(
-    "WatchGuarantees", "as what was before", "makes answer after answer")
+    "WatchGuarantees", "as what was before", "reads the store over and over")
+  static let shownFirst = check("what is fed is shown", "feeds watches at revision")
+  static let streamsEnd = check("the watcher's own check", "keeps its stream, and takes nothing")
   static let calmElects = check("calm: a leader", "no leader within")
   static let calmJoins = check(
     "calm: all follow, in equal states", "no leader within", "have not settled")

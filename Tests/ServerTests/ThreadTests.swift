@@ -60,8 +60,8 @@ extension MemberContext {
       member = .test(start.store.value.root, loops: 2)
       applier = Applier(
         me: me, boot: boot,
-        start: AdoptedState(store: start.store.value, readers: start.readers), member, mark: nil,
-        feeds: [])
+        start: AdoptedState(store: start.store.value, readers: start.readers), member,
+        mark: nil)
     }
 
     /// Turn after turn until nothing is due; `look` after each.

@@ -2,6 +2,7 @@ import Client
 import EtcdAPI
 import Foundation
 import KeyValue
+import Member
 import Raft
 import Replica
 import Testing
@@ -117,7 +118,7 @@ import Testing
 
   private func quick(_ settings: inout MemberSettings) {
     settings.replica.digestInterval = .milliseconds(200)
-    settings.patrol.cycle = .milliseconds(100)
+    settings.scrub.cycle = .milliseconds(100)
   }
 
   private func awaitFence(

@@ -1,6 +1,7 @@
 import Client
 import EtcdAPI
 import Foundation
+import Member
 import RPC
 import Testing
 

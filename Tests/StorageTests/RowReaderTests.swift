@@ -28,12 +28,12 @@ import Testing
     reader.close()
   }
 
-  /// A reader's transaction stands between its pieces, until somebody writes or the patrol comes.
+  /// A reader's transaction stands between its pieces, until somebody writes or the scrub comes.
   @Test func `keeps no file locked that nobody changes`() throws {
     let state = try open().openState()
     var batches = Batches()
     try state.flush(batches.put(["a", "b"], index: 1))
-    let (reader, patrol) = (try state.openReader(), try state.openReader())
+    let (reader, scrub) = (try state.openReader(), try state.openReader())
     let stranger = try Connection(state.name, .write, on: POSIXFileSystem())
     try stranger.execute("PRAGMA busy_timeout = 0")
     func isLocked() throws -> Bool {
@@ -47,7 +47,7 @@ import Testing
     }
     #expect(try reader.rows(numbered: [2]).count == 1)
     #expect(try isLocked(), "else each piece begins a transaction of its own")
-    #expect(try patrol.inspect(from: 1, limit: 2)?.count == 2)
+    #expect(try scrub.inspect(from: 1, limit: 2)?.count == 2)
     #expect(try !isLocked())
     #expect(try reader.rows(numbered: [1]).count == 1)
     try state.flush(batches.put(["c"], index: 2))
@@ -55,7 +55,7 @@ import Testing
     #expect(try reader.rows(numbered: [3]).count == 1)
     reader.close()
     #expect(try !isLocked())
-    patrol.close()
+    scrub.close()
     stranger.close()
   }
 

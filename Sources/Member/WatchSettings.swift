@@ -1,7 +1,7 @@
 public import KeyValue
 
 /// The bounds of watches (Docs/Limits.md).
-public struct WatchSettings: Sendable {
+public struct WatchSettings: Hashable, Sendable {
   public var hub = WatchHub.Limits()
   /// How often a watch that wants it is told how far it has come, unless it had events (etcd
   /// `--experimental-watch-progress-notify-interval`).
@@ -12,6 +12,8 @@ public struct WatchSettings: Sendable {
   public var checkInterval = Duration.seconds(1)
   /// Answers without events that may wait for a client that does not read.
   public var backlogLimit = 10_000
+  /// How long a read that came at the wrong moment waits for the next try.
+  public var retryPause = Duration.milliseconds(20)
 
   public init() {}
 }
