@@ -14,7 +14,7 @@ RELEASE := .build/release/quorate
 
 MUTANTS := .build/mutants
 
-.PHONY: help setup build demo test scripts every-byte chaos figures install verify fix bench micro \
+.PHONY: help setup build demo test scripts every-byte chaos lasting figures install verify fix bench micro \
   swarm mutants explore compare docs sanitize clean
 
 help: ## Show the targets
@@ -50,6 +50,14 @@ every-byte: setup ## Flip each byte (STEP=n: each n-th) of a small store: notice
 chaos: build ## SECONDS=… of kills, pauses, cuts and bad disks under load; SEED=… repeats
 	QUORATE=$(abspath $(RELEASE)) QUORATE_CHAOS_SECONDS=$(SECONDS) QUORATE_CHAOS_SEED=$(SEED) \
 	  swift test --disable-xctest --no-parallel --filter 'Killed processes'
+
+CELLS ?=
+LASTING_SECONDS ?= 15
+
+lasting: build ## One lasting fault at a time, on real processes; CELLS=hung/3 for some
+	QUORATE=$(abspath $(RELEASE)) QUORATE_LASTING=$(CELLS) \
+	  QUORATE_LASTING_SECONDS=$(LASTING_SECONDS) \
+	  swift test --disable-xctest --no-parallel --filter 'Lasting faults'
 
 figures: build ## Failover, restart, memory, catch-up: measured on a quiet machine
 	QUORATE=$(abspath $(RELEASE)) QUORATE_FIGURES=1 \

@@ -76,10 +76,23 @@ let package = Package(
         .product(name: "NIOHPACK", package: "swift-nio-http2"),
       ]),
     module(
+      "Host",
+      [
+        "Base", "Raft", "KeyValue", "Replica", "Wire", "Member", "Storage", "FaultyStorage",
+        "Transport", .product(name: "Logging", package: "swift-log"),
+      ] + nio),
+    module(
+      "Handlers",
+      [
+        "Base", "Raft", "KeyValue", "Replica", "Member", "Storage", "FaultyStorage", "Transport",
+        "EtcdAPI", "Services", "RPC", "Host",
+      ] + nio),
+    module(
       "Server",
       [
         "Base", "Raft", "KeyValue", "Replica", "Wire", "Member", "Storage", "FaultyStorage",
-        "Transport", "Services", "EtcdAPI", "RPC", .product(name: "Logging", package: "swift-log"),
+        "Transport", "Services", "RPC", "Host", "Handlers",
+        .product(name: "Logging", package: "swift-log"),
       ] + nio),
     module("QuorateClient", ["Base", "EtcdAPI", "RPC"] + nio),
     module("LoadGenerator", ["Base", "QuorateClient", "EtcdAPI", "RPC"] + nio),
@@ -87,7 +100,8 @@ let package = Package(
     .executableTarget(
       name: "quorate",
       dependencies: [
-        "Server", "QuorateClient", "LoadGenerator", "EtcdAPI", "Lab", "Simulation",
+        "Server", "Handlers", "Host", "QuorateClient", "LoadGenerator", "EtcdAPI", "Lab",
+        "Simulation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -104,7 +118,7 @@ let package = Package(
       name: "micro",
       dependencies: [
         "CountedMalloc", "Base", "Raft", "Replica", "KeyValue", "Wire", "Storage", "EtcdAPI",
-        "Services", "Server",
+        "Services", "Host",
       ],
       swiftSettings: settings),
     // Compares two servers' answers (`make compare`); for us, not for users.
@@ -138,8 +152,8 @@ let package = Package(
     suite(
       "ServerTests",
       [
-        "Base", "Server", "QuorateClient", "EtcdAPI", "Services", "Member", "Replica", "Raft",
-        "Storage", "KeyValue", "Wire", "RPC", "Transport",
+        "Base", "Server", "Handlers", "Host", "QuorateClient", "EtcdAPI", "Services", "Member",
+        "Replica", "Raft", "Storage", "FaultyStorage", "KeyValue", "Wire", "RPC", "Transport",
         .product(name: "Logging", package: "swift-log"),
       ] + nio),
     suite(

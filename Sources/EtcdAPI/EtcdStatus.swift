@@ -78,6 +78,11 @@ extension EtcdStatus {
     .resourceExhausted, "etcdserver: too many requests")
   public static let noSpace = Self(
     .resourceExhausted, "etcdserver: mvcc: database space exceeded")
+  /// Our own: etcd's caller waits for ever.
+  public static let notPurged = Self(
+    .deadlineExceeded,
+    "etcdserver: compacted, but rows are still in the files: a snapshot or a slow disk holds them, "
+      + "and they go by themselves when it is over")
   public static let corrupt = Self(.dataLoss, "etcdserver: corrupt cluster")
   public static let wrongDowngradeVersionFormat = Self(
     .invalidArgument, "etcdserver: wrong downgrade target version format")

@@ -1,5 +1,5 @@
-import CSQLite
 import Storage
+import CSQLite
 
 /// What a disk is told to do wrong. `MemoryDisk` and `FaultyDisk` obey it alike.
 public struct DiskFault: Sendable {

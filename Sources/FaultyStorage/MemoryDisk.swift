@@ -1,6 +1,6 @@
+public import Storage
 import Base
 import CSQLite
-public import Storage
 import Synchronization
 
 /// A disk that exists only in memory and keeps, over a crash, exactly what was synced: bytes by

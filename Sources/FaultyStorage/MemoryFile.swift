@@ -1,5 +1,5 @@
-import Base
 import Storage
+import Base
 
 /// A file of a `MemoryDisk`: what a reader sees, what would survive, and the changes between.
 ///

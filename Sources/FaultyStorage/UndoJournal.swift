@@ -1,5 +1,5 @@
-public import Base
 public import Storage
+public import Base
 import Synchronization
 
 #if canImport(Glibc)

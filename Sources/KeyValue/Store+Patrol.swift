@@ -6,6 +6,15 @@ public struct BlockExpectation: Hashable, Sendable {
   public var digest: StateDigest
   /// No row in it is of a later revision.
   public var lastRevision: Int64
+
+  public init(
+    rows: ClosedRange<RowNumber>, count: Int64, digest: StateDigest, lastRevision: Int64
+  ) {
+    self.rows = rows
+    self.count = count
+    self.digest = digest
+    self.lastRevision = lastRevision
+  }
 }
 
 extension Store {

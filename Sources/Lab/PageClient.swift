@@ -1,9 +1,11 @@
 import Foundation
 
-/// Fetches small pages from members on this machine by HTTP/1.1, all at once, each within one
+/// Fetches small pages from members by HTTP/1.1, all at once, each within one
 /// deadline: a paused member costs the deadline and not the screen.
 struct PageClient {
   struct Request {
+    /// An IPv4 address.
+    var host = "127.0.0.1"
     var port: UInt16
     var method = "GET"
     var path: String
@@ -53,13 +55,13 @@ struct PageClient {
       unsent = Data(
         """
         \(request.method) \(request.path) HTTP/1.1\r
-        Host: 127.0.0.1:\(request.port)\r
+        Host: \(request.host):\(request.port)\r
         Connection: close\r
         Content-Length: \(request.body.utf8.count)\r
         \r
         \(request.body)
         """.utf8)
-      isOpen = socket >= 0 && PageClient.startConnecting(socket, request.port)
+      isOpen = socket >= 0 && PageClient.startConnecting(socket, request.host, request.port)
     }
 
     mutating func advance() {
@@ -88,11 +90,11 @@ struct PageClient {
   private static let kind = Int32(
     SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
 
-  private static func startConnecting(_ socket: Int32, _ port: UInt16) -> Bool {
+  private static func startConnecting(_ socket: Int32, _ host: String, _ port: UInt16) -> Bool {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    guard inet_pton(AF_INET, host, &address.sin_addr) == 1 else { return false }
     let size = socklen_t(MemoryLayout<sockaddr_in>.size)
     return withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {

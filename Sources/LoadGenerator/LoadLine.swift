@@ -1,5 +1,5 @@
-import NIOCore
 import QuorateClient
+import NIOCore
 import RPC
 
 /// One connection of a load. When it ends, or its endpoint goes away, the next endpoint is tried,

@@ -1,6 +1,6 @@
+import QuorateClient
 import NIOCore
 import NIOPosix
-import QuorateClient
 import RPC
 
 /// Plays a load: connects, warms up, measures as often as one likes, closes.

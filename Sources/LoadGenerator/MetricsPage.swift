@@ -1,6 +1,6 @@
+public import QuorateClient
 import NIOCore
 import NIOPosix
-public import QuorateClient
 
 /// What a member counts, as its `/metrics` page has it: etcd's and ours are in the same form, and
 /// have the same names where they mean the same.

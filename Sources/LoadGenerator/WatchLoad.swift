@@ -1,8 +1,8 @@
+public import QuorateClient
 import EtcdAPI
 import Foundation
 import NIOCore
 import NIOPosix
-public import QuorateClient
 import RPC
 import Synchronization
 

@@ -1,6 +1,7 @@
 import Base
 import KeyValue
 import Raft
+import Replica
 
 /// What goes to the table, and what is removed from it.
 extension ApplyLane {
@@ -48,11 +49,35 @@ extension ApplyLane {
     openReadySnapshots(&out)
   }
 
+  /// A caller wants to hear when every row is gone from the table that is compacted by now.
+  mutating func awaitPurge(_ id: RequestID, _ out: inout ApplyOutput) {
+    purgeWaiters.append(
+      PurgeWaiter(revision: store.meta.compactRevision, id: id, deadline: now + settings.purgeWait))
+    answerPurged(&out)
+  }
+
   /// Answers those whose rows are gone from the table.
   mutating func answerPurged(_ out: inout ApplyOutput) {
     guard !purgeWaiters.isEmpty else { return }
     let done = store.flushedMeta.scrubbedRevision
-    for waiter in purgeWaiters where waiter.revision <= done { out.answers.append(waiter.answer) }
+    for waiter in purgeWaiters where waiter.revision <= done { out.purged.append(waiter.id) }
     purgeWaiters.removeAll { $0.revision <= done }
   }
+
+  /// Tells those who have waited long enough that rows are still there: a snapshot or a stalled
+  /// disk holds them, and nobody knows for how long.
+  mutating func giveUpPurges(_ now: Instant, _ out: inout ApplyOutput) {
+    while let first = purgeWaiters.first, first.deadline <= now {
+      out.unpurged.append(first.id)
+      purgeWaiters.removeFirst()
+    }
+  }
+}
+
+/// A compaction whose caller waits until the rows are removed.
+struct PurgeWaiter {
+  /// Compacted up to here.
+  var revision: Int64
+  var id: RequestID
+  var deadline: Instant
 }

@@ -21,6 +21,8 @@ public struct ApplyLane<Ports: ApplyPorts> {
     public var purgeLimitRows = 1_000
     /// A read that began before a compaction holds its rows: in so long it may be over.
     public var purgePause: Duration = .milliseconds(25)
+    /// Who waits until compacted rows are removed is told after so long that they are not yet.
+    public var purgeWait: Duration = .seconds(30)
 
     public init() {}
   }
@@ -55,7 +57,9 @@ public struct ApplyLane<Ports: ApplyPorts> {
   /// The client loops whose watches want to hear what is applied.
   private var listeners: [Int] = []
   /// Compactions whose callers wait until the rows are removed.
-  var purgeWaiters: [(revision: Int64, answer: ApplyAnswer)] = []
+  var purgeWaiters: [PurgeWaiter] = []
+  /// Of the turn.
+  private(set) var now = Instant.zero
   private var hasFailed = false
 
   /// `store` is shown when the member starts.
@@ -75,11 +79,13 @@ public struct ApplyLane<Ports: ApplyPorts> {
     out: inout ApplyOutput
   ) {
     guard !hasFailed else { return }
+    self.now = now
     do throws(ApplyFault) {
       for letter in letters { take(letter, &ports, &out) }
       try applyStride(&ports, &out)
       showToViewers(&ports, &out)
       try flushIfDue(now, &ports, &out)
+      giveUpPurges(now, &out)
     } catch {
       // What came of this turn was not published.
       hasFailed = true
@@ -88,7 +94,8 @@ public struct ApplyLane<Ports: ApplyPorts> {
       return
     }
     out.overlayBytes = store.overlayBytes
-    out.wakeAt = hasMore ? now : purgeAt
+    let givesUpAt = purgeWaiters.first?.deadline ?? .distantFuture
+    out.wakeAt = hasMore ? now : min(purgeAt, givesUpAt)
   }
 
   /// The last turn: everything that was applied goes to the flush lane, also behind a batch that it
@@ -121,6 +128,7 @@ public struct ApplyLane<Ports: ApplyPorts> {
     case .show(let asker): viewers.append(asker)
     case .listen(loop: let loop, let isListening): listen(loop, isListening, &out)
     case .leaseKeys(let lease, let id): out.leaseKeys.append((id, store.keys(onLease: lease)))
+    case .awaitPurge(let id): awaitPurge(id, &out)
     case .block(let number, let question): out.blocks.append(answer(question, number))
     }
   }
@@ -190,7 +198,7 @@ public struct ApplyLane<Ports: ApplyPorts> {
       guard origin.member == me.number, origin.boot == boot.number else { return }
       let id = RequestID(origin.sequence)
       stride.completed.append(id)
-      answer(ApplyAnswer(id: id, result: applied.result), ports, &out)
+      out.answers.append(ApplyAnswer(id: id, result: applied.result))
     }
   }
 
@@ -203,17 +211,6 @@ public struct ApplyLane<Ports: ApplyPorts> {
       case .malformed: throw .malformed(index)
       }
     }
-  }
-
-  private mutating func answer(
-    _ answer: ApplyAnswer, _ ports: Ports, _ out: inout ApplyOutput
-  ) {
-    if case .compaction = answer.result.answer, ports.waitsForPurge(answer.id),
-      store.flushedMeta.scrubbedRevision < store.meta.compactRevision
-    {
-      return purgeWaiters.append((store.meta.compactRevision, answer))
-    }
-    out.answers.append(answer)
   }
 
   // MARK: The view

@@ -22,6 +22,8 @@ public enum ApplyLetter<Readers>: Sendable {
   case listen(loop: Int, Bool)
   /// The keys that hang on a lease now.
   case leaseKeys(Int64, RequestID)
+  /// Tell this request when every row that is compacted by now is gone from the table.
+  case awaitPurge(RequestID)
   /// What a block of the table holds.
   case block(Int64, BlockQuestion)
 }
@@ -108,6 +110,8 @@ public struct ApplyOutput: Sendable {
   public var feeds: [(loop: Int, batch: ChangeBatch)] = []
   /// For who waits.
   public var answers: [ApplyAnswer] = []
+  /// Compactions whose rows are still there: their callers wait no longer.
+  public var unpurged: [RequestID] = []
   /// For the replica.
   public var reports: [ApplyReport] = []
   /// For the flush lane.
@@ -121,6 +125,8 @@ public struct ApplyOutput: Sendable {
   public var view: Root?
   public var viewers: [ViewAsker] = []
   public var leaseKeys: [(id: RequestID, keys: [[UInt8]])] = []
+  /// The rows that they waited for are gone from the table.
+  public var purged: [RequestID] = []
   public var blocks: [BlockAnswer] = []
   /// What the rows occupy that wait for the flush lane.
   public var overlayBytes = 0
@@ -135,11 +141,13 @@ public struct ApplyOutput: Sendable {
   public mutating func removeAll() {
     feeds.removeAll(keepingCapacity: true)
     answers.removeAll(keepingCapacity: true)
+    unpurged.removeAll(keepingCapacity: true)
     reports.removeAll(keepingCapacity: true)
     flushOrders.removeAll(keepingCapacity: true)
     unopened.removeAll(keepingCapacity: true)
     viewers.removeAll(keepingCapacity: true)
     leaseKeys.removeAll(keepingCapacity: true)
+    purged.removeAll(keepingCapacity: true)
     blocks.removeAll(keepingCapacity: true)
     (opensState, view, wakeAt) = (nil, nil, .distantFuture)
   }
@@ -161,9 +169,6 @@ public protocol ApplyPorts {
   /// A command was applied.
   mutating func applied(
     _ entry: Entry, _ envelope: CommandEnvelope, _ effect: Applied, _ meta: StateMeta)
-
-  /// Whether the caller of this compaction wants to wait until its rows are removed.
-  func waitsForPurge(_ id: RequestID) -> Bool
 
   /// Takes back the view that nobody has looked at; whether none is shown now.
   mutating func hideUnusedView() -> Bool

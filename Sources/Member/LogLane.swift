@@ -50,7 +50,8 @@ public struct LogLane<Ports: LogPorts> {
       out.reports.append(.formed(formation))
     case .openState(let base):
       out.opened.append(OpenedState(base: base, state: Handover(try ports.openState())))
-    case .removeOldGenerations: try ports.removeOldGenerations()
+    case .removeGenerations(before: let generation):
+      try ports.removeGenerations(before: generation)
     case .retire:
       try ports.retire()
       out.reports.append(.retired)

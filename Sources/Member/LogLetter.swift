@@ -10,8 +10,9 @@ public enum LogLetter: Sendable {
   /// Open the state of the generation that the log names, for the flush lane: the state machine
   /// moves to the snapshot that ends at this base.
   case openState(LogBase)
-  /// No reader has an earlier generation open any more.
-  case removeOldGenerations
+  /// The sender, which moves last, has this generation open: none before it is needed any more. A
+  /// later one may be installed by now, and those who use this one need its file.
+  case removeGenerations(before: UInt64)
   /// This member was removed: no process may start on its directory again.
   case retire
   /// Look how much space is left.
@@ -65,7 +66,7 @@ public protocol LogPorts {
   mutating func entries(_ fetch: LogFetch) throws(LogFault) -> [Entry]
   mutating func form(_ formation: Formation) throws(LogFault)
   mutating func openState() throws(LogFault) -> State
-  mutating func removeOldGenerations() throws(LogFault)
+  mutating func removeGenerations(before generation: UInt64) throws(LogFault)
   mutating func retire() throws(LogFault)
   mutating func isShortOfSpace() throws(LogFault) -> Bool
   /// House-keeping between commits: nobody waits for it.

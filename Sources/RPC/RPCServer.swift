@@ -35,12 +35,14 @@ public final class RPCServer: Sendable {
   }
 
   /// Listens on the host and port; a port of 0 lets the system choose. Connections are spread over
-  /// the group's loops.
+  /// the group's loops. `holds`: shared with whoever answers calls in batches.
   public static func start(
     host: String, port: Int, settings: ServerSettings = ServerSettings(), methods: MethodTable,
-    http: @escaping HTTPHandler, group: any EventLoopGroup
+    http: @escaping HTTPHandler, group: any EventLoopGroup, holds: FlushHolds? = nil
   ) async throws(ListenFailure) -> RPCServer {
-    let acceptor = Acceptor(settings: settings, methods: methods, http: http, group: group)
+    let acceptor = Acceptor(
+      settings: settings, methods: methods, http: http, group: group,
+      holds: holds ?? FlushHolds(group))
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(ChannelOptions.backlog, value: 1024)
       .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
@@ -85,7 +87,7 @@ public final class RPCServer: Sendable {
 
     init(
       settings: ServerSettings, methods: MethodTable, http: @escaping HTTPHandler,
-      group: any EventLoopGroup
+      group: any EventLoopGroup, holds: FlushHolds
     ) {
       self.settings = settings
       self.methods = methods
@@ -93,7 +95,8 @@ public final class RPCServer: Sendable {
       var loops: [ObjectIdentifier: ServerLoop] = [:]
       for eventLoop in group.makeIterator() {
         loops[ObjectIdentifier(eventLoop)] = ServerLoop(
-          eventLoop: eventLoop, bufferLimitBytes: settings.bufferLimitBytes)
+          eventLoop: eventLoop, hold: holds[eventLoop],
+          bufferLimitBytes: settings.bufferLimitBytes)
       }
       self.loops = loops
     }

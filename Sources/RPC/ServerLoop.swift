@@ -10,7 +10,7 @@ final class ServerLoop: @unchecked Sendable {
   }
 
   let eventLoop: any EventLoop
-  let hold = FlushHold()
+  let hold: FlushHold
   private(set) var inbox: LoopInbox<Work>!
   /// Unfinished requests and unsent answers of the loop's connections.
   var bufferedBytes = 0
@@ -18,8 +18,9 @@ final class ServerLoop: @unchecked Sendable {
 
   var hasRoom: Bool { bufferedBytes < bufferLimitBytes }
 
-  init(eventLoop: any EventLoop, bufferLimitBytes: Int) {
+  init(eventLoop: any EventLoop, hold: FlushHold, bufferLimitBytes: Int) {
     self.eventLoop = eventLoop
+    self.hold = hold
     self.bufferLimitBytes = bufferLimitBytes
     inbox = LoopInbox(eventLoop: eventLoop) { [unowned self] batch in carryOut(batch) }
   }

@@ -1,10 +1,13 @@
 public import Base
 
-/// A write that others have done and this member's disk has not.
+/// A write that another voter has done and this member's disk has not.
 public struct LateWrite: Hashable, Sendable {
   public var begunAt: Instant
-  /// When that was known.
-  public var passedAt: Instant
+  /// When one other voter was first known to hold durably all that it covers.
+  public var heldAt: Instant
+  /// When that was first known of a quorum without this member, so that it is committed; `nil`: it
+  /// is not.
+  public var passedAt: Instant?
 }
 
 /// What of this member's log and hard state is on disk, and what is on its way there.
@@ -24,8 +27,10 @@ struct Durability: Hashable, Sendable {
     var covers: LogIndex
     var hardState: HardState
     var install: LogBase?
-    /// When others were first known to hold all that it covers, while it was the oldest; `nil`:
-    /// they are not.
+    /// When another voter was first known to hold all that it covers, while it was the oldest;
+    /// `nil`: none is.
+    var heldAt: Instant?
+    /// The same of a quorum.
     var passedAt: Instant?
   }
 
@@ -76,18 +81,19 @@ struct Durability: Hashable, Sendable {
     return installed
   }
 
-  /// Others hold durably what is committed, whether this disk does or not.
-  mutating func passed(by committed: LogIndex, at now: Instant) {
-    guard let oldest = underWay.first, oldest.passedAt == nil, oldest.covers <= committed
-    else { return }
-    underWay[0].passedAt = now
+  /// One other voter at least holds the log durably up to `held`, and a quorum up to `committed`,
+  /// whether this disk does or not.
+  mutating func passed(by committed: LogIndex, held: LogIndex, at now: Instant) {
+    guard let oldest = underWay.first else { return }
+    if oldest.heldAt == nil, oldest.covers <= max(held, committed) { underWay[0].heldAt = now }
+    if oldest.passedAt == nil, oldest.covers <= committed { underWay[0].passedAt = now }
   }
 
-  /// The oldest write under way, if others hold durably all that it covers; `nil`: they are no
+  /// The oldest write under way, if another voter holds durably all that it covers; `nil`: none is
   /// faster than this disk.
   var lateWrite: LateWrite? {
-    guard let oldest = underWay.first, let passedAt = oldest.passedAt else { return nil }
-    return LateWrite(begunAt: oldest.begunAt, passedAt: passedAt)
+    guard let oldest = underWay.first, let heldAt = oldest.heldAt else { return nil }
+    return LateWrite(begunAt: oldest.begunAt, heldAt: heldAt, passedAt: oldest.passedAt)
   }
 
   /// The log ends at `last` now; what was on disk or under way after it counts for nothing.
@@ -113,7 +119,7 @@ struct Durability: Hashable, Sendable {
     for position in underWay.indices {
       underWay[position].ticket = WriteTicket(UInt64(position) + 1)
       underWay[position].begunAt = .zero
-      underWay[position].passedAt = nil
+      (underWay[position].heldAt, underWay[position].passedAt) = (nil, nil)
     }
     lastTicket = WriteTicket(UInt64(underWay.count))
   }

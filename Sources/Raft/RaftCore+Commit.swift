@@ -18,6 +18,17 @@ extension RaftCore {
     concludeChange(committedSince: previous, &output)
   }
 
+  /// Up to where another voter is known to hold this log durably; zero: nobody is, or those who are
+  /// heard could not go on without this leader.
+  var heldElsewhere: LogIndex {
+    guard case .leader(let leader) = role, !durability.isIdle else { return .zero }
+    let others = leader.followers.filter { quorum.contains($0.member) && isHeard($0) }
+    guard quorum.isReached(where: { voter in others.contains { $0.member == voter } }) else {
+      return .zero
+    }
+    return others.map(\.match).max() ?? .zero
+  }
+
   mutating func commit(upTo index: LogIndex, _ output: inout Output) {
     guard index > commitIndex else { return }
     demand(

@@ -224,7 +224,7 @@ public struct RaftCore: Hashable, Sendable {
     deliver(&output)
     log.shrinkWindow(limitBytes: settings.windowLimitBytes, durable: durability.index)
     sealWrite(&output)
-    if isLeader { durability.passed(by: commitIndex, at: now) }
+    if isLeader { durability.passed(by: commitIndex, held: heldElsewhere, at: now) }
     output.wakeAt = wakeAt
   }
 }

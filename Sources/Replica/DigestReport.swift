@@ -39,6 +39,10 @@ struct DigestBook: Sendable {
   var untold: DigestReport?
   /// When to mark the log again, at the leader.
   var markAt = Instant.zero
+  /// From one mark to the next, in intervals: more while somebody has not spoken about the last.
+  var patience = 1
+  /// A member that lags by more is not compared while it does.
+  static let patienceLimit = 16
 
   mutating func note(own report: DigestReport, of member: MemberID) {
     own = report

@@ -57,11 +57,16 @@ extension ReplicaCore {
     return successor.map { (.spaceShort, $0) }
   }
 
-  /// Whether it takes long, and more than twice as long as a majority took: where all disks are
-  /// slow, each is behind now and then.
+  /// Whether it takes long, and more than twice as long as a quorum took: where all disks are slow,
+  /// each is behind now and then. If the quorum waits for this very disk, because another voter is
+  /// still being brought up, it takes twice that beside the one that does better.
   private func isStalled(_ late: LateWrite) -> Bool {
     let age = now - late.begunAt
-    return age > settings.raft.electionTimeout && age > (late.passedAt - late.begunAt) * 2
+    let timeout = settings.raft.electionTimeout
+    guard let passedAt = late.passedAt else {
+      return age > timeout * 2 && age > (late.heldAt - late.begunAt) * 4
+    }
+    return age > timeout && age > (passedAt - late.begunAt) * 2
   }
 
   /// The voter with the longest log that is heard and does well; of equals, the first.

@@ -37,6 +37,8 @@ extension ReplicaCore {
     if let rule = (isFenced ? corruptRule : writeRefusal) ?? leaderless {
       return .refuses(Refusal(rule))
     }
+    // Deletes pass; what most writes meet counts.
+    if isSpaceShort { return .refuses(Refusal(.noSpace)) }
     let age = writeProbe.evidence.age(at: now)
     if let age, age <= evidenceLimit { return .serves }
     guard let failedAt = writeProbe.failedAt, now - failedAt <= evidenceLimit else {

@@ -243,11 +243,14 @@ extension ReplicaCore {
   /// not spoken about it: it may have begun since, with other files.
   private mutating func markLog(_ effects: inout ReplicaEffects) {
     guard core.isLeader, hasAppliedElection, now >= upkeep.digests.markAt else { return }
-    upkeep.digests.markAt = now + settings.digestInterval
     let last = upkeep.digests.own?.mark.index
     let isSilent = core.configuration.members.contains { member in
       member.id != id && peers.isOpen(member.id) && !upkeep.digests.hasReported(member.id)
     }
+    // Whoever is always behind gets more time, until its word about a mark comes before the next.
+    let limit = DigestBook.patienceLimit
+    upkeep.digests.patience = isSilent ? min(upkeep.digests.patience * 2, limit) : 1
+    upkeep.digests.markAt = now + settings.digestInterval * upkeep.digests.patience
     guard last != appliedIndex.number || isSilent, mayWriteUpkeep else { return }
     let command = CommandEnvelope(origin: .nobody, command: .upkeep(.mark))
     for outcome in offer([command.encoded()], &effects) {

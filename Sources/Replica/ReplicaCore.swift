@@ -108,26 +108,31 @@ public struct ReplicaCore: ~Copyable, Sendable {
   var isDrained = false
   /// The slot of the configuration that `quorum` was counted over.
   var knownConfiguration: LogIndex
+  /// The highest end that the log has had in this boot.
+  private var longestLog: LogIndex
   /// Who led at the end of the last step of the core.
   var knownLeader: MemberID?
 
   /// What the store was formed with, for who joins it.
   public let founding: Founding
 
-  /// Starts from what was recovered; `leases` and `upkeep` are those at its applied entry. `seed`
-  /// is new in each boot.
+  /// Starts from what was recovered; `leases` and `upkeep` are those at its applied entry.
+  /// `pressure`: as it is known by now, for it is told only when it changes. `seed` is new in each
+  /// boot.
   public init(
     id: MemberID, boot: Boot, settings: ReplicaSettings, recovered: Recovered,
-    leases: LeaseImage = LeaseImage(), upkeep: UpkeepFacts = UpkeepFacts(), seed: UInt64,
-    now: Instant
+    leases: LeaseImage = LeaseImage(), upkeep: UpkeepFacts = UpkeepFacts(),
+    pressure: StorePressure = .none, seed: UInt64, now: Instant
   ) {
     self.id = id
+    self.pressure = pressure
     self.boot = boot
     self.settings = settings
     self.now = now
     founding = recovered.founding
     core = RaftCore(id: id, settings: settings.raft, recovered: recovered, seed: seed, now: now)
     knownConfiguration = core.configurationIndex
+    longestLog = core.lastEntry.index
     committedConfiguration = core.committedConfigurationIndex
     coreWakeAt = now
     self.leases = LeaseClock(leases, at: now)
@@ -203,6 +208,14 @@ public struct ReplicaCore: ~Copyable, Sendable {
       if case .installSnapshot = message.body {
         return effects.notes.append(.snapshotDropped(from: sender))
       }
+      if case .heartbeat(let heartbeat) = message.body, message.term >= core.currentTerm,
+        heartbeat.commitIndex > longestLog
+      {
+        // A leader tells no more than this member has acknowledged, and no entry of this boot is
+        // gone: an earlier boot had what this one has not.
+        return effects.notes.append(
+          .forgotEntries(after: longestLog, acknowledged: heartbeat.commitIndex))
+      }
       feed(.message(message, from: sender), &effects)
     case .ping(let instant):
       effects.sends.append(PeerEnvelope(to: sender, message: .pong(instant)))
@@ -247,6 +260,7 @@ public struct ReplicaCore: ~Copyable, Sendable {
   @discardableResult
   mutating func feed(_ event: Input.Event, _ effects: inout ReplicaEffects) -> Output {
     let output = core.step(Input(now: now, event: event))
+    longestLog = max(longestLog, core.lastEntry.index)
     coreWakeAt = output.wakeAt
     effects.sends += output.sends.map(PeerEnvelope.init)
     for write in output.writes {

@@ -70,6 +70,9 @@ public enum ReplicaNote: Hashable, Sendable {
   case seatedSpare(MemberID, for: MemberID, took: Duration)
   /// Somebody else had better lead.
   case handsOver(HandOverReason, to: MemberID)
+  /// Entries after this one are gone that an earlier boot has acknowledged: the log is not the one
+  /// that it wrote. The member must end.
+  case forgotEntries(after: LogIndex, acknowledged: LogIndex)
   /// By what is committed, this member is none any more.
   case removed
   case shuttingDown

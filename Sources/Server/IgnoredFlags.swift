@@ -1,3 +1,5 @@
+import Handlers
+import Host
 /// Flags of etcd that have no meaning here: accepted, so that a unit file written for etcd starts,
 /// and each named in one line.
 public struct IgnoredFlags: Equatable, Sendable {

@@ -1,4 +1,5 @@
 import Glibc
+import Handlers
 import Logging
 
 /// One event on its way to a log, and its two forms.

@@ -1,4 +1,7 @@
+import Handlers
+public import Host
 import Logging
+import Member
 import Raft
 import Replica
 import Services

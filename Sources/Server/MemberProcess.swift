@@ -1,7 +1,9 @@
 import Base
 import FaultyStorage
-import Foundation
+import Handlers
+public import Host
 import KeyValue
+import Foundation
 public import Logging
 import NIOCore
 import NIOPosix
@@ -27,10 +29,10 @@ public final class MemberProcess: Sendable {
   let isNew: Bool
   private let identity: Identity
   private let fate: Fate
-  private let door: ReplicaDoor
+  private let inboxes: MemberInboxes
   private let threads: MemberThreads
   private let servers: [RPCServer]
-  private let services: ClientServices
+  private let clients: ClientLoops
   private let home: NIOLoopBound<ReplicaLoop>
   private let loops: Loops
   private let logger: Logger
@@ -46,19 +48,18 @@ public final class MemberProcess: Sendable {
   }
 
   private init(
-    settings: MemberSettings, isNew: Bool, identity: Identity, fate: Fate, door: ReplicaDoor,
+    settings: MemberSettings, isNew: Bool, identity: Identity, _ member: MemberContext,
     threads: MemberThreads, servers: [RPCServer], listeners: [PeerListener],
-    services: ClientServices,
-    home: NIOLoopBound<ReplicaLoop>, loops: Loops, logger: Logger
+    clients: ClientLoops, home: NIOLoopBound<ReplicaLoop>, loops: Loops, logger: Logger
   ) {
     self.settings = settings
     self.isNew = isNew
     self.identity = identity
-    self.fate = fate
-    self.door = door
+    fate = member.fate
+    inboxes = member.inboxes
     self.threads = threads
     self.servers = servers
-    self.services = services
+    self.clients = clients
     peerPorts = listeners.map(\.port)
     clientPorts = servers.map { $0.address.port ?? 0 }
     self.home = home
@@ -86,8 +87,9 @@ public final class MemberProcess: Sendable {
     let loops = Loops()
     let startedAt = MonotonicClock.now()
     do throws(ServerExit) {
-      if !settings.hasDirectory { try await tryAddresses(settings, on: loops.replica.next()) }
-      let place = try await place(for: settings, on: loops.replica.next(), logger)
+      if !settings.host.hasDirectory { try await tryAddresses(settings, on: loops.replica.next()) }
+      let place = try await Place.find(
+        for: settings.host, on: loops.replica.next(), logger)
       let opened = try await open(settings, place)
       do throws(ServerExit) {
         return try await start(settings, opened, startedAt, loops, logger)
@@ -133,63 +135,53 @@ public final class MemberProcess: Sendable {
       opened.poisoned == nil
       ? try await listen(at: settings.listenPeerURLs, "--listen-peer-urls", on: replicaLoop) : []
 
-    let (leases, facts) = opened.followed
-    let fate = Fate()
-    let metrics = Metrics()
-    let clientLoops = Array(loops.clients.makeIterator())
-    let waiters = WaiterTable(shards: clientLoops.count, limit: 100_000)
-    let board = opened.board
-    let late = LateLoop()
-    let door = ReplicaDoor { replicaLoop.execute { late.drain() } }
-    let threads = MemberThreads()
-    let watches = clientLoops.enumerated().map { number, loop in
-      WatchDesk(
-        on: loop, number: number, board: board, metrics: metrics, settings: settings,
-        threads: threads)
+    let replicaWakeUp = LoopWakeUp(replicaLoop)
+    let clientWakeUps = loops.clients.makeIterator().map { LoopWakeUp($0) }
+    let inboxes = MemberInboxes(
+      replica: .loop(replicaWakeUp), clients: clientWakeUps.map { .loop($0) })
+    let member = MemberContext(
+      board: opened.board, metrics: Metrics(), fate: Fate(), inboxes: inboxes)
+    let holds = FlushHolds(loops.clients)
+    let backups = BackupDesk(board: member.board, inboxes)
+    let clients = ClientLoops(
+      member, me: identity.member, boot: boot, settings: settings.handlers, on: clientWakeUps,
+      backups: backups, disk: opened.disk, holds: holds)
+    await clients.start()
+    let servers: [RPCServer]
+    do throws(ServerExit) {
+      servers = try await serve(settings, clients, holds, on: loops.clients, giveUp: listeners)
+    } catch {
+      await clients.close()
+      throw error
     }
-    let face = ClientFace(
-      identity: identity, boot: boot, settings: settings, loops: clientLoops, board: board,
-      door: door, waiters: waiters, metrics: metrics, watches: watches,
-      backups: BackupDesk(board: board, threads: threads),
-      readRows: { threads.read.post($0) }, flush: threads.flush, apply: threads.apply)
-    let pages = HTTPPages(door: door, metrics: metrics, disk: opened.disk)
-    let services = ClientServices(face, watches: watches, door: door, settings: settings)
-    let servers = try await serve(
-      settings, services.methods, pages, on: loops.clients, giveUp: listeners)
-
-    let desks = zip(clientLoops, watches).map { loop, watches in
-      ClientDesk.open(on: loop, face, watches)
-    }
-    threads.start(
-      opened, files: StateFiles(directory: settings.dataDirectory), boot: boot, board: board,
-      door: door, waiters: waiters, metrics: metrics, fate: fate, pace: settings.patrol,
-      desks: desks, feeds: watches.map(\.feed))
-    let outlets = ReplicaLoop.Outlets(
-      log: { threads.log.post($0) },
-      flush: { threads.flush.post($0) }, apply: { threads.apply.post($0) },
-      snapshots: { threads.snapshot.post($0) },
-      serve: { ready in desks[waiters.shard(of: ready.id)].post(.ready(ready)) },
-      showHealth: { services.health.set(isServing: $0) })
+    let start = ReplicaLoop.Start(
+      identity: identity, boot: boot, recovered: opened.recovered,
+      leases: opened.adopted.store.value.leaseImage, upkeep: opened.adopted.store.value.facts,
+      poisoned: opened.poisoned, startedAt: startedAt)
+    let host = settings.host
+    let threads = MemberThreads(
+      opened, boot: boot, settings: host,
+      backup: LaneThread(
+        "backup", inboxes.backup,
+        BackupThread(
+          directory: settings.dataDirectory, fate: member.fate, inboxes, backups)),
+      reading: LaneThread(
+        "read", inboxes.reads, RowReaderThread(reader: opened.adopted.readers.reads, member)),
+      member)
     let home = try? await replicaLoop.submit {
-      let home = ReplicaLoop(
-        settings: settings, identity: identity, boot: boot, recovered: opened.recovered,
-        leases: leases, upkeep: facts, poisoned: opened.poisoned, startedAt: startedAt,
-        loop: replicaLoop, door: door, board: board, waiters: waiters, metrics: metrics,
-        fate: fate, logger: logger, out: outlets)
+      let home = ReplicaLoop(start, settings: host, on: replicaWakeUp, member, logger)
       let transport = PeerTransport(
-        me: identity.member, settings: settings.transport, loop: replicaLoop,
+        me: identity.member, settings: host.transport, loop: replicaLoop,
         seed: boot.number, now: MonotonicClock.now, owner: home)
-      late.set(home)
       home.start(transport)
       for listener in listeners { transport.accept(from: listener) }
-      home.drain()
       return NIOLoopBound(home, eventLoop: replicaLoop)
     }.get()
     guard let home else { preconditionFailure("the loop of the replica has ended at start") }
     let process = MemberProcess(
-      settings: settings, isNew: opened.recovered == nil, identity: identity, fate: fate,
-      door: door, threads: threads, servers: servers, listeners: listeners, services: services,
-      home: home, loops: loops, logger: logger)
+      settings: settings, isNew: opened.recovered == nil, identity: identity, member,
+      threads: threads, servers: servers, listeners: listeners, clients: clients, home: home,
+      loops: loops, logger: logger)
     process.announce(opened)
     return process
   }
@@ -229,7 +221,9 @@ public final class MemberProcess: Sendable {
     _ settings: MemberSettings, _ place: Place?
   ) async throws(ServerExit) -> MemberThreads.Opened {
     let result: Result<MemberThreads.Opened, ServerExit> = await withCheckedContinuation { done in
-      let thread = Thread { done.resume(returning: MemberThreads.Opened.open(settings, place)) }
+      let thread = Thread {
+        done.resume(returning: MemberThreads.Opened.open(settings.host, place))
+      }
       thread.name = "open"
       thread.start()
     }
@@ -253,7 +247,7 @@ public final class MemberProcess: Sendable {
   }
 
   private static func serve(
-    _ settings: MemberSettings, _ methods: MethodTable, _ pages: HTTPPages,
+    _ settings: MemberSettings, _ clients: ClientLoops, _ holds: FlushHolds,
     on group: any EventLoopGroup, giveUp listeners: [PeerListener]
   ) async throws(ServerExit) -> [RPCServer] {
     var limits = ServerSettings()
@@ -263,8 +257,8 @@ public final class MemberProcess: Sendable {
       do throws(ListenFailure) {
         servers.append(
           try await RPCServer.start(
-            host: url.host, port: url.port, settings: limits, methods: methods,
-            http: { pages.handle($0) }, group: group))
+            host: url.host, port: url.port, settings: limits, methods: clients.methods,
+            http: { clients.handle($0) }, group: group, holds: holds))
       } catch {
         for server in servers { await server.shutDown(grace: .zero) }
         await close(listeners)
@@ -278,7 +272,7 @@ public final class MemberProcess: Sendable {
 
   /// How the member ends: `nil` after `shutDown`, else what has stopped it. Waits for it.
   public func ended() async -> ServerExit? {
-    await withCheckedContinuation { done in fate.whenSealed { done.resume(returning: $0) } }
+    await fate.sealed()
   }
 
   /// Hands leadership over, finishes what is in flight, closes the files. Returns when no thread
@@ -295,11 +289,10 @@ public final class MemberProcess: Sendable {
     }
     if !fate.isSealed {
       await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
-        door.errands.offer(.visit { home in home.whenDrained { done.resume() } })
-        door.errands.offer(.shutdown)
+        if !inboxes.replica.control.offer(.shutDown(done)) { done.resume() }
       }
     }
-    await services.stop()
+    await clients.stop()
     for server in servers { await server.shutDown(grace: .seconds(1)) }
     await stop()
     logger.info("ended")
@@ -322,7 +315,7 @@ public final class MemberProcess: Sendable {
 
   private func stop() async {
     try? await home.eventLoop.submit { [home] in home.value.stop() }.get()
-    door.close()
+    inboxes.replica.close()
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
       let thread = Thread { [threads] in
         threads.finish()
@@ -330,18 +323,9 @@ public final class MemberProcess: Sendable {
       }
       thread.start()
     }
+    await clients.close()
     for group in loops.all { try? await group.shutdownGracefully() }
   }
-}
-
-/// The replica's loop, for the door that is made before it. Belongs to the loop alone.
-private final class LateLoop: @unchecked Sendable {
-  // Protected by the event loop: both functions are called on it and nowhere else.
-  private var home: ReplicaLoop?
-
-  func set(_ home: ReplicaLoop) { self.home = home }
-
-  func drain() { home?.drain() }
 }
 
 extension MemberThreads.Opened {
@@ -350,15 +334,9 @@ extension MemberThreads.Opened {
     Board(
       root: adopted.store.value.root,
       view: Board.View(
-        header: AnswerHeader(
-          cluster: identity.cluster, member: identity.member.number,
-          raftTerm: recovered?.hardState.currentTerm.number ?? 0),
+        cluster: identity.cluster, member: identity.member.number,
+        raftTerm: recovered?.hardState.currentTerm.number ?? 0,
         members: MemberDirectory([])))
-  }
-
-  /// What the replica follows of the store, as it is now.
-  fileprivate var followed: (LeaseImage, UpkeepFacts) {
-    (adopted.store.value.leaseImage, adopted.store.value.facts)
   }
 }
 

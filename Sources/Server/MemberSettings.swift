@@ -1,6 +1,9 @@
+public import Handlers
+public import Host
 import Foundation
 import Raft
 public import Logging
+public import Member
 public import Replica
 public import Services
 public import Storage
@@ -29,7 +32,7 @@ public struct MemberSettings: Sendable {
   public var requests = RequestLimits()
   public var watches = WatchSettings()
   public var contests = ContestSettings()
-  public var patrol = PatrolPace()
+  public var scrub = ScrubPace()
   public var logFormat = LogFormat.text
   public var logLevel = Logger.Level.info
   /// The link switch and the lab's pages are there.
@@ -125,23 +128,21 @@ extension InitialCluster {
 }
 
 extension MemberSettings {
-  /// Where clients are told to reach this member.
-  var advertisedClientURLs: [String] {
-    (advertiseClientURLs.isEmpty ? listenClientURLs : advertiseClientURLs).map(\.description)
+  /// What the lanes and the replica's loop are to know.
+  var host: HostSettings {
+    HostSettings(
+      name: name, dataDirectory: dataDirectory, initialCluster: initialCluster, joins: joins,
+      rejoins: rejoins, appliesAgain: appliesAgain, replica: replica, storage: storage,
+      scrub: scrub, isLab: isLab, isDiskVolatile: isDiskVolatile,
+      advertisedClientURLs: (advertiseClientURLs.isEmpty ? listenClientURLs : advertiseClientURLs)
+        .map(\.description),
+      requestTimeout: requestTimeout)
   }
 
-  /// Whether the data directory is a member's already.
-  var hasDirectory: Bool {
-    FileManager.default.fileExists(atPath: dataDirectory + "/raft.db")
+  /// What the handlers of clients' calls are to know.
+  var handlers: HandlerSettings {
+    HandlerSettings(
+      name: name, founders: initialCluster.members.count, replica: replica, requests: requests,
+      watches: watches, contests: contests, requestTimeout: requestTimeout)
   }
-
-  /// A session is given up after three election timeouts of silence.
-  var transport: TransportSettings {
-    var transport = TransportSettings()
-    transport.idleTimeout = replica.raft.electionTimeout * 3
-    return transport
-  }
-
-  /// What is in flight at a SIGTERM may take so long.
-  var shutdownTimeout: Duration { replica.raft.electionTimeout * 2 }
 }

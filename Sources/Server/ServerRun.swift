@@ -1,3 +1,5 @@
+import Handlers
+public import Host
 import Dispatch
 import Foundation
 import Glibc

@@ -1,3 +1,5 @@
+import Handlers
+import Host
 import KeyValue
 import Raft
 import Replica

@@ -1,6 +1,6 @@
 public import EtcdAPI
 public import Raft
-import Replica
+public import Replica
 
 /// The service `etcdserverpb.Cluster` without its sockets (etcd api/v3rpc/member.go).
 public enum ClusterService {

@@ -1,8 +1,8 @@
+import Raft
 import Base
 public import EtcdAPI
 import Foundation
 import KeyValue
-import Raft
 public import Replica
 
 /// The service `etcdserverpb.Lease` without its sockets (etcd api/v3rpc/lease.go).

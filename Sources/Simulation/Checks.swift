@@ -11,6 +11,7 @@ struct Checks {
   var majorityDurability = MajorityDurability()
   var requestFates = RequestFates()
   var honestAge = HonestAge()
+  var honestHealth = HonestHealth()
   var quorumTruth = QuorumTruth()
   var membershipFold = MembershipFold()
   var leaseHonesty = LeaseHonesty(driftMillionths: 0)

@@ -58,10 +58,12 @@ enum Event {
   case watcherTurn(Int)
   /// Something reaches it on a stream of its own.
   indirect case watchNews(Int, WatchStreamID, WatchNews)
-  /// A member's watches take in what was applied.
+  /// A member's scrub lane takes its next turn.
+  case scrubTurn(Int, Boot)
+  /// A member's watch lane takes its next turn.
   case watchTurn(Int, Boot)
-  /// A piece of the past is read for those that lag.
-  case watchRead(Int, Boot)
+  /// A member's row reader works its letters off.
+  case readerTurn(Int, Boot)
   /// The weather changes.
   case weatherTurn
   /// A power cut is laid somewhere.

@@ -1,5 +1,5 @@
-import Base
 import FaultyStorage
+import Base
 import Raft
 import Storage
 

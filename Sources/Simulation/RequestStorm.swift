@@ -260,6 +260,6 @@ private final class Machine {
     other.state = try other.disk.store.openState()
     other.store = try other.state.load(settings: other.settings)
     other.cache = RowCache(limitBytes: 16 << 10)
-    try other.disk.store.removeOldGenerations()
+    try other.disk.store.removeGenerations(before: other.state.generation)
   }
 }

@@ -46,10 +46,14 @@ struct SimulatedLog: LogPorts {
     try reaching(.move) { () throws(StorageError) in try member.disk.store.openState() }
   }
 
-  func removeOldGenerations() throws(LogFault) {
+  func removeGenerations(before generation: UInt64) throws(LogFault) {
     try reaching(.move) { () throws(StorageError) in
-      try member.disk.store.removeOldGenerations()
+      try member.disk.store.removeGenerations(before: generation)
     }
+    guard let open = member.state?.generation else { return }
+    world.check(
+      open < min(generation, member.disk.store.log.generation)
+        ? "\(member.name) removes generation \(open) of its state, which it has open" : nil)
   }
 
   func retire() { member.isRetired = true }

@@ -121,7 +121,7 @@ final class SimulatedMember {
   // MARK: The state machine
 
   var applyLane: ApplyLane<SimulatedApplyPorts>?
-  var applyInbox = LaneInbox<ApplyLetter<Void>>()
+  var applyInbox = LaneInbox<ApplyLetter<SimulatedReaders>>()
   /// When the lane's next turn is.
   var applyTurnAt = Instant.distantFuture
   var flushLane: FlushLane<SimulatedFlushPorts>?
@@ -135,6 +135,10 @@ final class SimulatedMember {
   var view: PublishedView?
   /// Of the store in memory, served or not; `nil` while the lane's turn goes on.
   var keyValue: Store? { applyLane?.store }
+  /// What the row reader and others have open; behind it the letters that the row reader has not
+  /// worked off.
+  var readers: SimulatedReaders?
+  var readerLetters: [ReaderLetter] = []
   var rowCache = RowCache(limitBytes: 64 << 10)
   /// How the lanes' inboxes are emptied, and how long their turns take: apart from the others.
   var laneDice: SplitMix64
@@ -154,7 +158,14 @@ final class SimulatedMember {
   /// Connections for snapshots that this boot has accepted.
   var lastAcceptedStream: UInt64 = 0
   private let pieceBytes: Int
+  private let electionTimeout: Duration
   private let exchangeSettings: SnapshotExchange.Settings
+
+  // MARK: Its scrub
+
+  var scrubLane = ScrubLane<SimulatedScrubPorts>(pace: World.scrubPace)
+  var scrubLetters: [ScrubLetter<any StateReader>] = []
+  var scrubTurnAt = Instant.distantFuture
 
   // MARK: Its clients
 
@@ -167,25 +178,19 @@ final class SimulatedMember {
 
   // MARK: Its watches
 
-  var watchHub = SimulatedMember.newHub()
+  var watchLane: WatchLane<SimulatedWatchPorts>
+  var watchInbox = LaneInbox<WatchLetter>()
+  var watchFeed = World.newWatchFeed()
+  var watchTurnAt = Instant.distantFuture
   /// Who is at the other end of each stream.
   var watchStreams: [WatchStreamID: Int] = [:]
-  /// On its way to the hub.
-  var watchFeed: [ChangeBatch] = []
-  /// What the hub wants to be read.
-  var watchRead: ChangeRequest?
-  /// Answers that a stream which takes nothing was given, since it takes nothing.
-  var refusedWatches: [WatchStreamID: Int] = [:]
+  /// Streams that have not taken what they were offered, and since when.
+  var refusingSince: [WatchStreamID: Instant] = [:]
+  /// Reads for the watches while none of their streams took anything.
+  var readsForNobody = 0
+  var watchStanding = WatchStanding()
   /// Apart from the others, so that who watches changes nothing else.
   var watchDice: SplitMix64
-
-  /// Small pieces, so that there are many.
-  private static func newHub() -> WatchHub {
-    var limits = WatchHub.Limits()
-    limits.pieceRows = 8
-    limits.responseBytes = 256
-    return WatchHub(limits: limits)
-  }
 
   init(
     position: Int, member: InitialCluster.Member, isInitial: Bool, disk: any MemberDisk,
@@ -205,6 +210,8 @@ final class SimulatedMember {
     snapshotLane = SnapshotLane(pieceBytes: weather.chunkBytes)
     self.dice = dice
     watchDice = SplitMix64(seed: ~UInt64(position))
+    electionTimeout = weather.settings.raft.electionTimeout
+    watchLane = World.newWatchLane(electionTimeout: electionTimeout)
     laneDice = SplitMix64(seed: laneSeed)
     sessions = Array(repeating: nil, count: count)
     sessionSince = Array(repeating: .zero, count: count)
@@ -264,8 +271,12 @@ final class SimulatedMember {
     (isLaneTurnDue, exchangeScheduled) = (false, .distantFuture)
     (inbox, waiting, seeking) = ([], [:], [:])
     nextRequest = 0
-    watchHub = SimulatedMember.newHub()
-    (watchStreams, refusedWatches) = ([:], [:])
-    (watchFeed, watchRead) = ([], nil)
+    watchLane = World.newWatchLane(electionTimeout: electionTimeout)
+    (watchInbox, watchFeed) = (LaneInbox(), World.newWatchFeed())
+    (watchStreams, refusingSince, readsForNobody) = ([:], [:], 0)
+    (watchTurnAt, watchStanding) = (.distantFuture, WatchStanding())
+    (readers, readerLetters) = (nil, [])
+    scrubLane = ScrubLane(pace: World.scrubPace)
+    (scrubLetters, scrubTurnAt) = ([], .distantFuture)
   }
 }

@@ -7,7 +7,8 @@ extension Story {
     .absentLearner, .slowFollower, .busyReturn, .heldForward, .changedState, .doublePlace,
     .blindSpare, .seatedSpare, .successor, .successorAndSpare, .earlierHeartbeat, .earlierRead,
     .earlierGreeting, .passedSlot, .removedFounder, .newLeader, .departedAlarm, .lostAlarm,
-    .formingOnce, .formingBetween, .lateFounder, .silentSender, .silentReceiver, .lateDisk,
-    .fullLeader,
+    .formingOnce, .formingBetween, .lateFounder, .silentSender, .silentReceiver, .stalledSender,
+    .lateDisk,
+    .fullLeader, .slowDisks, .allFull,
   ]
 }

@@ -38,4 +38,31 @@ extension Story {
     scenario.world.step(scenario[1], .pressure(.none))
     return scenario.settle(timeouts: 60) ? nil : "the members have not settled"
   }
+
+  /// All disks are slow, the leader's somewhat more: no other would do better.
+  static let slowDisks = Story("disks that are slow everywhere", { Scenario(members: 3) }) {
+    scenario in
+    let timeout = scenario.electionTimeout
+    scenario.elect(1)
+    scenario.put("k", "before", at: 2)
+    scenario.world.weather.sync = .init(timeout, timeout)
+    for (number, slowness) in [(1, 3), (2, 2), (3, 2)] { scenario[number].diskSlowness = slowness }
+    scenario.world.weather.clientTimeout = timeout * 20
+    guard scenario.put("k", "while", at: 1) != .refused else { return "the store does not serve" }
+    scenario.run(for: timeout * 5)
+    guard scenario.leaders == [1] else { return "m1 has handed over to a disk that is slow" }
+    for number in 1...3 { scenario[number].diskSlowness = 1 }
+    return scenario.settle(timeouts: 60) ? nil : "the members have not settled"
+  }
+
+  /// Nobody has room: it stays as it is.
+  static let allFull = Story("members without room", { Scenario(members: 3) }) { scenario in
+    scenario.elect(1)
+    scenario.put("k", "before", at: 2)
+    for number in 1...3 { scenario.world.step(scenario[number], .pressure(.noSpace)) }
+    scenario.run(for: scenario.electionTimeout * 5)
+    guard scenario.leaders == [1] else { return "m1 has handed over to who is as full" }
+    for number in 1...3 { scenario.world.step(scenario[number], .pressure(.none)) }
+    return scenario.settle(timeouts: 60) ? nil : "the members have not settled"
+  }
 }

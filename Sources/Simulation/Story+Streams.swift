@@ -1,3 +1,5 @@
+import Linearizability
+import Base
 import Member
 import Raft
 import Replica
@@ -41,6 +43,22 @@ extension Story {
     }
     guard isServed else { return "two of three commit nothing" }
     scenario.start(1)
+    return scenario.settle(timeouts: 60) ? nil : "the members have not settled"
+  }
+
+  /// The disk of the leader stalls for a minute while it brings m3 up: what m2 acknowledges is not
+  /// committed before m3 has all of it, or that disk goes on. m2 leads, and brings m3 up itself.
+  static let stalledSender = Story(
+    "a leader whose disk stalls in the middle of a snapshot", behind
+  ) { scenario in
+    bringUpThird(scenario)
+    guard scenario[3].exchange.isReceiving else { return "m3 receives no snapshot" }
+    scenario[1].stalledUntil = scenario.world.now + .seconds(60)
+    let commit = scenario[1].standing.commitIndex
+    scenario.begin(.put(key: "k", value: "while"), at: 2)
+    guard scenario.wait(timeouts: 10, until: { scenario[2].standing.commitIndex > commit.next })
+    else { return "two of three commit nothing" }
+    scenario.run(for: .seconds(60))
     return scenario.settle(timeouts: 60) ? nil : "the members have not settled"
   }
 

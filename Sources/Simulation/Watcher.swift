@@ -15,6 +15,9 @@ struct Watcher {
   var isCreated = false
   /// Nothing before it is owed any more; zero: the creation says.
   var next: Int64 = 0
+  /// Its stream is to end when nobody leads.
+  var requiresLeader = false
+  var openedAt = Instant.zero
   /// It reads nothing for a while.
   var isBlocked = false
   /// When what was sent last arrives: a stream keeps its order.
@@ -36,6 +39,8 @@ struct Watcher {
       request = WatchRequest(range: KeyRange(key: [0], end: [0]))
     }
     request.previousPairs = dice.chance(1, in: 2)
+    request.progressNotify = dice.chance(1, in: 2)
+    requiresLeader = dice.chance(1, in: 3)
     switch dice.index(below: 8) {
     case 0: request.withoutPuts = true
     case 1: request.withoutDeletes = true
@@ -47,6 +52,7 @@ struct Watcher {
 /// What a member sends to a watcher.
 enum WatchNews {
   case created(current: Int64)
+  case cancelled
   case refused
   /// Each change with the pair before it, as far as it was told.
   case events([ChangePiece.Change], header: Int64)

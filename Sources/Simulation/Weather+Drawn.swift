@@ -1,5 +1,5 @@
-import Base
 import Raft
+import Base
 import Replica
 import Storage
 
@@ -42,6 +42,7 @@ extension Weather {
     weather.draw("watches", of: seed) { weather, dice in
       weather.watchers = dice.chance(1, in: 3) ? 1 + dice.index(below: 4) : 0
     }
+    weather.draw("scrub", of: seed) { $0.scrubs = $1.chance(1, in: 4) }
     weather.draw("compaction", of: seed) { $0.drawCompaction(&$1) }
     weather.draw("upkeep", of: seed) { $0.drawUpkeep(&$1) }
     weather.draw("faults", of: seed) { $0.drawFaults(&$1, of: seed) }

@@ -71,6 +71,8 @@ public struct Weather: Hashable, Sendable {
   public var introducesMembers = false
   /// How long a voter is silent before a spare takes its place.
   public var spareDelay = Duration.seconds(1)
+  /// The table is read for changes behind the member's back.
+  var scrubs = false
   /// Clients that watch.
   public var watchers = 0
   /// How often the store is compacted; `nil`: never.

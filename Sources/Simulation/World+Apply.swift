@@ -17,17 +17,20 @@ extension World {
   }
 
   /// The lanes of a member that starts with this store.
-  func startLanes(_ member: SimulatedMember, _ store: Store) {
+  func startLanes(
+    _ member: SimulatedMember, _ store: Store, _ readers: SimulatedReaders
+  ) {
+    member.readers = readers
     member.view = PublishedView(store.root)
     member.applyLane = ApplyLane(
       me: member.id, boot: member.boot, store: store, settings: applySettings)
     member.flushLane = FlushLane(settings: flushSettings)
     scheduleFlush(member, at: now)
-    after(weather.flushInterval, .spaceTurn(member.position, member.boot))
+    if weather.scrubs { scheduleScrub(member, at: now) }
   }
 
   func post(
-    _ letter: ApplyLetter<Void>, from sender: LaneSender, to member: SimulatedMember
+    _ letter: ApplyLetter<SimulatedReaders>, from sender: LaneSender, to member: SimulatedMember
   ) {
     member.applyInbox.append(letter, from: sender)
     scheduleApply(member, at: now + weather.apply.draw(&member.laneDice))
@@ -61,10 +64,11 @@ extension World {
     if let fault = out.fault { return applyFails(member, fault) }
     for feed in out.feeds {
       demandShown(feed.batch.through, member, "feeds watches")
-      feedWatches(member, feed.batch)
+      feedWatches(feed.batch, member)
     }
     for answer in out.answers { deliver(answer, member) }
     for report in out.reports { take(report, member) }
+    for answer in out.blocks { post(.answer(answer), member) }
     for order in out.flushOrders { post(.order(order), from: .apply, to: member) }
     if let base = out.opensState { post(.openState(base), member) }
     for case .follower(let request) in out.unopened { opened(request, nil, member) }
@@ -74,7 +78,7 @@ extension World {
       case .client(let id):
         guard let sought = member.seeking.removeValue(forKey: id) else { continue }
         serve(sought.request, sought.ready, member, view)
-      case .watches(loop: _): readForWatches(member, view)
+      case .watches(loop: _): post(.view(view), from: .apply, to: member)
       }
     }
   }
@@ -141,11 +145,12 @@ extension World {
     apply.close(out: &out)
     for order in out.flushOrders { member.flushInbox.append(.order(order), from: .apply) }
     var ports = SimulatedFlushPorts(world: self, member: member)
-    var flushed = FlushOutput<Void, any SnapshotSource>()
+    var flushed = FlushOutput<SimulatedReaders, any SnapshotSource>()
     flush.turn(member.flushInbox.drainAll(), at: now, ports: &ports, out: &flushed)
     flush.close(at: now, ports: &ports, out: &flushed)
     for opened in flushed.opened { opened.source.take().close() }
     if let error = flushed.fault { stateFails(member, error) }
+    member.readers?.close()
   }
 }
 
@@ -186,8 +191,6 @@ struct SimulatedApplyPorts: ApplyPorts {
     world.check(world.checks.stateAgreement.violation(member: member.id, state: meta))
   }
 
-  func waitsForPurge(_ id: RequestID) -> Bool { false }
-
   func hideUnusedView() -> Bool {
     _ = member.view?.takeBackUnused()
     return member.view?.isHidden ?? true
@@ -197,5 +200,8 @@ struct SimulatedApplyPorts: ApplyPorts {
 
   func advance(to meta: StateMeta) { _ = member.view?.advance(to: meta) }
 
-  func adopt(_ readers: Void) { world.post(.removeOldGenerations, member) }
+  func adopt(_ readers: SimulatedReaders) {
+    world.post(.adopt(readers.rows), member)
+    world.post(.adopt(Handover(readers.scrub)), member)
+  }
 }

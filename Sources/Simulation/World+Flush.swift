@@ -34,7 +34,7 @@ extension World {
     guard member.stalledUntil <= now else { return scheduleFlush(member, at: member.stalledUntil) }
     guard var lane = member.flushLane else { return }
     var ports = SimulatedFlushPorts(world: self, member: member)
-    var out = FlushOutput<Void, any SnapshotSource>()
+    var out = FlushOutput<SimulatedReaders, any SnapshotSource>()
     lane.turn(member.flushInbox.drain(&member.laneDice), at: now, ports: &ports, out: &out)
     member.flushLane = lane
     deliver(out, member)
@@ -47,7 +47,9 @@ extension World {
     }
   }
 
-  private func deliver(_ out: FlushOutput<Void, any SnapshotSource>, _ member: SimulatedMember) {
+  private func deliver(
+    _ out: FlushOutput<SimulatedReaders, any SnapshotSource>, _ member: SimulatedMember
+  ) {
     if let error = out.fault { return stateFails(member, error) }
     for letter in out.letters { post(letter, from: .flush, to: member) }
     for opened in out.opened {
@@ -113,11 +115,13 @@ struct SimulatedFlushPorts: FlushPorts {
   }
 
   /// The old generation's file goes with the last that has it open.
-  func adopt(_ new: any StateStore) throws -> AdoptedState<Void> {
+  func adopt(_ new: any StateStore) throws -> AdoptedState<SimulatedReaders> {
     member.state = new
-    let store = try world.using(member, .move) { () throws(StorageError) in try new.load() }
+    let (store, readers) = try world.using(member, .move) { () throws(StorageError) in
+      (try new.load(), try SimulatedReaders(of: new))
+    }
     let meta = store.meta
     world.check(world.checks.stateAgreement.violation(member: member.id, state: meta))
-    return AdoptedState(store: store, readers: ())
+    return AdoptedState(store: store, readers: readers)
   }
 }

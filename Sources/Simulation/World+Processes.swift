@@ -19,6 +19,7 @@ extension World {
     }
     guard let (state, recovered) = opened else { return }
     member.state = state
+    after(weather.flushInterval, .spaceTurn(member.position, member.boot))
     if let recovered {
       guard recognize(recovered, member) else { return }
       run(member, recovered, state)
@@ -53,16 +54,19 @@ extension World {
 
   /// Starts the core of a formed member.
   func run(_ member: SimulatedMember, _ recovered: Recovered, _ state: any StateStore) {
-    let loaded = attempt(member, .boot) { () throws(StorageError) in try state.load() }
-    guard let loaded else { return }
-    startLanes(member, loaded)
+    let opened = attempt(member, .boot) { () throws(StorageError) in
+      (try state.load(), try SimulatedReaders(of: state))
+    }
+    guard let (loaded, readers) = opened else { return }
+    startLanes(member, loaded, readers)
     check(checks.stateAgreement.violation(member: member.id, state: loaded.meta))
     check(secondStore(beside: member))
     member.appliedConfiguration = recovered.configurationAtApplied
     let seed = member.dice.next()
     member.core = ReplicaCore(
       id: member.id, boot: member.boot, settings: weather.settings, recovered: recovered,
-      leases: loaded.leaseImage, upkeep: loaded.facts, seed: seed, now: member.clock.local(at: now))
+      leases: loaded.leaseImage, upkeep: loaded.facts, pressure: member.pressure, seed: seed,
+      now: member.clock.local(at: now))
     member.phase = .running
     // A founder's process may be much older than its replica, which pings from now on.
     member.undisturbedSince = now

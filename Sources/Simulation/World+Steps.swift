@@ -16,10 +16,25 @@ extension World {
     guard violation == nil, member.isRunning, !member.hasFailed else { return }
     let input = ReplicaInput(now: member.clock.local(at: now), event: event)
     guard let effects = member.core?.step(input) else { return }
+    member.watchStanding.follow(
+      leader: member.core?.leader, isQuorate: member.core?.isQuorate,
+      isFenced: member.core?.isFenced ?? false, weather.settings.quorumPolicy, now: { now })
     carryOut(effects, member)
     if let marks = member.marks {
       check(checks.neverBack.violation(member: member.id, marks))
     }
+    inspectHealth(member)
+  }
+
+  private func inspectHealth(_ member: SimulatedMember) {
+    guard case .serves? = member.core?.writeHealth(at: member.clock.local(at: now)),
+      let applied = member.core?.appliedIndex
+    else { return }
+    let limit = weather.settings.raft.electionTimeout * 3
+    check(
+      checks.honestHealth.violation(
+        member: member.id, applied: applied, at: now,
+        limit: member.clock.worldDuration(limit), checks.committed))
   }
 
   private func carryOut(_ effects: ReplicaEffects, _ member: SimulatedMember) {
@@ -60,6 +75,9 @@ extension World {
 
   private func observe(_ notes: [ReplicaNote], _ member: SimulatedMember) {
     for note in notes {
+      if case .forgotEntries(after: let end, acknowledged: let claimed) = note {
+        preconditionFailure("m\(member.id.number) has acknowledged \(claimed), and holds \(end)")
+      }
       guard case .raft(let note) = note else { continue }
       switch note {
       case .becameLeader(let term):

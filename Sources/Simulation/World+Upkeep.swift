@@ -1,9 +1,9 @@
 import Base
+import Storage
 import KeyValue
 import Member
 import Raft
 import Replica
-import Storage
 
 /// Alarms, and states that are changed behind everybody's back.
 extension World {

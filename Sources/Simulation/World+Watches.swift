@@ -5,7 +5,7 @@ import Raft
 import Replica
 import Storage
 
-/// Clients that watch, and the members' side of it: what `WatchDesk` does on a loop, by events.
+/// Clients that watch.
 extension World {
   func startWatchers() {
     for watcher in watchers.indices { after(pause(watcher), .watcherTurn(watcher)) }
@@ -21,6 +21,7 @@ extension World {
   func watcherTurn(_ number: Int) {
     guard !isCalm else { return }
     after(pause(number), .watcherTurn(number))
+    demandEnd(number)
     guard watchers[number].stream.number != 0 else { return connect(number, anew: true) }
     switch watchers[number].dice.index(below: 8) {
     case 0: connect(number, anew: true)
@@ -49,12 +50,11 @@ extension World {
     watchers[number].request.startRevision = watchers[number].next
     let member = members[watchers[number].member]
     tell(nil, "w\(number) watches at \(member.name) from \(watchers[number].next)")
-    guard member.isRunning, let meta = member.view?.meta, !member.isPaused else {
-      return drop(number)
-    }
+    guard member.isRunning, !member.isPaused else { return drop(number) }
+    watchers[number].openedAt = now
     member.watchStreams[stream] = number
-    stepHub(member, .open(stream))
-    stepHub(member, .create(stream, watchers[number].request, current: meta.revision))
+    post(.open(stream, requiresLeader: watchers[number].requiresLeader), member)
+    post(.order(stream, .create(watchers[number].request)), member)
   }
 
   /// The stream is gone, and the watcher knows it.
@@ -66,7 +66,8 @@ extension World {
     drop(number)
     let member = members[watchers[number].member]
     guard member.watchStreams.removeValue(forKey: stream) != nil else { return }
-    stepHub(member, .close(stream))
+    stopRefusing(stream, member)
+    post(.gone(stream), member)
   }
 
   private func block(_ number: Int, _ isBlocked: Bool) {
@@ -75,16 +76,14 @@ extension World {
     // A process that is stopped takes note of nothing.
     guard watchers[number].isBlocked != isBlocked, !member.isPaused else { return }
     watchers[number].isBlocked = isBlocked
-    guard !isBlocked, member.watchStreams[stream] != nil else { return }
-    member.refusedWatches[stream] = nil
-    stepHub(member, .writable(stream))
+    guard !isBlocked, stopRefusing(stream, member) else { return }
+    post(.writable(stream), member)
   }
 
   private func askProgress(_ number: Int) {
     let (stream, member) = (watchers[number].stream, members[watchers[number].member])
-    guard member.watchStreams[stream] != nil, !member.isPaused, let meta = member.view?.meta
-    else { return }
-    stepHub(member, .askProgress(stream, current: meta.revision))
+    guard member.watchStreams[stream] != nil, !member.isPaused else { return }
+    post(.order(stream, .progress), member)
   }
 
   /// Something reaches a watcher.
@@ -95,7 +94,11 @@ extension World {
     case .created(let current):
       watchers[number].isCreated = true
       if watcher.next == 0 { watchers[number].next = current + 1 }
-    case .refused, .ended: leave(number)
+    // The end of the stream follows.
+    case .cancelled: break
+    case .refused, .ended:
+      leave(number)
+      if isCalm { connectToSomebody(number) }
     case .events(let changes, let header):
       demand(
         number,
@@ -120,137 +123,32 @@ extension World {
     }
   }
 
+  /// A member keeps no stream longer than it may that takes nothing, or that is to end because
+  /// nobody leads.
+  private func demandEnd(_ number: Int) {
+    let (watcher, member) = (watchers[number], members[watchers[number].member])
+    guard member.watchStreams[watcher.stream] != nil, member.isRunning, !member.isPaused else {
+      return
+    }
+    // Two looks, and the turns of a loop that is slow.
+    let slack = World.watchSettings.checkInterval * 2 + World.slowWatchTurn * 2
+    func isOverdue(_ since: Instant?, _ limit: Duration) -> Bool {
+      guard let since = since.map({ max($0, watcher.openedAt, member.undisturbedSince) }) else {
+        return false
+      }
+      return now - since > limit + slack
+    }
+    if isOverdue(member.refusingSince[watcher.stream], World.watchSettings.stallLimit) {
+      demand(number, "keeps its stream, and takes nothing")
+    }
+    let leaderless = watcher.requiresLeader ? member.watchStanding.leaderlessSince : nil
+    if isOverdue(leaderless, World.leaderlessLimit(weather.settings.raft.electionTimeout)) {
+      demand(number, "keeps its stream, and nobody leads")
+    }
+  }
+
   private func demand(_ number: Int, _ violation: String?) {
     check(violation.map { "w\(number) at \(members[watchers[number].member].name) \($0)" })
-  }
-
-  // MARK: A member's side
-
-  /// What the apply lane tells the watches is on its way to them; now and then a batch is lost on
-  /// the way to a loop that is slow, and the loss is told.
-  func feedWatches(_ member: SimulatedMember, _ batch: ChangeBatch) {
-    let isLost = !batch.changes.isEmpty && member.watchDice.chance(1, in: 20)
-    member.watchFeed.append(
-      isLost ? ChangeBatch(after: batch.through, through: batch.through) : batch)
-    guard member.watchFeed.count == 1 else { return }
-    after(.microseconds(100), .watchTurn(member.position, member.boot))
-  }
-
-  func watchTurn(_ member: SimulatedMember) {
-    let batches = member.watchFeed
-    member.watchFeed = []
-    for batch in batches {
-      stepHub(member, .changed(batch)) { position, wantsPrevious in
-        let change = batch.changes[position]
-        guard wantsPrevious, change.previous != 0 else {
-          return .init(row: change.row, previous: nil)
-        }
-        // What memory does not hold is read from the store, piece by piece.
-        guard let row = member.view?.look()?.row(change.previous) else { return nil }
-        return .init(row: change.row, previous: row)
-      }
-    }
-  }
-
-  /// A piece of the past is read for those that lag.
-  func readForWatches(_ member: SimulatedMember) {
-    guard member.watchRead != nil else { return }
-    if let root = member.view?.look() { return readForWatches(member, root) }
-    post(.show(.watches(loop: 0)), from: .watches, to: member)
-  }
-
-  func readForWatches(_ member: SimulatedMember, _ root: Root) {
-    guard let request = member.watchRead else { return }
-    member.watchRead = nil
-    guard let state = member.state, state.generation == root.generation else {
-      return stepHub(member, .read(.failure(.notNow)))
-    }
-    do {
-      let reader = try state.openReader()
-      defer { reader.close() }
-      switch try root.changes(request, cache: &member.rowCache, reading: reader) {
-      case .success(let piece):
-        stepHub(member, .read(.success(piece))) { position, _ in piece.changes[position] }
-      case .failure:
-        stepHub(member, .read(.failure(.compacted(root.meta.compactRevision))))
-      }
-    } catch {
-      stateFails(member, error)
-    }
-  }
-
-  /// `change`: a change of the batch or piece at hand, and the pair before it if that is wanted;
-  /// `nil`: it is not in memory.
-  private func stepHub(
-    _ member: SimulatedMember, _ input: WatchInput,
-    _ change: (_ position: Int, _ wantsPrevious: Bool) -> ChangePiece.Change? = { _, _ in nil }
-  ) {
-    let output = member.watchHub.step(input)
-    if let isListening = output.isListening {
-      post(.listen(loop: 0, isListening), from: .watches, to: member)
-    }
-    if let request = output.read {
-      member.watchRead = request
-      after(weather.apply.draw(&member.watchDice), .watchRead(member.position, member.boot))
-    }
-    var returned: [WatchStreamID: [WatchResponse]] = [:]
-    for response in output.responses {
-      guard let number = member.watchStreams[response.stream] else { continue }
-      let mayWait = returned[response.stream] == nil && !watchers[number].isBlocked
-      switch response.content {
-      case .events(let events):
-        let changes = events.positions.map { change($0, events.previousPairs) }
-        if mayWait, !changes.contains(where: { $0 == nil }) {
-          send(.events(changes.compactMap { $0 }, header: response.revision), to: number)
-        } else {
-          returned[response.stream, default: []].append(response)
-        }
-      case .progress:
-        if mayWait {
-          send(.progress(response.revision), to: number)
-        } else {
-          returned[response.stream, default: []].append(response)
-        }
-      case .created: send(.created(current: response.revision), to: number)
-      case .refused: send(.refused, to: number)
-      case .compacted(let revision): send(.compacted(revision), to: number)
-      case .cancelled, .ended: send(.ended, to: number)
-      }
-    }
-    for stream in returned.keys.sorted() {
-      guard let number = member.watchStreams[stream] else { continue }
-      if watchers[number].isBlocked { refuse(returned[stream]!, stream, member, number) }
-      stepHub(
-        member, .returned(stream, returned[stream]!, isBlocked: watchers[number].isBlocked))
-    }
-  }
-
-  /// A stream that takes nothing is offered events once, and then none until it takes again: else a
-  /// client that does not read would cost as much as one that does.
-  private func refuse(
-    _ responses: [WatchResponse], _ stream: WatchStreamID, _ member: SimulatedMember, _ number: Int
-  ) {
-    guard responses.contains(where: \.bringsEvents) else { return }
-    let count = member.refusedWatches[stream, default: 0] + 1
-    member.refusedWatches[stream] = count
-    check(
-      count > 1
-        ? "\(member.name) makes answer after answer for w\(number), which reads nothing" : nil)
-  }
-
-  private func send(_ news: WatchNews, to number: Int) {
-    let delay = watchers[number].dice.duration(in: .microseconds(20)..<(.microseconds(300)))
-    let arrival = max(watchers[number].lastArrival, now + delay)
-    watchers[number].lastArrival = arrival
-    queue.push(.watchNews(number, watchers[number].stream, news), at: arrival)
-  }
-
-  /// The process ends: what was sent before may still arrive, and then the stream is gone.
-  func breakWatches(of member: SimulatedMember) {
-    for stream in member.watchStreams.keys.sorted() {
-      if let number = member.watchStreams[stream] { send(.ended, to: number) }
-    }
-    member.watchStreams = [:]
   }
 
   // MARK: Calm
@@ -261,12 +159,12 @@ extension World {
     guard let leader = commonLeader else { return fail("the leader is lost in calm") }
     let served = leader.log.configuration.members.compactMap { positionOf[$0.id] }
     for number in watchers.indices {
+      watchers[number].requiresLeader = false
       block(number, false)
       // Who watches at a member that was removed goes elsewhere, as do those without a stream.
       guard watchers[number].stream.number == 0 || !served.contains(watchers[number].member)
       else { continue }
-      let place = served[watchers[number].dice.index(below: served.count)]
-      connect(number, anew: watchers[number].next == 0, at: place)
+      connectToSomebody(number)
     }
     let limit = now + weather.settings.raft.electionTimeout * Simulator.serviceLimit
     let isServed = run(until: limit) { watchers.indices.allSatisfy { hasEverything($0) } }
@@ -279,15 +177,18 @@ extension World {
     }
   }
 
+  /// Goes on at a member that serves.
+  private func connectToSomebody(_ number: Int) {
+    guard let leader = commonLeader else { return }
+    let served = leader.log.configuration.members.compactMap { positionOf[$0.id] }
+      .filter { !isFenced(members[$0]) }
+    let place = served[watchers[number].dice.index(below: served.count)]
+    connect(number, anew: watchers[number].next == 0, at: place)
+  }
+
   private func hasEverything(_ number: Int) -> Bool {
     let watcher = watchers[number]
     guard watcher.isCreated, watcher.stream.number != 0 else { return false }
     return !checks.watchGuarantees.owes(watcher.request, from: watcher.next)
-  }
-}
-
-extension WatchResponse {
-  fileprivate var bringsEvents: Bool {
-    if case .events = content { true } else { false }
   }
 }

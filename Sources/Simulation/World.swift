@@ -255,7 +255,7 @@ final class World {
       .laneTurn(let position, let boot), .laneReports(let position, let boot),
       .terminated(let position, let boot),
       .retired(let position, let boot), .watchTurn(let position, let boot),
-      .watchRead(let position, let boot):
+      .readerTurn(let position, let boot), .scrubTurn(let position, let boot):
       let member = members[position]
       guard member.boot == boot, member.isUp else { return }
       if member.isPaused { return member.backlog.append(event) }
@@ -283,7 +283,8 @@ final class World {
     case .terminated: endInOrder(member)
     case .retired: retire(member)
     case .watchTurn: watchTurn(member)
-    case .watchRead: readForWatches(member)
+    case .readerTurn: readerTurn(member)
+    case .scrubTurn: scrubTurn(member)
     case .packet(let packet): receive(packet, member)
     case .request(let request): admit(request, member)
     case .connectTurn, .snapshotDialed, .snapshotDelivery, .clientTurn, .answer, .clientTimeout,

@@ -31,7 +31,7 @@ final class Connection {
     let code = sqlite3_open_v2(file, &handle, flags, fileSystem.vfs)
     guard code == SQLITE_OK else { throw error(code, "open") }
     sqlite3_extended_result_codes(handle, 1)
-    sqlite3_busy_timeout(handle, 2_000)
+    wait(forLockMilliseconds: 2_000)
     // A checkpoint on close would sync again after a sync that failed; `finish` asks for it.
     quorate_sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     quorate_sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1)
@@ -85,6 +85,14 @@ final class Connection {
   }
 
   var isOpen: Bool { handle != nil }
+
+  /// How long a call waits while another process holds a lock on the file.
+  func wait(forLockMilliseconds milliseconds: Int32) {
+    sqlite3_busy_timeout(handle, milliseconds)
+  }
+
+  /// The reason of an error: the file was locked for as long as a call waits.
+  static let lockedOut = "another process holds it locked"
 
   func execute(_ sql: String) throws(StorageError) {
     let code = sqlite3_exec(handle, sql, nil, nil, nil)
@@ -208,6 +216,8 @@ final class Connection {
     case SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_ERROR, SQLITE_MISMATCH, SQLITE_CONSTRAINT:
       // Our own statements are right, so an error in one of them is an error in the schema.
       return .damaged(file: file, place: "\(message) (could not \(action) it)")
+    case SQLITE_BUSY:
+      return .failed(file: file, action: action, reason: Self.lockedOut)
     case SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_PERM:
       return .unwritable(path: file, reason: message)
     default:

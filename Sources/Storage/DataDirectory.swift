@@ -162,9 +162,10 @@ public final class DataDirectory: MemberStore {
     }
   }
 
-  public func removeOldGenerations() throws(StorageError) {
+  public func removeGenerations(before generation: UInt64) throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
-      try removeGenerations { [generation = raftLog.generation] in $0 < generation }
+      let first = min(generation, raftLog.generation)
+      try removeGenerations { $0 < first }
     }
   }
 

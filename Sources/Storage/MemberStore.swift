@@ -19,8 +19,9 @@ public protocol MemberStore: AnyObject {
   /// and then uses the sink, and gives it up, by itself.
   func receiveSnapshot() throws(StorageError) -> any SnapshotSink
 
-  /// Removes generations before the present one. Call it when no reader of theirs is left.
-  func removeOldGenerations() throws(StorageError)
+  /// Removes generations before this one, and never the one that the log names. Call it when no
+  /// reader of theirs is left.
+  func removeGenerations(before generation: UInt64) throws(StorageError)
 
   /// What is left on the disk, for the decision to refuse growing commands.
   func space() throws(StorageError) -> Space

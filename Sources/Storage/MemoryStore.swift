@@ -41,11 +41,10 @@ public final class MemoryStore: MemberStore {
     return state
   }
 
-  public func removeOldGenerations() throws(StorageError) {
+  public func removeGenerations(before generation: UInt64) throws(StorageError) {
     try failure.check()
-    for generation in states.keys.sorted() where generation < memoryLog.generation {
-      states[generation] = nil
-    }
+    let first = min(generation, memoryLog.generation)
+    for generation in states.keys.sorted() where generation < first { states[generation] = nil }
   }
 
   public func space() throws(StorageError) -> Space { .plenty }

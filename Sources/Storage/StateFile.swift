@@ -101,6 +101,7 @@ public final class StateFile: StateStore {
     guard try connection.text("PRAGMA journal_mode = PERSIST") == "persist" else {
       throw .failed(file: path, action: "end the WAL of", reason: "it is in use")
     }
+    connection.wait(forLockMilliseconds: settings.lockMilliseconds)
     try connection.execute("PRAGMA journal_size_limit = \(StateFile.journalBytes)")
     try connection.execute("PRAGMA synchronous = FULL")
     try connection.execute("PRAGMA cache_size = -2048")
@@ -169,13 +170,30 @@ public final class StateFile: StateStore {
         "applied goes back from \(meta.appliedIndex) to \(batch.meta.appliedIndex)")
       precondition(
         batch.removed.isEmpty || !isCompactionHeld, "rows are removed under a snapshot")
-      do throws(StorageError) {
-        try write(batch)
-      } catch .full where reserve.release() {
-        try write(batch)
+      try whenUnlocked { () throws(StorageError) in
+        do throws(StorageError) {
+          try write(batch)
+        } catch .full where reserve.release() {
+          try write(batch)
+        }
       }
       meta = batch.meta
     }
+  }
+
+  /// Runs a transaction again for as long as another process, which reads the file, keeps its
+  /// commit out. Between two tries our own readers get their turn.
+  private func whenUnlocked(_ body: () throws(StorageError) -> Void) throws(StorageError) {
+    for _ in 1..<settings.lockTries {
+      do throws(StorageError) {
+        return try body()
+      } catch {
+        guard case .failed(_, _, reason: let reason) = error, reason == Connection.lockedOut else {
+          throw error
+        }
+      }
+    }
+    try body()
   }
 
   private func write(_ batch: FlushBatch) throws(StorageError) {
@@ -200,11 +218,13 @@ public final class StateFile: StateStore {
   public func tend() throws(StorageError) {
     try failure.guarding { () throws(StorageError) in
       do throws(StorageError) {
-        let (_, rest) = try freePages.giveBack(
-          limit: settings.vacuumPages, isShort: reserve.isShort || !hasGivenBackAll,
-          alone: shared.gate)
-        wantsTending = rest > 0
-        if rest == 0 { hasGivenBackAll = true }
+        try whenUnlocked { () throws(StorageError) in
+          let (_, rest) = try freePages.giveBack(
+            limit: settings.vacuumPages, isShort: reserve.isShort || !hasGivenBackAll,
+            alone: shared.gate)
+          wantsTending = rest > 0
+          if rest == 0 { hasGivenBackAll = true }
+        }
       } catch .full {
         // No room even to make room: after the next removal perhaps.
         wantsTending = false

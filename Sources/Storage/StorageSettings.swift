@@ -11,5 +11,10 @@ public struct StorageSettings: Hashable, Sendable {
   /// Commands that grow the store are refused when less than this is free, until an eighth more is.
   public var neededBytes: UInt64 = 64 << 20
 
+  /// For so long a commit of the state file waits at a time, while another process reads it.
+  public var lockMilliseconds: Int32 = 2_000
+  /// So many times, before the member ends.
+  public var lockTries = 150
+
   public init() {}
 }

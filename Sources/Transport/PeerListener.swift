@@ -27,6 +27,8 @@ public final class PeerListener: Sendable {
       .serverChannelOption(.backlog, value: 64)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      // A host that is gone sends no end: without this an accepted connection would wait for ever.
+      .childChannelOption(.socketOption(.so_keepalive), value: 1)
       .childChannelOption(.writeBufferWaterMark, value: PeerTransport.waterMark)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {

@@ -3,7 +3,7 @@ public import Raft
 public import Wire
 
 /// Connections for snapshots. How long each may be silent is for the owner to say; the kernel's
-/// keep-alive, which the dialing sets, is the last resort.
+/// keep-alive, on both ends, is the last resort.
 extension PeerTransport {
   /// How many addresses a peer has; zero: there is nobody to dial.
   public func addressCount(of id: MemberID) -> Int {

@@ -1,5 +1,5 @@
-import Base
 import Raft
+import Base
 
 extension SnapshotFrame {
   var kind: FrameHeader.Kind {

@@ -1,8 +1,8 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
 import NIOCore
 import NIOPosix
-import QuorateClient
 import RPC
 
 /// Sends the same generated requests to two servers, both empty at first, and compares the answers

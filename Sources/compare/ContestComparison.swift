@@ -1,8 +1,8 @@
 import Base
+import QuorateClient
 import EtcdAPI
 import Foundation
 import NIOCore
-import QuorateClient
 import RPC
 import Synchronization
 

@@ -1,8 +1,8 @@
 /// How each mutant of `Mutants/` is hunted, and who kills it: named before the run.
 enum Catalogue {
   static let trials: [Trial] =
-    votes + commits + reads + membership + elections + log + storage + stateMachine + watches
-    + promises
+    votes + commits + reads + membership + forming + elections + log + storage + stateMachine
+    + watches + promises + health
 
   private static let votes = [
     Trial("V1", .durablePromises, .seeds(upTo: 100)),
@@ -22,6 +22,7 @@ enum Catalogue {
     Trial("C2", .majorityDurability, .seeds(upTo: 100)),
     Trial("C3", .majorityDurability, .seeds(upTo: 100)),
     Trial("C5", .requestFates, .story("a late forward")),
+    Trial("Q62", .requestFates, .story("a greeting of an earlier boot")),
     Trial("C6", .trap("RaftCore+Invariants", "is cut"), .seeds(upTo: 500)),
   ]
 
@@ -32,6 +33,7 @@ enum Catalogue {
       "R2b", .trap("RaftCore+Commit", "answers round"), .story("a heartbeat of an earlier term")),
     Trial("R4", .answered, .story("a read while the leader dies")),
     Trial("R5", .honestAge, .seeds(upTo: 500)),
+    Trial("Q61", .history, .story("a read of an earlier boot")),
     Trial("R6", .leaseKept, .drill(.leases)),
   ]
 
@@ -46,7 +48,15 @@ enum Catalogue {
     Trial("M8", .trap("RaftCore+Invariants", "nobody votes"), .story("the last voter")),
     Trial("M10", .promotionWaits, .story("a learner that never came")),
     Trial("V8b", .onePlace, .story("a place that two came to")),
+    Trial("Q63", .threeVote, .story("a spare and a successor for one voter")),
+    Trial("Q64", .alarmEnds, .story("an alarm of who was removed before a power loss")),
     Trial("M9", .spareCounts, .story("a spare without a majority")),
+  ]
+
+  private static let forming = [
+    Trial("Q31", .oneStore, .story("a disk lost while the store forms")),
+    Trial("Q32", .oneStoreEver, .seeds(upTo: 3_000)),
+    Trial("Q33", .oneStoreEver, .seeds(upTo: 3_000)),
   ]
 
   private static let elections = [
@@ -71,6 +81,12 @@ enum Catalogue {
     Trial("L8", .exactFrames, .drill(.frames)),
     Trial("L9", .logIsCut, .story("a follower that is away for long")),
     Trial("L9b", .returnEnds, .story("a return while much is written")),
+    Trial("Q43", .stateAgreement, .seeds(upTo: 3_000)),
+    Trial("Q44", .stateAgreement, .seeds(upTo: 3_000)),
+    Trial("Q45", .sentWhole, .seeds(upTo: 1_000)),
+    Trial("Q51", .startFinds, .seeds(upTo: 3_000)),
+    Trial("Q52", .broughtUp, .story("a leader that dies silently in the middle of a snapshot")),
+    Trial("Q53", .broughtUp, .story("a follower that dies silently before its word")),
   ]
 
   private static let storage = [
@@ -86,6 +102,8 @@ enum Catalogue {
     Trial("S6b", .lostForGood, .drill(.remains)),
     Trial("S7", .lastingStore, .drill(.powerLoss)),
     Trial("S7b", .lowLandmark, .drill(.powerLoss)),
+    Trial("Q46", .durablePromises, .seeds(upTo: 100)),
+    Trial("Q47", .startFinds, .seeds(upTo: 3_000)),
     Trial("S8", .usedReserve, .drill(.fullDisk)),
   ]
 
@@ -93,6 +111,9 @@ enum Catalogue {
     Trial("A2", .equalStores, .drill(.stores)),
     Trial("A3", .trap("Store+Apply", "changes"), .drill(.stores)),
     Trial("A5", .stateAgreement, .seeds(upTo: 100)),
+    Trial("Q41", .shown, .seeds(upTo: 100)),
+    Trial("Q42", .shown, .seeds(upTo: 100)),
+    Trial("Q48", .requestFates, .story("a slot inside a snapshot")),
   ]
 
   private static let watches = [
@@ -104,6 +125,8 @@ enum Catalogue {
     Trial("A4f", .faithfulWatches, .drill(.watches)),
     Trial("A4g", .watchGuarantees, .seeds(upTo: 500)),
     Trial("A4h", .watchGuarantees, .seeds(upTo: 500)),
+    Trial("W1", .shownFirst, .seeds(upTo: 100)),
+    Trial("W3", .streamsEnd, .seeds(upTo: 500)),
   ]
 
   private static let promises = [
@@ -118,6 +141,17 @@ enum Catalogue {
     Trial("Q9", .leaseHonesty, .seeds(upTo: 500)),
     Trial("Q10", .leasesEnd, .seeds(upTo: 100)),
     Trial("Q21", .quota, .seeds(upTo: 500)),
+    Trial("Q65", .refusedForCertain, .story("a forward held by a leader that is deposed")),
     Trial("Q22", .fences, .story("a changed state")),
+  ]
+
+  private static let health = [
+    Trial("Q71", .handsOver, .story("a leader whose disk stalls")),
+    Trial("Q77", .goesOn, .story("a leader whose disk stalls in the middle of a snapshot")),
+    Trial("Q72", .staysPut, .story("disks that are slow everywhere")),
+    Trial("Q73", .staysPut, .story("members without room")),
+    Trial("Q74", .honestHealth, .seeds(upTo: 100)),
+    Trial("Q75", .honestHealth, .seeds(upTo: 500)),
+    Trial("Q76", .honestHealth, .seeds(upTo: 500)),
   ]
 }

@@ -1,7 +1,7 @@
 import EtcdAPI
 import Foundation
 import KeyValue
-import Server
+import Host
 import Services
 
 /// Messages of the API, and the queue between threads.
@@ -9,7 +9,7 @@ extension Benchmark {
   static var server: [Benchmark] {
     messages + [
       Benchmark("inbox/hand-over") { _ in
-        let inbox = Inbox<[UInt8]>(limit: 1 << 10) {}
+        let inbox = Inbox<[UInt8]>(limit: 1 << 10, wakes: .nobody)
         let element = Keys.value(1)
         return { operations in
           // Ten of them a batch.

@@ -1,8 +1,8 @@
+import LoadGenerator
 import ArgumentParser
+import QuorateClient
 import EtcdAPI
 import Foundation
-import LoadGenerator
-import QuorateClient
 
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import ArgumentParser
+import QuorateClient
 import EtcdAPI
 import Foundation
-import QuorateClient
 
 /// The flags of every command that talks to members, under etcdctl's names.
 struct ClientFlags: ParsableArguments {

@@ -1,5 +1,5 @@
-import EtcdAPI
 import QuorateClient
+import EtcdAPI
 
 /// Why a command ends without having done its work: one sentence, what explains it, and the code.
 struct CommandFailure: Error, Equatable {

@@ -1,6 +1,6 @@
 import ArgumentParser
-import EtcdAPI
 import QuorateClient
+import EtcdAPI
 
 struct DelCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import ArgumentParser
+import QuorateClient
 import EtcdAPI
 import Foundation
-import QuorateClient
 
 /// `watch -i`: orders on the standard input, a line each, and what comes of all of them on the
 /// output (etcd etcdctl/ctlv3/command/watch_command.go, `watchInteractiveFunc`).

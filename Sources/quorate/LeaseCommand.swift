@@ -1,6 +1,6 @@
 import ArgumentParser
-import EtcdAPI
 import QuorateClient
+import EtcdAPI
 
 struct LeaseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

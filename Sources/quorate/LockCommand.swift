@@ -1,7 +1,7 @@
 import ArgumentParser
+import QuorateClient
 import EtcdAPI
 import Foundation
-import QuorateClient
 
 struct LockCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

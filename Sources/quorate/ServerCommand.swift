@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Host
 import Server
 
 /// `quorate server`: one member. The flags are etcd's where they mean the same.

@@ -1,7 +1,7 @@
 import ArgumentParser
+import QuorateClient
 import EtcdAPI
 import Foundation
-import QuorateClient
 import Server
 
 struct SnapshotCommand: ParsableCommand {

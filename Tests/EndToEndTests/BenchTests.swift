@@ -1,6 +1,6 @@
+import QuorateClient
 import Foundation
 import Lab
-import QuorateClient
 import Testing
 
 extension EndToEnd {

@@ -1,7 +1,7 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
 import Linearizability
-import QuorateClient
 import Synchronization
 
 /// Clients that put, get, delete and compare-and-swap a few keys through all members, and write

@@ -1,7 +1,7 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
 import Lab
-import QuorateClient
 import Testing
 
 extension EndToEnd {

@@ -1,7 +1,7 @@
+import QuorateClient
 import Foundation
 import Lab
 import Linearizability
-import QuorateClient
 import Testing
 
 extension EndToEnd {

@@ -1,6 +1,6 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
-import QuorateClient
 import Synchronization
 
 /// Clients that hang keys on leases, keep them alive for a while, and let them run out.

@@ -1,6 +1,6 @@
+import QuorateClient
 import Foundation
 import Linearizability
-import QuorateClient
 import Synchronization
 import Testing
 

@@ -1,8 +1,8 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
-import Lab
 import Linearizability
-import QuorateClient
+import Lab
 import Testing
 
 extension EndToEnd {

@@ -1,5 +1,5 @@
-import Foundation
 import QuorateClient
+import Foundation
 import Testing
 
 extension EndToEnd {

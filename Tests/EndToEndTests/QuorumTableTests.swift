@@ -1,5 +1,5 @@
-import Lab
 import QuorateClient
+import Lab
 import Testing
 
 extension EndToEnd {

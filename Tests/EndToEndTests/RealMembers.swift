@@ -1,18 +1,25 @@
+import QuorateClient
 import Foundation
 import Glibc
-import QuorateClient
 
 /// Processes of `quorate server` with flags of our own, where a lab's would not do.
 final class RealMembers {
   let directory: String
   /// Client and peer ports of members n1, n2, …
   let ports: [(client: Int, peer: Int)]
+  /// A host for each member; `nil`: all are on this one.
+  let hosts: Hosts?
   private var processes: [Int: Process] = [:]
 
-  init(_ count: Int) throws {
+  init(_ count: Int, on hosts: Hosts? = nil) throws {
+    self.hosts = hosts
     directory = NSTemporaryDirectory() + "quorate-members-\(UInt64.random(in: 0 ... .max))"
     try FileManager.default.createDirectory(
       atPath: directory, withIntermediateDirectories: true)
+    guard hosts == nil else {
+      ports = (0..<count).map { _ in (2379, 2380) }
+      return
+    }
     let free = try FreePorts.find(count * 2)
     ports = (0..<count).map { (free[2 * $0], free[2 * $0 + 1]) }
   }
@@ -25,20 +32,32 @@ final class RealMembers {
   }
 
   var initialCluster: String {
-    ports.enumerated().map { "n\($0 + 1)=http://127.0.0.1:\($1.peer)" }.joined(separator: ",")
+    (1...ports.count).flatMap { number in
+      peerURLs(number).map { "n\(number)=\($0)" }
+    }.joined(separator: ",")
   }
 
   func dataDirectory(_ number: Int) -> String { "\(directory)/n\(number)" }
 
-  func peerURL(_ number: Int) -> String { "http://127.0.0.1:\(ports[number - 1].peer)" }
+  func peerURL(_ number: Int) -> String { peerURLs(number)[0] }
+
+  /// A host has two addresses, and its member listens on both.
+  private func peerURLs(_ number: Int) -> [String] {
+    (hosts?.addresses(number) ?? ["127.0.0.1"]).map { "http://\($0):\(ports[number - 1].peer)" }
+  }
+
+  /// Where clients find the member: an address that no fault takes from its host.
+  func clientHost(_ number: Int) -> String { hosts?.addresses(number)[1] ?? "127.0.0.1" }
+
+  private func clientAddress(_ number: Int) -> String {
+    "\(clientHost(number)):\(ports[number - 1].client)"
+  }
 
   var endpoints: String {
-    ports.map { "127.0.0.1:\($0.client)" }.joined(separator: ",")
+    (1...ports.count).map(clientAddress).joined(separator: ",")
   }
 
-  func endpoint(_ number: Int) throws -> Endpoint {
-    try Endpoint("127.0.0.1:\(ports[number - 1].client)")
-  }
+  func endpoint(_ number: Int) throws -> Endpoint { try Endpoint(clientAddress(number)) }
 
   /// A client of these members; without numbers, of all.
   func client(_ numbers: Int..., timeout: Duration = .seconds(5)) throws -> EtcdClient {
@@ -49,14 +68,16 @@ final class RealMembers {
   }
 
   func start(_ number: Int, _ flags: [String] = []) throws {
-    let client = "http://127.0.0.1:\(ports[number - 1].client)"
+    let client = "http://\(clientAddress(number))"
+    let peers = peerURLs(number).joined(separator: ",")
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: TestLab.executable)
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments =
-      [
-        "server", "--name", "n\(number)", "--data-dir", dataDirectory(number),
-        "--listen-client-urls", client, "--listen-peer-urls", peerURL(number),
-        "--initial-advertise-peer-urls", peerURL(number), "--initial-cluster", initialCluster,
+      (hosts?.prefix(number) ?? []) + [
+        TestLab.executable, "server", "--name", "n\(number)", "--data-dir", dataDirectory(number),
+        "--listen-client-urls", client, "--advertise-client-urls", client,
+        "--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers,
+        "--initial-cluster", initialCluster,
       ] + flags
     let log = logPath(number)
     if !FileManager.default.fileExists(atPath: log) {
@@ -74,6 +95,16 @@ final class RealMembers {
 
   func log(_ number: Int) throws -> String {
     try String(contentsOfFile: logPath(number), encoding: .utf8)
+  }
+
+  /// `nil`: it does not run.
+  func processID(_ number: Int) -> Int32? {
+    processes[number].flatMap { $0.isRunning ? $0.processIdentifier : nil }
+  }
+
+  /// Sends a signal to a member that runs.
+  func signal(_ number: Int, _ signal: Int32) {
+    if let process = processID(number) { kill(process, signal) }
   }
 
   /// Ends a member and waits for it; its exit code, or the signal's number.

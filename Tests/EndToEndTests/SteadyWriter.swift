@@ -1,5 +1,5 @@
-import Foundation
 import QuorateClient
+import Foundation
 import Synchronization
 
 /// Clients that put one key after the other for as long as something else happens, and note the

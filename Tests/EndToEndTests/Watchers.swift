@@ -1,6 +1,6 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
-import QuorateClient
 import Synchronization
 
 /// Clients that watch while others write, and what they saw. Each sees every event of its keys from

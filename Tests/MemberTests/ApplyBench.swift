@@ -31,8 +31,6 @@ struct BenchPorts: ApplyPorts {
   var marks: [UInt64] = []
   var applied: [UInt64] = []
   var adopted: [String] = []
-  /// Whose callers wait until the rows are removed.
-  var waiting: Set<RequestID> = []
 
   var rows: any RowReading { table }
 
@@ -43,8 +41,6 @@ struct BenchPorts: ApplyPorts {
   mutating func applied(
     _ entry: Entry, _ envelope: CommandEnvelope, _ effect: Applied, _ meta: StateMeta
   ) { applied.append(meta.appliedIndex) }
-
-  func waitsForPurge(_ id: RequestID) -> Bool { waiting.contains(id) }
 
   mutating func hideUnusedView() -> Bool {
     _ = view.takeBackUnused()

@@ -22,12 +22,13 @@ import Testing
   /// way.
   private func purging() -> (ApplyBench, removal: FlushBatch) {
     var bench = ApplyBench()
-    bench.ports.waiting = [RequestID(3)]
     let compaction = ApplyBench.entry(3, .compaction(revision: 3), by: 3)
     var out = bench.turn(.entries([ApplyBench.put(1), ApplyBench.put(2), compaction]))
-    #expect(out.answers.map(\.id) == [RequestID(1), RequestID(2)])
-    out = bench.turn(bench.write(out.batches[0]))
-    #expect(out.answers.isEmpty)
+    #expect(out.answers.map(\.id) == [RequestID(1), RequestID(2), RequestID(3)])
+    let first = out.batches[0]
+    #expect(bench.turn(.awaitPurge(RequestID(3))).purged.isEmpty)
+    out = bench.turn(bench.write(first))
+    #expect(out.purged.isEmpty)
     for _ in 0..<10 where out.batches.isEmpty {
       #expect(out.wakeAt == bench.now + .milliseconds(25))
       bench.now = out.wakeAt
@@ -54,7 +55,30 @@ import Testing
     var (bench, removal) = purging()
     #expect(removal.removed == [1])
     let out = bench.turn(bench.write(removal))
-    #expect(out.answers.map(\.id) == [RequestID(3)])
+    #expect(out.purged == [RequestID(3)])
+    // Nothing is left to wait for.
+    #expect(bench.turn(.awaitPurge(RequestID(4))).purged == [RequestID(4)])
+  }
+
+  @Test func `whoever waits for compacted rows is told in the end that a snapshot holds them`() {
+    var bench = ApplyBench()
+    _ = bench.turn(.openSnapshot(.client(1)))
+    let compaction = ApplyBench.entry(3, .compaction(revision: 3), by: 3)
+    var out = bench.turn(.entries([ApplyBench.put(1), ApplyBench.put(2), compaction]))
+    #expect(bench.turn(.awaitPurge(RequestID(3))).purged.isEmpty)
+    out = bench.turn(bench.write(out.batches[0]))
+    #expect(out.unpurged.isEmpty && out.wakeAt == .zero + .seconds(30))
+    bench.now = out.wakeAt
+    out = bench.turn()
+    #expect(out.unpurged == [RequestID(3)] && out.purged.isEmpty)
+    // It is answered once.
+    #expect(out.wakeAt == .distantFuture)
+    out = bench.turn(.snapshotClosed)
+    for _ in 0..<10 where out.batches.isEmpty {
+      bench.now = bench.now + .milliseconds(25)
+      out = bench.turn()
+    }
+    #expect(bench.turn(bench.write(out.batches[0])).purged.isEmpty)
   }
 
   @Test func `a flush of a generation that is gone does not count`() {
@@ -62,11 +86,11 @@ import Testing
     #expect(bench.turn(.restore(base)).opensState == base)
     #expect(bench.lane.isRestoring)
     // Its rows went from a table that nobody reads any more.
-    #expect(bench.turn(bench.write(removal)).answers.isEmpty)
+    #expect(bench.turn(bench.write(removal)).purged.isEmpty)
     _ = bench.turn(moved())
     // Nor does it after the move, when its number could be taken for one of the new table.
     let out = bench.turn(bench.write(removal))
-    #expect(out.answers.isEmpty && out.flushOrders.isEmpty)
+    #expect(out.purged.isEmpty && out.flushOrders.isEmpty)
   }
 
   @Test func `no row is removed while a snapshot is open, and all are when it is closed`() {

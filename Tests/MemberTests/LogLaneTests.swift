@@ -30,7 +30,9 @@ private struct NotingDisk: LogPorts {
     return "the state"
   }
 
-  mutating func removeOldGenerations() throws(LogFault) { try note("remove") }
+  mutating func removeGenerations(before generation: UInt64) throws(LogFault) {
+    try note("remove before \(generation)")
+  }
 
   mutating func retire() throws(LogFault) { try note("retire") }
 
@@ -109,13 +111,13 @@ private struct Bench {
   @Test func `everything is done in its order, and each report leaves before the next work`() {
     var bench = Bench()
     bench.work([
-      write(1), .fetch(fetch(1)), write(2), .openState(base), .removeOldGenerations,
+      write(1), .fetch(fetch(1)), write(2), .openState(base), .removeGenerations(before: 2),
       .form(formation),
       .retire,
     ])
     #expect(
       bench.disk.asked
-        == ["commit 1", "read 1", "commit 2", "open", "remove", "form", "retire", "tend"])
+        == ["commit 1", "read 1", "commit 2", "open", "remove before 2", "form", "retire", "tend"])
     #expect(bench.told == [0, 1, 2, 3, 3, 3, 4, 5])
     let entry = Entry(id: EntryID(term: Term(1), index: LogIndex(1)), content: .noop)
     #expect(

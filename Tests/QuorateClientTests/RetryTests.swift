@@ -1,6 +1,6 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
-import QuorateClient
 import RPC
 import Testing
 

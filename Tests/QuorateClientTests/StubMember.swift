@@ -1,7 +1,7 @@
+import QuorateClient
 import EtcdAPI
 import NIOCore
 import NIOPosix
-import QuorateClient
 import RPC
 import Synchronization
 

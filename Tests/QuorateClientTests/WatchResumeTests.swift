@@ -1,8 +1,8 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
 import NIOCore
 import NIOPosix
-import QuorateClient
 import RPC
 import Synchronization
 import Testing

@@ -77,6 +77,8 @@ struct Cluster {
 
   var networkDelay: Range<Duration> = .milliseconds(1)..<(.milliseconds(2))
   var applyDelay: Range<Duration> = .microseconds(100)..<(.microseconds(200))
+  /// How much later a member applies, all the time.
+  var applyLag: [Int: Duration] = [:]
   var diskDelay: Range<Duration> = .microseconds(500)..<(.milliseconds(1))
   var isDoublingForwards = false
   var dropsRoomReplies = false
@@ -263,7 +265,8 @@ struct Cluster {
       schedule(position, after: stall + dice.duration(in: diskDelay), .durable(write))
     }
     if !effects.apply.isEmpty {
-      schedule(position, after: dice.duration(in: applyDelay), .apply(effects.apply))
+      let lag = applyLag[position, default: .zero]
+      schedule(position, after: lag + dice.duration(in: applyDelay), .apply(effects.apply))
     }
     answers[position] += effects.answers
     isDrained[position] = effects.isDrained

@@ -96,6 +96,20 @@ import Testing
 
   // MARK: Digests
 
+  /// Its word about a mark comes when the leader has applied the next.
+  @Test func `a member that is always behind the last mark is compared all the same`() {
+    var cluster = Cluster(3, settings: settings { _ in })
+    let (leader, follower) = cluster.elect()
+    cluster.run(.seconds(1))
+    cluster.applyLag[follower] = .milliseconds(1_200)
+    cluster.corrupt(follower)
+    for number in UInt64(1)...100 {
+      cluster.propose(number, at: leader)
+      cluster.run(.milliseconds(100))
+    }
+    #expect(cluster.members.map(\.isFenced) == cluster.members.indices.map { $0 == follower })
+  }
+
   @Test(arguments: [false, true])
   func `a member whose state differs is fenced, and the others go on`(isLeader: Bool) throws {
     var cluster = Cluster(3, settings: settings { _ in })

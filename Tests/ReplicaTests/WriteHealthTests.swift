@@ -58,6 +58,18 @@ import Testing
     }
   }
 
+  @Test func `a member without room says that it refuses writes, and the others serve them`() {
+    var cluster = Cluster(3, settings: Self.unmarked)
+    let (leader, follower) = cluster.elect()
+    cluster.propose(1, at: follower)
+    cluster.run(.milliseconds(100))
+    cluster.step(follower, .pressure(.noSpace))
+    #expect(cluster.members[follower].writeHealth(at: cluster.now) == .refuses(Refusal(.noSpace)))
+    #expect(cluster.members[leader].writeHealth(at: cluster.now) == .serves)
+    cluster.step(follower, .pressure(.none))
+    #expect(cluster.members[follower].writeHealth(at: cluster.now) == .serves)
+  }
+
   @Test func `a commit is proof for three election timeouts, and unasked nothing is tried`() {
     var cluster = Cluster(3, settings: Self.unmarked)
     let (leader, follower) = cluster.elect()

@@ -1,8 +1,10 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
-import QuorateClient
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// Members in one process, over real sockets and files.

@@ -1,11 +1,13 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
 import NIOCore
 import NIOPosix
-import QuorateClient
 import RPC
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// Locks and elections over real sockets and files.

@@ -1,7 +1,9 @@
-import Foundation
 import QuorateClient
+import Foundation
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// Every refusal to start, met for real.
@@ -70,8 +72,9 @@ import Testing
       .unwritableDirectory(directory: "d", reason: "r"), .damagedFile(file: "f", place: "p"),
       .diskFailed(file: "f", reason: "r"), .unknownFormat(what: "f"),
       .removed(name: "n", directory: "d"),
+      .forgotEntries(name: "n", directory: "d", end: 1, acknowledged: 2),
     ]
-    #expect(exits.map(\.code) == Array(20...29) + [31])
+    #expect(exits.map(\.code) == Array(20...29) + [31, 32])
     for exit in exits {
       #expect(exit.sentence.hasSuffix("."))
       #expect(!exit.sentence.dropLast().contains(". "))

@@ -4,6 +4,8 @@ import Replica
 import Services
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// What `quorate server` is told.

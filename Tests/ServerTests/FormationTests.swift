@@ -1,10 +1,12 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
 import Logging
-import QuorateClient
 import Synchronization
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// A store forms once, whatever is cut, stopped and lost meanwhile.

@@ -1,6 +1,8 @@
 import QuorateClient
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// A leader whose disk stalls or fills, over real sockets and files (design §12).

@@ -3,7 +3,7 @@
   import Glibc
   import Testing
 
-  @testable import Server
+  @testable import Host
 
   @Suite("Large pages for a large heap", .serialized)
   struct HugePagesTests {

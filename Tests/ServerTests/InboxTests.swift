@@ -6,13 +6,15 @@ import Raft
 import Synchronization
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// The queue between two threads.
 @Suite struct InboxTests {
   @Test func `a batch comes out whole and in order, with one wake-up`() {
-    let wakeUps = Counter()
-    let inbox = Inbox<Int>(limit: 10) { wakeUps.add() }
+    let wakeUps = WakeUps()
+    let inbox = Inbox<Int>(limit: 10, wakes: wakeUps.wakeUp)
     #expect(inbox.offer(1))
     #expect(inbox.offer(contentsOf: [2, 3]))
     #expect(wakeUps.count == 1)
@@ -23,8 +25,8 @@ import Testing
   }
 
   @Test func `what is not urgent wakes nobody, and goes with what comes next`() {
-    let wakeUps = Counter()
-    let inbox = Inbox<Int>(limit: 10) { wakeUps.add() }
+    let wakeUps = WakeUps()
+    let inbox = Inbox<Int>(limit: 10, wakes: wakeUps.wakeUp)
     #expect(inbox.offer(1, isUrgent: false))
     #expect(wakeUps.count == 0)
     #expect(inbox.offer(2))
@@ -34,8 +36,8 @@ import Testing
   }
 
   @Test func `who is in a hurry is woken by everything, and told of what has woken nobody`() {
-    let wakeUps = Counter()
-    let inbox = Inbox<Int>(limit: 10) { wakeUps.add() }
+    let wakeUps = WakeUps()
+    let inbox = Inbox<Int>(limit: 10, wakes: wakeUps.wakeUp)
     #expect(!inbox.hurry(true))
     #expect(inbox.offer(1, isUrgent: false))
     #expect(wakeUps.count == 1)
@@ -50,7 +52,7 @@ import Testing
   }
 
   @Test func `a full inbox takes nothing, and a batch that does not fit not even in part`() {
-    let inbox = Inbox<Int>(limit: 2) {}
+    let inbox = Inbox<Int>(limit: 2, wakes: .nobody)
     #expect(inbox.offer(1))
     #expect(!inbox.offer(contentsOf: [2, 3]))
     #expect(inbox.offer(2))
@@ -59,8 +61,8 @@ import Testing
   }
 
   @Test func `a closed inbox gives back what waits and takes no more`() {
-    let wakeUps = Counter()
-    let inbox = Inbox<Int>(limit: 2) { wakeUps.add() }
+    let wakeUps = WakeUps()
+    let inbox = Inbox<Int>(limit: 2, wakes: wakeUps.wakeUp)
     #expect(inbox.offer(1))
     inbox.close()
     #expect(!inbox.offer(2))
@@ -68,36 +70,58 @@ import Testing
     #expect(inbox.drain() == [1])
   }
 
-  @Test func `a worker does everything that was posted, in order, before it ends`() {
-    let done = Mutex<[Int]>([])
-    let worker = Worker<Int>(name: "test")
-    worker.run(
-      start: { 0 },
-      work: { sum, jobs in for job in jobs { sum += job } },
-      end: { sum in done.withLock { $0.append(sum) } })
-    for job in 1...1000 { worker.post(job) }
-    worker.finish()
-    #expect(done.withLock { $0 } == [500_500])
-    worker.post(1)
+  /// A lane that adds up, and writes down what it was given; its turns are due at once as often as
+  /// `turnsAtOnce` says.
+  private struct Adder: LaneHost {
+    let turns: Told<[Int]>
+    let sums: Told<Int>
+    var turnsAtOnce = 0
+    var sum = 0
+
+    mutating func turn(_ letters: [Int]) -> Instant {
+      turns.append(letters)
+      for letter in letters { sum += letter }
+      turnsAtOnce -= 1
+      return turnsAtOnce > 0 ? .zero : .distantFuture
+    }
+
+    mutating func close() { sums.append(sum) }
   }
 
-  @Test func `a worker has turns at its times, and one for what comes before`() {
-    let turns = Mutex<[[Int]]>([])
-    let worker = Worker<Int>(name: "test")
-    worker.run(
-      start: {}, firstTurn: .distantFuture,
-      turn: { (_: inout Void, jobs: [Int]) in
-        let count = turns.withLock { turns in
-          turns.append(jobs)
-          return turns.count
-        }
-        // Twice at once, then when something comes.
-        return count < 3 ? .zero : .distantFuture
-      }, end: { (_: inout Void) in })
-    worker.post(7)
-    while turns.withLock({ $0.count < 3 }) { Thread.sleep(forTimeInterval: 0.001) }
-    worker.finish()
-    #expect(turns.withLock { $0.prefix(3) } == [[7], [], []])
+  @Test func `a lane's thread does everything that was posted before it ends`() {
+    let (turns, sums) = (Told<[Int]>(), Told<Int>())
+    let inbox = ThreadInbox<Int>()
+    // What comes before there is a thread waits for it.
+    inbox.post(1)
+    let thread = LaneThread("test", inbox, Adder(turns: turns, sums: sums))
+    for number in 2...1000 { inbox.post(number) }
+    thread.finish()
+    #expect(sums.take() == [500_500])
+    #expect(turns.take().flatMap { $0 } == Array(1...1000))
+    inbox.post(1)
+  }
+
+  @Test func `a lane's thread has turns at their times, and one for what comes before`() {
+    let (turns, sums) = (Told<[Int]>(), Told<Int>())
+    let inbox = ThreadInbox<Int>()
+    let thread = LaneThread("test", inbox, Adder(turns: turns, sums: sums, turnsAtOnce: 3))
+    inbox.post(7)
+    while turns.count < 3 { Thread.sleep(forTimeInterval: 0.001) }
+    thread.finish()
+    #expect(turns.take().prefix(3) == [[7], [], []])
+  }
+}
+
+/// Counts how often somebody was woken.
+private struct WakeUps {
+  private let semaphore = DispatchSemaphore(value: 0)
+  private let counted = Counter()
+
+  var wakeUp: WakeUp { .thread(semaphore) }
+
+  var count: UInt64 {
+    while semaphore.wait(timeout: .now()) == .success { counted.add() }
+    return counted.count
   }
 }
 

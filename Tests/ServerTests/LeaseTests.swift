@@ -2,6 +2,8 @@ import EtcdAPI
 import Foundation
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import QuorateClient
 @testable import Server
 

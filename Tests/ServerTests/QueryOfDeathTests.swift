@@ -1,10 +1,12 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
-import QuorateClient
 import Raft
 import Storage
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// An entry that ends whoever applies it stops one member at most, and not for ever.

@@ -1,7 +1,9 @@
-import Foundation
 import QuorateClient
+import Foundation
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// A follower that is brought up by a snapshot (Raft §7).

@@ -1,9 +1,11 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
-import QuorateClient
 import Storage
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// A full disk, as clients see it (etcd's alarm NOSPACE).

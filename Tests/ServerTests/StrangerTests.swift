@@ -4,6 +4,8 @@ import Replica
 import Testing
 import Wire
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// Anybody can reach a port. What a caller says of a member must not end it.

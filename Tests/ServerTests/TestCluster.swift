@@ -1,13 +1,15 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
 import Logging
 import NIOCore
 import NIOPosix
-import QuorateClient
 import Replica
 import Storage
 import Synchronization
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 /// Members of one store in this process, on loopback, with files of their own.

@@ -1,24 +1,25 @@
 import Foundation
 import KeyValue
 import Member
-import NIOCore
-import RPC
 import Raft
 import Replica
-import Services
 import Storage
 import Synchronization
 import Testing
 import Wire
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 @testable import Transport
 
 /// What a thread told the others, in order.
-private final class Told<Element: Sendable>: Sendable {
+final class Told<Element: Sendable>: Sendable {
   private let elements = Mutex<[Element]>([])
 
   func append(_ element: Element) { elements.withLock { $0.append(element) } }
+
+  var count: Int { elements.withLock { $0.count } }
 
   func take() -> [Element] {
     elements.withLock { elements in
@@ -28,13 +29,19 @@ private final class Told<Element: Sendable>: Sendable {
   }
 }
 
-extension Fate {
-  /// How the member ends, if that is known.
-  fileprivate var exit: ServerExit? {
-    let exit = Told<ServerExit?>()
-    if isSealed { whenSealed { exit.append($0) } }
-    return exit.take().first ?? nil
+extension MemberContext {
+  /// Of a member whose loops look by themselves; it shows this state.
+  fileprivate static func test(_ root: Root, loops: Int = 1) -> MemberContext {
+    MemberContext(
+      board: Board(
+        root: root,
+        view: Board.View(cluster: 1, member: 1, raftTerm: 1, members: MemberDirectory([]))),
+      metrics: Metrics(), fate: Fate(),
+      inboxes: MemberInboxes(
+        replica: .nobody, clients: Array(repeating: .nobody, count: loops)))
   }
+
+  fileprivate func completions() -> [Completion] { inboxes.replica.completions.drain() }
 }
 
 /// The thread of the apply lane, turn by turn on the test's own thread.
@@ -43,45 +50,31 @@ extension Fate {
   private final class Bench {
     let me = MemberID(7)
     let boot = Boot(3)
-    let fate = Fate()
-    let waiters = WaiterTable(shards: 1, limit: 1_000)
-    let door = ReplicaDoor {}
-    let board: Board
+    let member: MemberContext
     var applier: Applier
 
     init() throws {
       let store = MemoryStore(
         identity: Identity(cluster: 1, member: me, name: "n7", incarnation: Incarnation(1)))
       let start = try Flusher.load(try store.openState())
-      board = Board(
-        root: start.store.value.root,
-        view: Board.View(
-          header: AnswerHeader(cluster: 1, member: 7, raftTerm: 1), members: MemberDirectory([])))
-      let out = Applier.Outlets(
-        board: board, door: door, waiters: waiters, metrics: Metrics(), fate: fate, mark: nil,
-        log: Worker(name: "log"), flush: Worker(name: "flush"), reads: Worker(name: "read"),
-        patrol: Worker(name: "patrol"), backup: Worker(name: "backup"), desks: [], feeds: [])
+      member = .test(start.store.value.root, loops: 2)
       applier = Applier(
         me: me, boot: boot,
-        start: AdoptedState(store: start.store.value, readers: start.readers), out: out)
+        start: AdoptedState(store: start.store.value, readers: start.readers), member,
+        mark: nil)
     }
 
-    /// Turn after turn until nothing is due.
-    func work(_ jobs: [Applier.Job]) {
-      var next = applier.work(jobs)
-      while next <= MonotonicClock.now() { next = applier.work([]) }
+    /// Turn after turn until nothing is due; `look` after each.
+    func work(_ letters: [Applier.Letter], _ look: () -> Void = {}) {
+      var next = applier.turn(letters)
+      look()
+      while next <= MonotonicClock.now() {
+        next = applier.turn([])
+        look()
+      }
     }
 
-    /// A client that waits for a command; `onEnd` is called when it is answered.
-    func wait(_ onEnd: @escaping @Sendable (UnaryOutcome) -> Void) -> RequestID {
-      let call = UnaryCall(
-        context: CallContext(path: "/test", metadata: Metadata()), message: ByteBuffer(),
-        onEnd: onEnd)
-      let waiter = Waiter(
-        call: call, kind: .command(waitsForScrub: false), arrived: MonotonicClock.now())
-      return waiters.insert(waiter, shard: 0)!
-    }
-
+    /// `id`: of the request that has proposed it.
     func put(_ index: UInt64, by id: RequestID? = nil) -> Entry {
       let origin = CommandOrigin(
         member: me.number, boot: boot.number, sequence: id?.number ?? 0)
@@ -93,7 +86,7 @@ extension Fate {
 
     /// What the replica has been told.
     func told() -> [String] {
-      door.completions.drain().map { completion in
+      member.completions().map { completion in
         if case .apply(.applied(through: let index, let completed, leases: _, upkeep: _)) =
           completion
         {
@@ -106,28 +99,43 @@ extension Fate {
   }
 
   /// Whoever is answered may read at once, anywhere on this member.
-  @Test func `an answer, and the replica's news, come after the root that shows the result`()
+  @Test func `a turn tells each client loop its answers, all at once, and the state shows them`()
     throws
   {
     let bench = try Bench()
-    let (board, door) = (bench.board, bench.door)
-    let seen = Told<(shown: Int64, toldBefore: Int)>()
+    let member = bench.member
+    let numbers = member.inboxes.numbers
     var entries: [Entry] = []
-    // More than are applied between two publications.
+    // More than are applied between two publications; every third is of the second loop, and some
+    // are the member's own.
     for index in 1...600 as ClosedRange<UInt64> {
-      let id = bench.wait { outcome in
-        guard case .answered = outcome else { return }
-        seen.append((board.root?.revision ?? 0, door.completions.count))
-      }
+      let id =
+        index % 100 == 0 ? numbers.ownID(index) : numbers.id(index, ofLoop: index % 3 == 0 ? 1 : 0)
       entries.append(bench.put(index, by: id))
     }
-    bench.work([.entries(entries)])
-    let answers = seen.take()
-    #expect(answers.count == 600)
-    for (number, answer) in answers.enumerated() {
-      // Revision 1 is the empty store's.
-      #expect(answer.shown >= Int64(number) + 2)
-      #expect(answer.toldBefore == number / 256)
+    var answered: [[RequestID]] = [[], []]
+    var letters = 0
+    bench.work([.entries(entries)]) {
+      for loop in 0..<2 {
+        for letter in member.inboxes.clients[loop].drain() {
+          guard case .applied(let answers) = letter else {
+            Issue.record("\(letter) is no batch of answers")
+            continue
+          }
+          letters += 1
+          answered[loop] += answers.map(\.id)
+          for answer in answers {
+            #expect(answer.result.revision <= member.board.root?.revision ?? 0)
+          }
+        }
+      }
+    }
+    #expect(letters == 6)
+    let own = Set((1...6).map { $0 * 100 } as [UInt64])
+    for loop in 0..<2 {
+      let expected = (1...600 as ClosedRange<UInt64>)
+        .filter { !own.contains($0) && ($0 % 3 == 0) == (loop == 1) }
+      #expect(answered[loop] == expected.map { numbers.id($0, ofLoop: loop) })
     }
     #expect(bench.told() == ["applied 256: 256", "applied 512: 256", "applied 600: 88"])
   }
@@ -142,8 +150,8 @@ extension Fate {
     bench.work([.entries([bench.put(1)])])
     bench.work([.entries([unknown, bench.put(3)])])
     bench.work([.entries([bench.put(4)])])
-    #expect(bench.fate.exit?.code == code)
-    #expect(bench.board.meta.appliedIndex == 1)
+    #expect(bench.member.fate.exit?.code == code)
+    #expect(bench.member.board.meta.appliedIndex == 1)
     #expect(bench.told() == ["applied 1: 1"])
   }
 }
@@ -156,27 +164,24 @@ extension Fate {
     let me = MemberID(1)
     let store = MemoryStore(
       identity: Identity(cluster: 1, member: me, name: "n1", incarnation: Incarnation(1)))
-    let member = Configuration.Member(
+    let voter = Configuration.Member(
       id: me, incarnation: Incarnation(1), role: .voter, name: "n1", peerURLs: ["http://n1:2380"])
-    let base = LogBase(last: .zero, configuration: Configuration(members: [member]))
+    let base = LogBase(last: .zero, configuration: Configuration(members: [voter]))
     try store.log.form(Formation(base: base, founding: .unknown))
-    let (door, fate) = (ReplicaDoor {}, Fate())
-    let board = Board(
-      root: try Flusher.load(try store.openState()).store.value.root,
-      view: Board.View(
-        header: AnswerHeader(cluster: 1, member: 1, raftTerm: 1), members: MemberDirectory([])))
+    let member = MemberContext.test(
+      try Flusher.load(try store.openState()).store.value.root)
     let files = LogFiles(
-      store: store, directory: StateFiles(directory: "/nowhere"), board: board, metrics: Metrics(),
-      fate: fate)
-    var thread = LogThread(files: files, door: door, adopt: { _ in })
-    thread.work([.write(StorageWrite(ticket: WriteTicket(1)))])
-    #expect(door.completions.drain().count == 1)
+      store: store, directory: StateFiles(directory: "/nowhere"), board: member.board,
+      metrics: member.metrics, fate: member.fate)
+    var thread = LogThread(files: files, member.inboxes)
+    _ = thread.turn([.write(StorageWrite(ticket: WriteTicket(1)))])
+    #expect(member.completions().count == 1)
     _ = store.failure.latch(.failed(file: "raft.db", action: "sync", reason: "EIO"))
-    thread.work([.write(StorageWrite(ticket: WriteTicket(2)))])
-    thread.work([.write(StorageWrite(ticket: WriteTicket(3)))])
-    #expect(door.completions.drain().isEmpty)
-    #expect(fate.exit?.code == 28)
-    #expect(fate.exit?.sentence.contains("raft.db") == true)
+    _ = thread.turn([.write(StorageWrite(ticket: WriteTicket(2)))])
+    _ = thread.turn([.write(StorageWrite(ticket: WriteTicket(3)))])
+    #expect(member.completions().isEmpty)
+    #expect(member.fate.exit?.code == 28)
+    #expect(member.fate.exit?.sentence.contains("raft.db") == true)
   }
 }
 
@@ -186,7 +191,7 @@ extension Fate {
   private final class Bench {
     let path = NSTemporaryDirectory() + "quorate-arrivals-\(UInt64.random(in: 0 ... .max))"
     let directory: DataDirectory
-    let (door, fate) = (ReplicaDoor {}, Fate())
+    let member: MemberContext
     let applied = EntryID(term: Term(1), index: LogIndex(300))
     var log: LogThread
     var snapshots: SnapshotThread
@@ -198,16 +203,13 @@ extension Fate {
         drawIncarnation: { Incarnation(1) })
       try directory.log.form(Formation(base: Self.base(.zero), founding: .unknown))
       let state = try directory.openState()
-      let board = Board(
-        root: try Flusher.load(state).store.value.root,
-        view: Board.View(
-          header: AnswerHeader(cluster: 1, member: 1, raftTerm: 1), members: MemberDirectory([])))
+      member = .test(try Flusher.load(state).store.value.root)
       log = LogThread(
         files: LogFiles(
-          store: directory, directory: StateFiles(directory: path), board: board,
-          metrics: Metrics(), fate: fate),
-        door: door, adopt: { _ in })
-      snapshots = SnapshotThread(store: directory, door: door, fate: fate) { _ in }
+          store: directory, directory: StateFiles(directory: path), board: member.board,
+          metrics: member.metrics, fate: member.fate),
+        member.inboxes)
+      snapshots = SnapshotThread(store: directory, fate: member.fate, member.inboxes)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
@@ -237,7 +239,7 @@ extension Fate {
       return try state.openSnapshot()
     }
 
-    func order(_ orders: SnapshotOrder...) { snapshots.work(orders.map { .order($0) }) }
+    func order(_ orders: SnapshotOrder...) { _ = snapshots.turn(orders.map { .order($0) }) }
 
     /// Brings all of the snapshot to the thread.
     func send(_ stream: SnapshotStreamID) throws {
@@ -252,7 +254,7 @@ extension Fate {
 
     /// The streams whose snapshot has arrived whole since the last time.
     func arrived() -> [SnapshotStreamID] {
-      door.completions.drain().compactMap { completion in
+      member.completions().compactMap { completion in
         if case .snapshot(.arrived(let stream, applied: _)) = completion { stream } else { nil }
       }
     }
@@ -274,15 +276,15 @@ extension Fate {
     bench.order(.expect(stream(1)), .expect(stream(2)), .abandon(stream(1)))
     try bench.send(stream(2))
     #expect(bench.arrived() == [stream(2)])
-    #expect(bench.fate.exit == nil)
+    #expect(bench.member.fate.exit == nil)
     #expect(try bench.files() == ["arrival-2.db", "state-1.db"])
     bench.order(.release(stream(2)))
     var write = StorageWrite(ticket: WriteTicket(1))
     write.install = Bench.base(bench.applied)
-    bench.log.work([.write(write)])
+    _ = bench.log.turn([.write(write)])
     #expect(try bench.files() == ["state-1.db", "state-2.db"])
     #expect(try bench.directory.openState().meta.appliedIndex == 300)
-    #expect(bench.fate.exit == nil)
+    #expect(bench.member.fate.exit == nil)
   }
 
   /// The second of two that are whole is not installed: the log has begun with the first.
@@ -294,10 +296,10 @@ extension Fate {
     write.install = Bench.base(bench.applied)
     bench.order(.release(stream(1)), .expect(stream(2)))
     try bench.send(stream(2))
-    bench.log.work([.write(write)])
+    _ = bench.log.turn([.write(write)])
     bench.order(.abandon(stream(2)), .abandon(stream(1)))
     #expect(try bench.files() == ["state-1.db", "state-2.db"])
-    #expect(bench.fate.exit == nil)
+    #expect(bench.member.fate.exit == nil)
   }
 
   /// Its error is its own: the member goes on, and takes the next.
@@ -307,7 +309,7 @@ extension Fate {
     bench.order(.expect(stream(2)), .finish(stream(2)), .expect(stream(3)))
     try bench.send(stream(3))
     #expect(bench.arrived() == [stream(3)])
-    #expect(bench.fate.exit == nil)
+    #expect(bench.member.fate.exit == nil)
     #expect(try bench.files() == ["arrival-3.db", "state-1.db"])
   }
 

@@ -1,11 +1,14 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
 import KeyValue
-import QuorateClient
+import Member
 import Raft
 import Replica
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 @testable import Storage
 
@@ -115,7 +118,7 @@ import Testing
 
   private func quick(_ settings: inout MemberSettings) {
     settings.replica.digestInterval = .milliseconds(200)
-    settings.patrol.cycle = .milliseconds(100)
+    settings.scrub.cycle = .milliseconds(100)
   }
 
   private func awaitFence(

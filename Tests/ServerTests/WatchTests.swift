@@ -1,9 +1,12 @@
+import QuorateClient
 import EtcdAPI
 import Foundation
-import QuorateClient
+import Member
 import RPC
 import Testing
 
+@testable import Handlers
+@testable import Host
 @testable import Server
 
 private typealias Stream = CallStream<EtcdWatchRequest, EtcdWatchResponse>

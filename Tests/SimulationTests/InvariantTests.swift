@@ -234,6 +234,24 @@ import Testing
       violation(1, .milliseconds(19)) == "2 reports age 0.019 seconds and is 0.02 seconds behind")
   }
 
+  @Test func `health from a commit that is too old`() {
+    var committed = CommittedLog()
+    let instant = Instant.zero + .seconds(1)
+    #expect(
+      committed.violation(
+        member: one, commits: LogIndex(1), in: Term(1), log: log([entry(1, 1)]), at: instant)
+        == nil)
+    func violation(_ applied: UInt64, after age: Duration) -> String? {
+      HonestHealth().violation(
+        member: two, applied: LogIndex(applied), at: instant + age, limit: .seconds(3), committed)
+    }
+    #expect(violation(1, after: .seconds(3)) == nil)
+    #expect(
+      violation(1, after: .seconds(4))
+        == "2 says that writes pass, and the last that it knows was committed 4.0 seconds ago")
+    #expect(violation(0, after: .zero) == "2 says that writes pass, and it knows of none")
+  }
+
   @Test(arguments: 1...7) func `the quorum rule against what the network was`(voters: Int) {
     let configuration = configuration((1...UInt64(voters)).map { ($0, .voter) })
     for heard in 1...voters {

@@ -1,5 +1,7 @@
 import Base
 import Raft
+import Replica
+import Storage
 import Testing
 
 @testable import Simulation
@@ -64,6 +66,24 @@ import Testing
     if losesPower { scenario.losePower(3) } else { scenario.kill(3) }
     scenario.world.strike(.bitFlip, scenario[3], .milliseconds(1))
     #expect(scenario[3].isSuspect == !losesPower)
+  }
+
+  /// Space is told only when it changes, and a founder may wait long for the others.
+  @Test func `a member that forms on a disk without room knows it from the first on`() {
+    let scenario = Scenario(members: 3, starting: [1, 2]) {
+      $0.usesFiles = true
+      $0.storage.neededBytes = 1 << 60
+    }
+    scenario.world.run(until: scenario.world.now + .seconds(1))
+    #expect(scenario[1].isSpaceShort && !scenario[1].isRunning)
+    scenario.world.start(scenario[3])
+    let limit = scenario.world.now + .seconds(10)
+    let knows = scenario.world.run(until: limit) {
+      scenario.world.members.allSatisfy {
+        $0.isRunning && $0.core?.status(at: .zero).pressure == .noSpace
+      }
+    }
+    #expect(knows)
   }
 
   /// One more concern, or one more draw of one, must not change what the others draw.

@@ -105,7 +105,7 @@ final class Story {
     try commit(log, [Sample.write(term: 3, install: Sample.base(3, 30))])
     try state.close()
     let installed = try directory.openState()
-    try directory.removeOldGenerations()
+    try directory.removeGenerations(before: installed.generation)
     try commit(log, [Sample.write(Sample.entries(3, 31...33))])
     var later = try Story.source().1
     try flush(installed, later.put(["z"], index: 31, term: 3))

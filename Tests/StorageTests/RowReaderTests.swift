@@ -1,3 +1,4 @@
+import Foundation
 import KeyValue
 import Raft
 import Testing
@@ -16,6 +17,49 @@ import Testing
     return directory
   }
 
+  /// A foreign reader holds up a flush (Docs/Storage.md, "To look into a stopped member").
+  @Test func `of another process delays a flush, and does not end the member`() async throws {
+    var settings = StorageSettings()
+    settings.lockMilliseconds = 20
+    let state = try open(settings).openState()
+    var batches = Batches()
+    try state.flush(batches.put(["a"], index: 1))
+    let stranger = try Connection(state.name, .read, on: POSIXFileSystem())
+    try stranger.execute("BEGIN")
+    #expect(try stranger.text("SELECT count(*) FROM row") == "1")
+    // Ten times as long as one try waits.
+    nonisolated(unsafe) let reading = stranger
+    let thread = Thread {
+      usleep(200_000)
+      reading.close()
+    }
+    thread.start()
+    try state.flush(batches.put(["b"], index: 2))
+    #expect(state.failure.cause == nil && state.meta.appliedIndex == 2)
+    let reader = try state.openReader()
+    #expect(try reader.rows(numbered: [2]).map(\.key) == [Array("b".utf8)])
+    reader.close()
+  }
+
+  @Test func `of another process that never ends stops the member with a word about it`() throws {
+    var settings = StorageSettings()
+    (settings.lockMilliseconds, settings.lockTries) = (5, 3)
+    let state = try open(settings).openState()
+    var batches = Batches()
+    try state.flush(batches.put(["a"], index: 1))
+    let stranger = try Connection(state.name, .read, on: POSIXFileSystem())
+    try stranger.execute("BEGIN")
+    #expect(try stranger.text("SELECT count(*) FROM row") == "1")
+    let batch = batches.put(["b"], index: 2)
+    do throws(StorageError) {
+      try state.flush(batch)
+      Issue.record("a flush has passed a lock")
+    } catch {
+      #expect("\(error)".contains("another process holds it locked"))
+    }
+    stranger.close()
+  }
+
   @Test func `answers in the order of the numbers, however often one comes`() throws {
     let state = try open().openState()
     var batches = Batches()
@@ -28,12 +72,12 @@ import Testing
     reader.close()
   }
 
-  /// A reader's transaction stands between its pieces, until somebody writes or the patrol comes.
+  /// A reader's transaction stands between its pieces, until somebody writes or the scrub comes.
   @Test func `keeps no file locked that nobody changes`() throws {
     let state = try open().openState()
     var batches = Batches()
     try state.flush(batches.put(["a", "b"], index: 1))
-    let (reader, patrol) = (try state.openReader(), try state.openReader())
+    let (reader, scrub) = (try state.openReader(), try state.openReader())
     let stranger = try Connection(state.name, .write, on: POSIXFileSystem())
     try stranger.execute("PRAGMA busy_timeout = 0")
     func isLocked() throws -> Bool {
@@ -47,7 +91,7 @@ import Testing
     }
     #expect(try reader.rows(numbered: [2]).count == 1)
     #expect(try isLocked(), "else each piece begins a transaction of its own")
-    #expect(try patrol.inspect(from: 1, limit: 2)?.count == 2)
+    #expect(try scrub.inspect(from: 1, limit: 2)?.count == 2)
     #expect(try !isLocked())
     #expect(try reader.rows(numbered: [1]).count == 1)
     try state.flush(batches.put(["c"], index: 2))
@@ -55,7 +99,7 @@ import Testing
     #expect(try reader.rows(numbered: [3]).count == 1)
     reader.close()
     #expect(try !isLocked())
-    patrol.close()
+    scrub.close()
     stranger.close()
   }
 

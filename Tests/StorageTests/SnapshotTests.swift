@@ -21,6 +21,26 @@ import Testing
     return (state, batches)
   }
 
+  /// Whoever uses a generation opens further readers of it until it has moved, and a second
+  /// snapshot may be installed before that.
+  @Test(arguments: Kind.allCases)
+  func `keeps the generation that is in use, whatever is installed by then`(kind: Kind) throws {
+    let chunks = try source().0.openSnapshot().drain()
+    let member = try StoreUnderTest(kind)
+    try member.store.log.form(Sample.base)
+    try member.store.log.commit([Sample.write(Sample.entries(1, 1...5), term: 2)])
+    let used = try member.store.openState()
+    let sink = try member.store.receiveSnapshot()
+    for chunk in chunks { try sink.receive(chunk) }
+    _ = try sink.finish()
+    try member.store.log.commit([Sample.write(install: Sample.base(2, 20))])
+    try member.store.removeGenerations(before: used.generation)
+    let reader = try used.openReader()
+    #expect(try reader.rows(from: 1, limit: 1).isEmpty)
+    reader.close()
+    try used.close()
+  }
+
   @Test(arguments: Kind.allCases)
   func `arrives, is installed in one step, and replaces the state`(kind: Kind) throws {
     let (state, batches) = try source()
@@ -45,7 +65,7 @@ import Testing
       #expect(try installed.scannedRows() == batches.rows)
       #expect(try member.store.recover(with: installed)?.applied == LogIndex(20))
       try installed.close()
-      try member.store.removeOldGenerations()
+      try member.store.removeGenerations(before: installed.generation)
       try member.restart()
     }
   }

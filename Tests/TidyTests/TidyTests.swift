@@ -30,8 +30,8 @@ import Testing
     }
   }
 
-  /// Of tests too. Only arrows between modules of the house are looked at; the end-to-end tests
-  /// name the executable so that it is built.
+  /// Of tests too. Only arrows between modules of the house are looked at; the end-to-end tests name
+  /// the executable so that it is built.
   @Test func `a declared arrow is used`() {
     var used: [String: Set<String>] = [:]
     for file in House.sources + House.tests {

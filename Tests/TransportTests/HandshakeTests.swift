@@ -3,8 +3,9 @@ import NIOPosix
 import Raft
 import Replica
 import Testing
-import Transport
 import Wire
+
+@testable import Transport
 
 /// Who may speak to whom, and which of two connections stays.
 @Suite struct HandshakeTests {
@@ -119,6 +120,21 @@ import Wire
       try await rig.send(2, from: 1, to: 2)
       try await rig.wait(1) { $0.messages == [Rig.message(1)] }
       try await rig.wait(2) { $0.messages == [Rig.message(2)] }
+    }
+  }
+
+  /// Of either end: a host that is gone sends no end, and who only reads would wait for ever.
+  @Test func `the kernel asks after both ends of a connection`() async throws {
+    try await Rig.run { rig in
+      try await rig.startPair()
+      for member in [UInt64(1), 2] {
+        let asks = try await rig.onLoop {
+          let session = rig[member].transport.peers.first?.session
+          let options = session?.channel?.syncOptions
+          return try options?.getOption(.socketOption(.so_keepalive))
+        }
+        #expect(asks == 1, "member \(member)")
+      }
     }
   }
 

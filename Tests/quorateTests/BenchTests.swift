@@ -1,7 +1,7 @@
-import ArgumentParser
-import Foundation
 import LoadGenerator
+import ArgumentParser
 import QuorateClient
+import Foundation
 import Testing
 
 @testable import quorate

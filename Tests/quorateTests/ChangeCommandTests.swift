@@ -1,7 +1,7 @@
-import EtcdAPI
-import Foundation
 import LoadGenerator
 import QuorateClient
+import EtcdAPI
+import Foundation
 import Testing
 
 @testable import quorate

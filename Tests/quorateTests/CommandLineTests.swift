@@ -1,7 +1,7 @@
 import ArgumentParser
+import QuorateClient
 import EtcdAPI
 import Foundation
-import QuorateClient
 import Testing
 
 @testable import quorate

@@ -124,7 +124,7 @@ private final class StoreLife {
     try commit(directory, Sample.write(state: Sample.term(3), install: base))
     try state.close()
     let installed = try directory.openState()
-    try directory.removeOldGenerations()
+    try directory.removeGenerations(before: installed.generation)
     try commit(directory, Sample.write(Sample.entries(3, 31...33)))
     try installed.close()
     try directory.close()

@@ -1,7 +1,7 @@
-import ArgumentParser
-import Foundation
 import LoadGenerator
+import ArgumentParser
 import QuorateClient
+import Foundation
 
 /// `quorate bench`: how fast a store answers, of any etcd v3 server.
 struct BenchCommand: AsyncParsableCommand {

@@ -1,6 +1,6 @@
-import Foundation
 import LoadGenerator
 import QuorateClient
+import Foundation
 
 /// What `quorate bench` found, in the form that `-w json` prints.
 struct BenchReport: Encodable {

@@ -1,7 +1,7 @@
-import ArgumentParser
-import Foundation
 import LoadGenerator
+import ArgumentParser
 import QuorateClient
+import Foundation
 
 /// `quorate bench-watch`: how many events a second reach their watchers, of any etcd v3 server.
 struct BenchWatchCommand: AsyncParsableCommand {

@@ -1,4 +1,4 @@
-import Server
+import Handlers
 
 /// Texts as Go's standard library writes them, because etcdctl's output is made of them.
 enum GoText {

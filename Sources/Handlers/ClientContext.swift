@@ -1,0 +1,31 @@
+import Host
+import NIOCore
+import Raft
+import Replica
+import Services
+import Storage
+
+/// What the handlers of one client loop know: the member, the bounds of requests, and their loop.
+struct ClientContext {
+  let member: MemberContext
+  let me: MemberID
+  let boot: Boot
+  let settings: HandlerSettings
+  let wakeUp: LoopWakeUp
+  /// The place of the loop among the client loops.
+  let number: Int
+  let requests: RequestCounter
+
+  var loop: any EventLoop { wakeUp.loop }
+  var board: Board { member.board }
+  var metrics: Metrics { member.metrics }
+  var inboxes: MemberInboxes { member.inboxes }
+}
+
+extension Board {
+  /// Who answers, and in which term.
+  var header: AnswerHeader {
+    let (cluster, member, raftTerm) = answerer
+    return AnswerHeader(cluster: cluster, member: member, raftTerm: raftTerm)
+  }
+}

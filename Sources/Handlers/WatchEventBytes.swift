@@ -1,0 +1,50 @@
+import Host
+import KeyValue
+import Member
+import Services
+
+/// The events of one batch or piece as bytes, each made when it is first needed and used for all
+/// who watch it.
+struct WatchEventBytes {
+  let header: AnswerHeader
+  private let changes: WatchChanges
+  private var plain: [[UInt8]?]
+  private var withPrevious: [[UInt8]?]
+
+  init(of changes: WatchChanges, header: AnswerHeader) {
+    self.changes = changes
+    self.header = header
+    plain = Array(repeating: nil, count: changes.count)
+    withPrevious = plain
+  }
+
+  /// `nil`: the pair before one of the changes is not in memory. `board`: shows where those pairs
+  /// are looked up.
+  mutating func events(_ events: WatchEvents, _ board: Board) -> [[UInt8]]? {
+    var bytes: [[UInt8]] = []
+    bytes.reserveCapacity(events.positions.count)
+    for position in events.positions {
+      guard let event = event(position, events.previousPairs, board) else { return nil }
+      bytes.append(event)
+    }
+    return bytes
+  }
+
+  private mutating func event(
+    _ position: Int, _ wantsPrevious: Bool, _ board: Board
+  ) -> [UInt8]? {
+    guard wantsPrevious else {
+      if let known = plain[position] { return known }
+      let event = WatchAnswer.event(changes.row(at: position), previous: nil)
+      plain[position] = event
+      return event
+    }
+    if let known = withPrevious[position] { return known }
+    guard let change = changes.changeWithPrevious(at: position, view: { board.root }) else {
+      return nil
+    }
+    let event = WatchAnswer.event(change.row, previous: change.previous)
+    withPrevious[position] = event
+    return event
+  }
+}
