@@ -95,25 +95,25 @@ swarm: build ## SEEDS=… FIRST_SEED=… random simulated clusters; power losses
 	$(RELEASE) simulate --first-seed $(FIRST_SEED) --seeds 1000 --power-loss --least-cuts 20
 	$(RELEASE) simulate --first-seed $(FIRST_SEED) --requests 1000000
 
-# A copy of the package with every mutant in it, and the hunt of that. Preconditions say what they
+# A copy of the package with every mutant in it, and what tests it. Preconditions say what they
 # have found, which a release build leaves to the debugger.
-HUNT := Scripts/plant $(MUTANTS) && swift build --package-path $(MUTANTS) -c release \
-  --product hunt -Xswiftc -assert-config -Xswiftc Debug
+MUTATION_TEST := Scripts/plant $(MUTANTS) && swift build --package-path $(MUTANTS) -c release \
+  --product mutation-test -Xswiftc -assert-config -Xswiftc Debug
 
-# The unit suites run as the debug build has them; what the hunt plays is a release.
+# The unit suites run as the debug build has them; what `mutation-test` plays is a release.
 mutants: setup ## Break one rule at a time and show who notices
-	$(HUNT)
+	$(MUTATION_TEST)
 	swift build --package-path $(MUTANTS) --build-tests
-	$(MUTANTS)/.build/release/hunt --tests $(MUTANTS)/.build/debug/quoratePackageTests.xctest \
+	$(MUTANTS)/.build/release/mutation-test --tests $(MUTANTS)/.build/debug/quoratePackageTests.xctest \
 	  --write Docs/Simulation.md
 	QUORATE_MUTANTS=$(abspath $(MUTANTS)/.build/debug/quorate) \
 	  $(MUTANTS)/.build/debug/quoratePackageTests.xctest --testing-library swift-testing \
-	  --filter huntTests
+	  --filter MutationTestingTests
 
 explore: build ## Every state of small clusters; then famous mistakes, planted
 	$(RELEASE) explore --quiet
-	$(HUNT)
-	$(MUTANTS)/.build/release/hunt explore
+	$(MUTATION_TEST)
+	$(MUTANTS)/.build/release/mutation-test explore
 
 DOCUMENTATION := .build/documentation
 

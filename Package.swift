@@ -32,6 +32,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "quorate", targets: ["quorate"]),
+    .executable(name: "mutation-test", targets: ["MutationTesting"]),
     .library(name: "QuorateClient", targets: ["QuorateClient"]),
   ],
   dependencies: [
@@ -107,7 +108,7 @@ let package = Package(
       swiftSettings: settings),
     // Shows who notices each mutant of `Mutants/` (`make mutants`); for us.
     .executableTarget(
-      name: "hunt",
+      name: "MutationTesting",
       dependencies: [
         "Base", "Simulation", "Storage", "FaultyStorage", "Wire", "Replica", "KeyValue", "Raft",
       ],
@@ -153,7 +154,7 @@ let package = Package(
       "ServerTests",
       [
         "Base", "Server", "Handlers", "Host", "QuorateClient", "EtcdAPI", "Services", "Member",
-        "Replica", "Raft", "Storage", "FaultyStorage", "KeyValue", "Wire", "RPC", "Transport",
+        "Replica", "Raft", "Storage", "KeyValue", "Wire", "RPC", "Transport",
         .product(name: "Logging", package: "swift-log"),
       ] + nio),
     suite(
@@ -163,7 +164,7 @@ let package = Package(
     suite("LabTests", ["Lab"]),
     suite(
       "EndToEndTests", ["Base", "Lab", "QuorateClient", "EtcdAPI", "Linearizability", "quorate"]),
-    suite("huntTests", ["hunt", "Simulation"]),
+    suite("MutationTestingTests", ["MutationTesting", "Simulation"]),
     suite("TidyTests", []),
   ]
 )

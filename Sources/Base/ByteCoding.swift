@@ -14,7 +14,8 @@ public enum CodingError: Error, Hashable, Sendable {
 ///
 /// Two families share it. What Raft keeps and members exchange has little-endian integers of fixed
 /// width, and counts of 32 bits before what they count. What the store's commands are made of has
-/// varints: LEB128, seven bits a byte, the lowest first, the high bit set on all bytes but the last.
+/// varints: LEB128, seven bits a byte, the lowest first, the high bit set on all bytes but the
+/// last.
 public struct ByteWriter: Sendable {
   @usableFromInline var buffer: [UInt8] = []
 

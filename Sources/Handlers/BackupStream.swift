@@ -90,20 +90,20 @@ final class BackupStream: Sendable {
 }
 
 /// Where snapshots for clients begin: on the loop of the client, a few at a time.
-package final class BackupDesk: Sendable {
+package final class BackupHandler: Sendable {
   /// Snapshots that are made or handed out at a time: each is a copy of the store on the disk.
   static let limit = 2
   /// A client that takes nothing for so long has its copy taken away.
   static let patience: Duration = .seconds(60)
 
-  private let board: Board
+  private let published: PublishedState
   private let inboxes: MemberInboxes
   /// Those that are under way.
   private let streams = Mutex<[UInt64: BackupStream]>([:])
   private let lastID = Atomic<UInt64>(0)
 
-  package init(board: Board, _ inboxes: MemberInboxes) {
-    self.board = board
+  package init(published: PublishedState, _ inboxes: MemberInboxes) {
+    self.published = published
     self.inboxes = inboxes
   }
 
@@ -111,13 +111,13 @@ package final class BackupDesk: Sendable {
   func stream(_ id: UInt64) -> BackupStream? { streams.withLock { $0[id] } }
 
   func open(_ call: StreamCall, on loop: any EventLoop) -> (StreamEvent) -> Void {
-    guard !board.isFenced else {
+    guard !published.isFenced else {
       call.finish(RPCStatus(.corrupt))
       return { _ in }
     }
     let id = lastID.wrappingAdd(1, ordering: .relaxed).newValue
     let stream = BackupStream(
-      id: id, call: call, expectedBytes: UInt64(max(0, board.fileBytes))
+      id: id, call: call, expectedBytes: UInt64(max(0, published.fileBytes))
     ) { [self] in streams.withLock { $0[id] = nil } }
     let isTaken = streams.withLock { streams in
       guard streams.count < Self.limit else { return false }

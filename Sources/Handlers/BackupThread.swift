@@ -41,19 +41,21 @@ package struct BackupThread: LaneHost {
   private static let sparedBytes: UInt64 = 64 << 20
 
   private let directory: String
-  private let fate: Fate
+  private let exitLatch: ExitLatch
   private let inboxes: MemberInboxes
   private let fileSystem = POSIXFileSystem()
   /// Where the calls are found.
-  private let desk: BackupDesk
+  private let handler: BackupHandler
   /// Calls without a source yet.
   private var expected: [UInt64: BackupStream] = [:]
   private var backups: [UInt64: Backup] = [:]
 
-  package init(directory: String, fate: Fate, _ inboxes: MemberInboxes, _ desk: BackupDesk) {
-    self.desk = desk
+  package init(
+    directory: String, exitLatch: ExitLatch, _ inboxes: MemberInboxes, _ handler: BackupHandler
+  ) {
+    self.handler = handler
     self.directory = directory
-    self.fate = fate
+    self.exitLatch = exitLatch
     self.inboxes = inboxes
   }
 
@@ -67,7 +69,7 @@ package struct BackupThread: LaneHost {
   private mutating func work(_ jobs: [BackupLetter]) {
     for job in jobs {
       switch job {
-      case .expect(let id): expected[id] = desk.stream(id)
+      case .expect(let id): expected[id] = handler.stream(id)
       case .begin(let id, let source): begin(id, source?.value)
       case .write(let id): write(id)
       case .send(let id): send(id)
@@ -122,7 +124,7 @@ package struct BackupThread: LaneHost {
       back(.send(id))
     } catch {
       switch error {
-      case .source(let error): fate.seal(ServerExit(error))
+      case .source(let error): exitLatch.seal(ServerExit(error))
       case .file(let error): backup.stream.fail(.copyFailed(error))
       }
       drop(id)

@@ -17,12 +17,12 @@ struct ClientContext {
   let requests: RequestCounter
 
   var loop: any EventLoop { wakeUp.loop }
-  var board: Board { member.board }
+  var published: PublishedState { member.published }
   var metrics: Metrics { member.metrics }
   var inboxes: MemberInboxes { member.inboxes }
 }
 
-extension Board {
+extension PublishedState {
   /// Who answers, and in which term.
   var header: AnswerHeader {
     let (cluster, member, raftTerm) = answerer

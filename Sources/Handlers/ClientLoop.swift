@@ -15,10 +15,10 @@ import Storage
 /// Confined to its event loop.
 final class ClientLoop: LoopConsumer, @unchecked Sendable {
   let loop: any EventLoop
-  let face: ClientFace
-  let watches: WatchDesk
-  let contests: ContestDesk
-  let health: HealthDesk
+  let handlers: KVHandlers
+  let watches: WatchHandler
+  let lockCalls: LockHandler
+  let health: HealthHandler
   let pages: HTTPPages
   private let wakeUp: LoopWakeUp
   private let inbox: Inbox<ClientLetter>
@@ -26,16 +26,16 @@ final class ClientLoop: LoopConsumer, @unchecked Sendable {
   private let writes: FlushHold
 
   /// `writes`: of the connections of this loop.
-  init(_ context: ClientContext, backups: BackupDesk, disk: FaultyDisk?, writes: FlushHold) {
+  init(_ context: ClientContext, backups: BackupHandler, disk: FaultyDisk?, writes: FlushHold) {
     loop = context.loop
     wakeUp = context.wakeUp
     self.writes = writes
     inbox = context.inboxes.clients[context.number]
     feed = context.inboxes.feeds[context.number]
-    face = ClientFace(context, backups: backups)
-    watches = WatchDesk(context)
-    contests = ContestDesk(context, face: face, watches: watches)
-    health = HealthDesk(context)
+    handlers = KVHandlers(context, backups: backups)
+    watches = WatchHandler(context)
+    lockCalls = LockHandler(context, handlers: handlers, watches: watches)
+    health = HealthHandler(context)
     pages = HTTPPages(context, disk: disk)
   }
 
@@ -55,20 +55,20 @@ final class ClientLoop: LoopConsumer, @unchecked Sendable {
 
   private func take(_ letter: ClientLetter) {
     switch letter {
-    case .applied(let answers): face.take(answers)
-    case .ready(let ready): face.serve(ready)
-    case .answered(let answer): face.take(answer)
-    case .view(let id, let root): face.take(root, for: id)
+    case .applied(let answers): handlers.take(answers)
+    case .ready(let ready): handlers.serve(ready)
+    case .answered(let answer): handlers.take(answer)
+    case .view(let id, let readView): handlers.take(readView, for: id)
     case .watches(let letter): watches.take(letter)
-    case .rows(let id, let rows): face.take(rows, for: id)
-    case .leaseKeys(let id, let keys): face.take(keys: keys, for: id)
-    case .purged(let id): face.purged(id)
-    case .unpurged(let id): face.unpurged(id)
-    case .defragmented(let id): face.defragmented(id)
+    case .rows(let id, let rows): handlers.take(rows, for: id)
+    case .leaseKeys(let id, let keys): handlers.take(keys: keys, for: id)
+    case .purged(let id): handlers.purged(id)
+    case .unpurged(let id): handlers.unpurged(id)
+    case .defragmented(let id): handlers.defragmented(id)
     case .report(let id, let report):
-      if !pages.take(report, for: id) { face.take(report, for: id) }
-    case .leaseTime(let id, let time): face.take(time, for: id)
-    case .leases(let id, let ids): face.take(leases: ids, for: id)
+      if !pages.take(report, for: id) { handlers.take(report, for: id) }
+    case .leaseTime(let id, let time): handlers.take(time, for: id)
+    case .leases(let id, let ids): handlers.take(leases: ids, for: id)
     case .links(let id, let links): pages.take(links, for: id)
     case .serving(let isServing): health.set(isServing: isServing)
     }
@@ -77,7 +77,7 @@ final class ClientLoop: LoopConsumer, @unchecked Sendable {
   /// On the loop: the member stops. Ends what would go on until its client ends it.
   func stop() {
     health.stop()
-    contests.stop()
+    lockCalls.stop()
     watches.stop()
   }
 
@@ -94,7 +94,7 @@ package struct ClientLoops: Sendable {
   /// connections of the loops.
   package init(
     _ member: MemberContext, me: MemberID, boot: Boot, settings: HandlerSettings,
-    on wakeUps: [LoopWakeUp], backups: BackupDesk, disk: FaultyDisk?, holds: FlushHolds
+    on wakeUps: [LoopWakeUp], backups: BackupHandler, disk: FaultyDisk?, holds: FlushHolds
   ) {
     loops = wakeUps.enumerated().map { number, wakeUp in
       ClientLoop(
@@ -110,20 +110,21 @@ package struct ClientLoops: Sendable {
   package var methods: MethodTable {
     var table = MethodTable()
     for method in KVService.Method.allCases {
-      table.unary(method.path) { [self] call in current.face.handle(method, OpenCall(call)) }
+      table.unary(method.path) { [self] call in current.handlers.handle(method, OpenCall(call)) }
     }
-    for (path, handle) in ClientFace.unaryMethods {
-      table.unary(path) { [self] call in handle(current.face, OpenCall(call)) }
+    for (path, handle) in KVHandlers.unaryMethods {
+      table.unary(path) { [self] call in handle(current.handlers, OpenCall(call)) }
     }
     table.stream(EtcdMethod.Watch.watch) { [self] call in current.watches.open(call) }
-    table.stream(EtcdMethod.Lease.leaseKeepAlive) { [self] call in current.face.keepAlive(call) }
-    table.stream(EtcdMethod.Maintenance.snapshot) { [self] call in current.face.snapshot(call) }
-    for method in ContestDesk.methods {
-      table.stream(method) { [self] call in current.contests.open(call) }
+    table.stream(EtcdMethod.Lease.leaseKeepAlive) { [self] call in current.handlers.keepAlive(call)
+    }
+    table.stream(EtcdMethod.Maintenance.snapshot) { [self] call in current.handlers.snapshot(call) }
+    for method in LockHandler.methods {
+      table.stream(method) { [self] call in current.lockCalls.open(call) }
     }
     table.unary(EtcdMethod.Health.check) { [self] call in current.health.check(OpenCall(call)) }
     table.stream(EtcdMethod.Health.watch) { [self] call in current.health.open(call) }
-    ReflectionDesk.add(to: &table)
+    ReflectionHandler.add(to: &table)
     return table
   }
 

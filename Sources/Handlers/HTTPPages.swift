@@ -122,14 +122,14 @@ final class HTTPPages {
   private func response(_ page: Page, _ report: MemberReport) -> HTTPResponse {
     switch page {
     case .health:
-      let illness = report.illness(naming: context.board.view.members)
+      let illness = report.illness(naming: context.published.view.members)
       let reason = JSONText.quoted(illness ?? "")
       return .json(
         "{\"health\":\"\(illness == nil)\",\"reason\":\(reason)}",
         status: illness == nil ? 200 : 503)
     case .metrics:
       let gauges = Metrics.Gauges(
-        report, context.board, quotaBytes: context.settings.replica.quotaBytes,
+        report, context.published, quotaBytes: context.settings.replica.quotaBytes,
         pending: context.metrics.pendingCalls.now)
       return HTTPResponse(
         status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8",
@@ -167,18 +167,20 @@ extension FailedAnswer {
 }
 
 extension Metrics.Gauges {
-  fileprivate init(_ report: MemberReport, _ board: Board, quotaBytes: UInt64, pending: Int) {
+  fileprivate init(
+    _ report: MemberReport, _ published: PublishedState, quotaBytes: UInt64, pending: Int
+  ) {
     self.init()
-    let meta = board.meta
+    let meta = published.meta
     applied = meta.appliedIndex
     revision = meta.revision
     self.pending = pending
-    overlayBytes = board.overlayBytes
-    usedBytes = max(board.usedBytes, 0)
-    fileBytes = max(board.fileBytes, usedBytes)
+    overlayBytes = published.overlayBytes
+    usedBytes = max(published.usedBytes, 0)
+    fileBytes = max(published.fileBytes, usedBytes)
     self.quotaBytes = quotaBytes
     alarms = meta.alarms.count
-    isFenced = board.isFenced
+    isFenced = published.isFenced
     guard let status = report.status else { return }
     role = "\(status.role)"
     isLeader = status.role == .leader

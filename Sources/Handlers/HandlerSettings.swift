@@ -10,20 +10,20 @@ package struct HandlerSettings: Sendable {
   package var replica: ReplicaSettings
   package var requests: RequestLimits
   package var watches: WatchSettings
-  package var contests: ContestSettings
+  package var locks: LockSettings
   /// What a request waits when its client names no deadline.
   package var requestTimeout: Duration
 
   package init(
     name: String, founders: Int, replica: ReplicaSettings, requests: RequestLimits,
-    watches: WatchSettings, contests: ContestSettings, requestTimeout: Duration
+    watches: WatchSettings, locks: LockSettings, requestTimeout: Duration
   ) {
     self.name = name
     self.founders = founders
     self.replica = replica
     self.requests = requests
     self.watches = watches
-    self.contests = contests
+    self.locks = locks
     self.requestTimeout = requestTimeout
   }
 }

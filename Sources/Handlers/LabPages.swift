@@ -112,8 +112,8 @@ struct LabStatus: Encodable {
 
 extension LabStatus {
   init(_ report: MemberReport, _ context: ClientContext) {
-    let meta = context.board.meta
-    let members = context.board.view.members
+    let meta = context.published.meta
+    let members = context.published.view.members
     let lanes = meta.digest.lanes
     func service(_ service: ReplicaStatus.Service) -> Service {
       switch service {
@@ -126,7 +126,7 @@ extension LabStatus {
     let isServingOld = report.phase == .quarantined
     self.init(
       name: context.settings.name, member: MemberReport.hexadecimal(context.me.number),
-      cluster: MemberReport.hexadecimal(context.board.answerer.cluster),
+      cluster: MemberReport.hexadecimal(context.published.answerer.cluster),
       pid: ProcessInfo.processInfo.processIdentifier, phase: report.phase.rawValue,
       applied: meta.appliedIndex, revision: meta.revision,
       hash: [lanes.0, lanes.1, lanes.2, lanes.3].map(MemberReport.hexadecimal).joined(),

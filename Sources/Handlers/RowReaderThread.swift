@@ -11,14 +11,14 @@ package import Storage
 package struct RowReaderThread: LaneHost {
   private var reader: any StateReader
   private var cache = RowCache(limitBytes: 4 << 20)
-  private let board: Board
-  private let fate: Fate
+  private let published: PublishedState
+  private let exitLatch: ExitLatch
   private let inboxes: MemberInboxes
 
   package init(reader: UnsafeTransfer<any StateReader>, _ member: MemberContext) {
     self.reader = reader.value
-    board = member.board
-    fate = member.fate
+    published = member.published
+    exitLatch = member.exitLatch
     inboxes = member.inboxes
   }
 
@@ -26,7 +26,7 @@ package struct RowReaderThread: LaneHost {
     do {
       for letter in letters { try take(letter) }
     } catch {
-      fate.seal(ServerExit(reading: error))
+      exitLatch.seal(ServerExit(reading: error))
     }
     return .distantFuture
   }
@@ -34,8 +34,9 @@ package struct RowReaderThread: LaneHost {
   private mutating func take(_ letter: ReadLetter) throws {
     switch letter {
     case .range(let id, let range): answer(id, try read(range))
-    case .txn(let id, let request, let root): answer(id, try read(request, root))
-    case .hash(let id, let root, revision: let revision): answer(id, try hash(root, revision))
+    case .txn(let id, let request, let readView): answer(id, try read(request, readView))
+    case .hash(let id, let readView, revision: let revision):
+      answer(id, try hash(readView, revision))
     case .changes(let request, let view, loop: let loop):
       let answer = try request.piece(
         of: view, generation: reader.generation, cache: &cache, reading: reader)
@@ -55,9 +56,9 @@ package struct RowReaderThread: LaneHost {
   // adoption here: then nothing is done.
 
   /// The rows go from the table straight into the answer, if there are many.
-  private mutating func read(_ range: SettledRange) throws -> RowsRead {
+  private mutating func read(_ range: ResolvedRange) throws -> RowsRead {
     guard range.generation == reader.generation else { return .moved }
-    let header = board.header
+    let header = published.header
     let body =
       range.isScan
       ? try KVService.body(range, reading: reader, header)
@@ -65,10 +66,10 @@ package struct RowReaderThread: LaneHost {
     return .range(body, range.meta)
   }
 
-  private mutating func read(_ request: TxnRequest, _ root: Root) throws -> RowsRead {
-    guard root.generation == reader.generation else { return .moved }
-    return switch try root.transact(request, cache: &cache, reading: reader) {
-    case .success(let response): .txn(response, root.meta)
+  private mutating func read(_ request: TxnRequest, _ readView: ReadView) throws -> RowsRead {
+    guard readView.generation == reader.generation else { return .moved }
+    return switch try readView.transact(request, cache: &cache, reading: reader) {
+    case .success(let response): .txn(response, readView.meta)
     case .failure(let error): .failed(error)
     }
   }
@@ -77,21 +78,21 @@ package struct RowReaderThread: LaneHost {
   private static let hashPiece: Int64 = 1_000
 
   /// A checksum of everything that is alive at a revision, equal on all members that hold it.
-  private mutating func hash(_ root: Root, _ revision: Int64) throws -> RowsRead {
-    guard root.generation == reader.generation else { return .moved }
+  private mutating func hash(_ readView: ReadView, _ revision: Int64) throws -> RowsRead {
+    guard readView.generation == reader.generation else { return .moved }
     // Here etcd counts the compacted revision itself as gone (mvcc/kvstore.go HashByRev).
-    if revision > 0, revision <= root.meta.compactRevision { return .failed(.compacted) }
+    if revision > 0, revision <= readView.meta.compactRevision { return .failed(.compacted) }
     var hasher = LiveHasher()
     var request = RangeRequest(range: KeyRange(key: [0], end: [0]))
     request.limit = Self.hashPiece
-    request.revision = revision <= 0 ? root.revision : revision
+    request.revision = revision <= 0 ? readView.revision : revision
     while true {
-      switch try root.range(request, cache: &cache, reading: reader) {
+      switch try readView.range(request, cache: &cache, reading: reader) {
       case .failure(let error): return .failed(error)
       case .success(let response):
         for row in response.pairs { hasher.add(row) }
         guard response.more, let last = response.pairs.last else {
-          return .hash(hasher.value, root.meta)
+          return .hash(hasher.value, readView.meta)
         }
         request.range.key = last.key + [0]
       }

@@ -62,10 +62,10 @@ struct WaiterTable<Waiter> {
   private let requests: RequestCounter
   private let limit: Int
   /// Counts them for people.
-  private let pending: Level
+  private let pending: Gauge
 
   /// `limit`: how many may wait.
-  init(_ requests: RequestCounter, limit: Int, pending: Level) {
+  init(_ requests: RequestCounter, limit: Int, pending: Gauge) {
     self.requests = requests
     self.limit = limit
     self.pending = pending

@@ -18,20 +18,20 @@ struct WatchEventBytes {
     withPrevious = plain
   }
 
-  /// `nil`: the pair before one of the changes is not in memory. `board`: shows where those pairs
-  /// are looked up.
-  mutating func events(_ events: WatchEvents, _ board: Board) -> [[UInt8]]? {
+  /// `nil`: the pair before one of the changes is not in memory. `published`: shows where those
+  /// pairs are looked up.
+  mutating func events(_ events: WatchEvents, _ published: PublishedState) -> [[UInt8]]? {
     var bytes: [[UInt8]] = []
     bytes.reserveCapacity(events.positions.count)
     for position in events.positions {
-      guard let event = event(position, events.previousPairs, board) else { return nil }
+      guard let event = event(position, events.previousPairs, published) else { return nil }
       bytes.append(event)
     }
     return bytes
   }
 
   private mutating func event(
-    _ position: Int, _ wantsPrevious: Bool, _ board: Board
+    _ position: Int, _ wantsPrevious: Bool, _ published: PublishedState
   ) -> [UInt8]? {
     guard wantsPrevious else {
       if let known = plain[position] { return known }
@@ -40,7 +40,7 @@ struct WatchEventBytes {
       return event
     }
     if let known = withPrevious[position] { return known }
-    guard let change = changes.changeWithPrevious(at: position, view: { board.root }) else {
+    guard let change = changes.changeWithPrevious(at: position, view: { published.readView }) else {
       return nil
     }
     let event = WatchAnswer.event(change.row, previous: change.previous)

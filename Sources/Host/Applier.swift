@@ -37,14 +37,14 @@ struct Applier: LaneHost {
   mutating func turn(_ letters: [Letter]) -> Instant {
     lane.turn(letters, at: MonotonicClock.now(), ports: &host, out: &output)
     defer { output.removeAll() }
-    if let fault = output.fault { member.fate.seal(ServerExit(fault)) }
+    if let fault = output.fault { member.exitLatch.seal(ServerExit(fault)) }
     deliver()
     return output.wakeAt
   }
 
   private mutating func deliver() {
     let inboxes = member.inboxes
-    member.board.overlayBytes = output.overlayBytes
+    member.published.overlayBytes = output.overlayBytes
     for feed in output.feeds { inboxes.feeds[feed.loop].offer(feed.batch) }
     deliverAnswers()
     for report in output.reports { inboxes.replica.complete(.apply(report)) }
@@ -92,7 +92,7 @@ struct Applier: LaneHost {
   }
 }
 
-/// The board, the mark and the readers, as the apply lane reaches them.
+/// The published state, the mark and the readers, as the apply lane reaches them.
 struct ApplyHost: ApplyPorts {
   fileprivate(set) var reader: any StateReader
   fileprivate let member: MemberContext
@@ -110,17 +110,17 @@ struct ApplyHost: ApplyPorts {
     if !effect.leases.isEmpty { member.metrics.count(envelope.command, effect.leases) }
   }
 
-  func hideUnusedView() -> Bool { member.board.hideIfUnused() }
+  func hideUnusedView() -> Bool { member.published.hideIfUnused() }
 
-  func publish(_ view: Root) { member.board.show(view) }
+  func publish(_ view: ReadView) { member.published.show(view) }
 
-  func advance(to meta: StateMeta) { member.board.goOn(to: meta) }
+  func advance(to meta: StateMeta) { member.published.goOn(to: meta) }
 
   mutating func adopt(_ readers: StateReaders) {
     reader.close()
     reader = readers.applier.value
     member.inboxes.reads.post(.adopt(readers.reads))
-    member.inboxes.scrub.post(.adopt(Handover(readers.scrub.value)))
+    member.inboxes.scrub.post(.adopt(TransferBox(readers.scrub.value)))
   }
 }
 

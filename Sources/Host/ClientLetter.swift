@@ -7,14 +7,14 @@ package import Replica
 /// What a client loop is told: what its requests and watches have waited for. The request's number
 /// is the return address.
 package enum ClientLetter: Sendable {
-  /// A read that is ready: it is served from the published root.
+  /// A read that is ready: it is served from the published read view.
   case ready(ReadReady)
   /// What the commands of this loop have come to, in order. The state that shows it is published.
   case applied([ApplyAnswer])
   /// The replica's answer to anything else.
   indirect case answered(Answer)
   /// The state that a request wanted to see.
-  indirect case view(RequestID, Root)
+  indirect case view(RequestID, ReadView)
   /// For the loop's watches.
   indirect case watches(WatchLetter)
   /// What the reading thread has read.
@@ -59,12 +59,12 @@ package enum RowsRead: Sendable {
 
 /// What the reading thread is told.
 package enum ReadLetter: Sendable {
-  case range(RequestID, SettledRange)
-  case txn(RequestID, TxnRequest, Root)
+  case range(RequestID, ResolvedRange)
+  case txn(RequestID, TxnRequest, ReadView)
   /// A checksum of everything that is alive at a revision; zero or less: at the newest.
-  case hash(RequestID, Root, revision: Int64)
+  case hash(RequestID, ReadView, revision: Int64)
   /// Past changes for the watches of one client loop.
-  case changes(ChangeRequest, Root, loop: Int)
+  case changes(ChangeRequest, ReadView, loop: Int)
   /// Another generation; the old one is closed.
   case adopt(UnsafeTransfer<any StateReader>)
 }

@@ -37,7 +37,7 @@ package struct Flusher: LaneHost {
     defer { output.removeAll() }
     let inboxes = member.inboxes
     if let error = output.fault {
-      member.fate.seal(
+      member.exitLatch.seal(
         host.state.failure.cause.map { ServerExit($0) } ?? ServerExit(reading: error))
     }
     for letter in output.letters { inboxes.apply.post(letter) }
@@ -49,7 +49,7 @@ package struct Flusher: LaneHost {
     }
     for report in output.reports {
       if case .storeSize(let used) = report {
-        member.board.usedBytes = Int64(clamping: used)
+        member.published.usedBytes = Int64(clamping: used)
       }
       inboxes.replica.complete(.flush(report))
     }
@@ -83,7 +83,7 @@ package struct Flusher: LaneHost {
       try host.state.sync()
       try host.state.close()
     } catch {
-      member.fate.seal(ServerExit(error))
+      member.exitLatch.seal(ServerExit(error))
     }
   }
 }
@@ -98,7 +98,7 @@ struct FlushHost: FlushPorts {
   var generation: UInt64 { state.generation }
   var durableApplied: LogIndex { state.durableApplied }
   var usedBytes: UInt64 { state.usedBytes }
-  var wantsTending: Bool { state.wantsTending }
+  var wantsMaintenance: Bool { state.wantsMaintenance }
   var hasGivenBackAll: Bool { state.hasGivenBackAll }
 
   mutating func write(_ batch: FlushBatch) throws {
@@ -106,9 +106,9 @@ struct FlushHost: FlushPorts {
     try state.flush(batch)
   }
 
-  func tend() throws -> Duration {
+  func maintain() throws -> Duration {
     let begun = MonotonicClock.now()
-    try state.tend()
+    try state.maintain()
     return MonotonicClock.now() - begun
   }
 

@@ -31,7 +31,7 @@ struct Heap {
       _ = Self.trim?(0)
       hugePages.forget()
     }
-    hugePages.tend()
+    hugePages.maintain()
   }
 
   /// glibc's `malloc_trim`, which its module does not show; other allocators have none.

@@ -29,7 +29,7 @@
     mutating func forget() { joined = [] }
 
     /// To be called about once a second.
-    mutating func tend() {
+    mutating func maintain() {
       var left = Self.limit
       for mapping in Self.heap where !isRefused {
         var page = (mapping.lowerBound + Self.pageBytes - 1) / Self.pageBytes * Self.pageBytes
@@ -98,6 +98,6 @@
   /// Elsewhere the system joins pages by itself, or not at all.
   struct HugePages {
     mutating func forget() {}
-    mutating func tend() {}
+    mutating func maintain() {}
   }
 #endif

@@ -40,7 +40,7 @@ package struct LaneThread: Sendable {
     _ host: consuming Host
   ) {
     self.inbox = inbox.letters
-    let box = Handover(host)
+    let box = TransferBox(host)
     let thread = Thread { [ended] in
       // From within: only so does the system hear of it.
       Thread.current.name = name

@@ -37,9 +37,9 @@ struct LogThread: LaneHost {
 struct LogFiles: LogPorts {
   let store: any MemberStore
   let directory: StateFiles
-  let board: Board
+  let published: PublishedState
   let metrics: Metrics
-  let fate: Fate
+  let exitLatch: ExitLatch
 
   func commit(_ writes: [StorageWrite]) throws(LogFault) {
     let start = MonotonicClock.now()
@@ -77,12 +77,12 @@ struct LogFiles: LogPorts {
     return try reaching { () throws(StorageError) in try store.space() != .plenty }
   }
 
-  func tend() throws(LogFault) {
-    try reaching { () throws(StorageError) in try store.log.tend() }
+  func maintain() throws(LogFault) {
+    try reaching { () throws(StorageError) in try store.log.maintain() }
   }
 
   /// Says for people how much the state's files take.
-  func showSize() { board.fileBytes = directory.bytes() }
+  func showSize() { published.fileBytes = directory.bytes() }
 
   func close() {
     do throws(StorageError) {
@@ -92,7 +92,7 @@ struct LogFiles: LogPorts {
         try store.log.close()
       }
     } catch {
-      fate.seal(ServerExit(error))
+      exitLatch.seal(ServerExit(error))
     }
   }
 
@@ -101,7 +101,7 @@ struct LogFiles: LogPorts {
     _ body: () throws(StorageError) -> Result
   ) throws(LogFault) -> Result {
     do throws(StorageError) { return try body() } catch {
-      fate.seal(ServerExit(store.failure.cause ?? error))
+      exitLatch.seal(ServerExit(store.failure.cause ?? error))
       throw .disk
     }
   }

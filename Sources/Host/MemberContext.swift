@@ -1,15 +1,17 @@
 /// What every thread and loop of a member knows: what it may look at, how the member ends, what is
 /// counted, and where letters go.
 package struct MemberContext: Sendable {
-  package let board: Board
+  package let published: PublishedState
   package let metrics: Metrics
-  package let fate: Fate
+  package let exitLatch: ExitLatch
   package let inboxes: MemberInboxes
 
-  package init(board: Board, metrics: Metrics, fate: Fate, inboxes: MemberInboxes) {
-    self.board = board
+  package init(
+    published: PublishedState, metrics: Metrics, exitLatch: ExitLatch, inboxes: MemberInboxes
+  ) {
+    self.published = published
     self.metrics = metrics
-    self.fate = fate
+    self.exitLatch = exitLatch
     self.inboxes = inboxes
   }
 }

@@ -64,7 +64,8 @@ extension MemberThreads.Opened {
   private static func load(
     _ directory: DataDirectory
   ) throws(StorageError) -> (any StateStore, Flusher.Adopted) {
-    let proof = Aside("prove") { [directory = UnsafeTransfer(directory)] () throws(StorageError) in
+    let proof = BackgroundThread("prove") {
+      [directory = UnsafeTransfer(directory)] () throws(StorageError) in
       try directory.value.prove()
     }
     let loaded = Result { () throws(StorageError) in

@@ -33,21 +33,21 @@ package struct MemberThreads: Sendable {
     _ opened: Opened, boot: Boot, settings: HostSettings, backup: LaneThread, reading: LaneThread,
     _ member: MemberContext
   ) {
-    let (inboxes, fate) = (member.inboxes, member.fate)
+    let (inboxes, exitLatch) = (member.inboxes, member.exitLatch)
     let readers = opened.adopted.readers
     let store = opened.store.value
     let log = LogThread(
       files: LogFiles(
-        store: store, directory: StateFiles(directory: settings.dataDirectory), board: member.board,
-        metrics: member.metrics, fate: fate),
+        store: store, directory: StateFiles(directory: settings.dataDirectory),
+        published: member.published, metrics: member.metrics, exitLatch: exitLatch),
       inboxes)
     let apply = Applier(
       me: opened.identity.member, boot: boot,
       start: AdoptedState(store: opened.adopted.store.value, readers: readers), member,
       mark: opened.mark)
     let scrub = ScrubThread(
-      reader: readers.scrub, pace: settings.scrub, fate: fate, inboxes)
-    let snapshots = SnapshotThread(store: store, fate: fate, inboxes)
+      reader: readers.scrub, pace: settings.scrub, exitLatch: exitLatch, inboxes)
+    let snapshots = SnapshotThread(store: store, exitLatch: exitLatch, inboxes)
     threads = [
       LaneThread("scrub", inboxes.scrub, firstTurn: .zero, scrub),
       LaneThread("snapshot", inboxes.snapshots, snapshots),

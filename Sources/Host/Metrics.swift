@@ -14,7 +14,7 @@ package final class Counter: Sendable {
 }
 
 /// A number that goes up and down.
-package final class Level: Sendable {
+package final class Gauge: Sendable {
   private let value = Atomic<Int>(0)
 
   package func change(by difference: Int) {
@@ -99,18 +99,18 @@ package final class Metrics: Sendable {
   package let leaderChanges = Counter()
   package let droppedPeerMessages = Counter()
   /// Calls that wait for another thread.
-  package let pendingCalls = Level()
-  package let pendingPages = Level()
-  package let watchStreams = Level()
-  package let watches = Level()
+  package let pendingCalls = Gauge()
+  package let pendingPages = Gauge()
+  package let watchStreams = Gauge()
+  package let watches = Gauge()
   /// Watches that are served from the store until they have caught up.
-  package let laggingWatches = Level()
+  package let laggingWatches = Gauge()
   /// Given to streams of watches; an event counts for each watch.
   package let watchEvents = Counter()
   /// Streams of watches that the member ended because their client did not read.
   package let stalledWatchStreams = Counter()
   /// Calls about locks and elections that are under way.
-  package let contests = Level()
+  package let lockCalls = Gauge()
   /// From the arrival of a request that changes the store to its answer.
   package let commitDuration = DurationHistogram()
   /// One commit of the log with its sync.
@@ -122,7 +122,7 @@ package final class Metrics: Sendable {
   }
 
   /// From the call of a spare until the new voters stood alone.
-  package func spareSeated(in time: Duration) {
+  package func spareTookOver(in time: Duration) {
     lastSpareNanoseconds.store(time.nanoseconds, ordering: .relaxed)
   }
 
@@ -196,7 +196,7 @@ package final class Metrics: Sendable {
     gauge("etcd_debugging_mvcc_slow_watcher_total", laggingWatches.now)
     counter("etcd_debugging_mvcc_events_total", watchEvents)
     counter("quorate_watch_streams_stalled_total", stalledWatchStreams)
-    gauge("quorate_contests", contests.now)
+    gauge("quorate_contests", lockCalls.now)
     gauge("etcd_mvcc_db_total_size_in_bytes", now.fileBytes)
     gauge("etcd_mvcc_db_total_size_in_use_in_bytes", now.usedBytes)
     gauge("etcd_server_quota_backend_bytes", now.quotaBytes)

@@ -109,15 +109,15 @@ private struct Search {
     return now - since >= Self.patience
   }
 
-  private func ask(on loop: any EventLoop) async -> [InquiryAnswer] {
-    let inquiry = Inquiry(
+  private func ask(on loop: any EventLoop) async -> [JoinAnswer] {
+    let joinQuery = JoinQuery(
       name: settings.name, peerURLs: own.peerURLs, wantsReplacement: wantsReplacement)
-    var answers: [InquiryAnswer] = []
+    var answers: [JoinAnswer] = []
     for text in others.flatMap(\.peerURLs) {
       guard let url = try? MemberURL(parsing: text, flag: "--initial-cluster") else { continue }
       let address = PeerAddress(host: url.host, port: url.port)
-      let answer = try? await PeerInquirer.ask(
-        inquiry, at: address, within: Self.limit, on: loop)
+      let answer = try? await JoinQueryClient.ask(
+        joinQuery, at: address, within: Self.limit, on: loop)
       if let answer { answers.append(answer) }
     }
     return answers

@@ -7,14 +7,14 @@ import Replica
 import Transport
 
 extension ReplicaLoop {
-  /// What this member holds greetings against.
+  /// What this member holds handshakes against.
   static func rule(
     _ identity: Identity, _ boot: Boot, _ settings: HostSettings
-  ) -> GreetingRule {
+  ) -> HandshakeRule {
     // Whether the flags name the store as it was founded. For who has joined it, or has moved, they
     // are only where to ask.
     let isInitial = settings.initialCluster.clusterID.number == identity.cluster
-    return GreetingRule(
+    return HandshakeRule(
       me: identity.member, name: settings.name, clusterID: ClusterID(identity.cluster),
       incarnation: identity.incarnation, boot: boot,
       initialDigest: isInitial ? settings.initialCluster.digest(after: identity.origin) : 0)
@@ -41,6 +41,6 @@ extension ReplicaLoop {
     // Who was met before may be another than the one that this store was formed with.
     talkToMembers()
     for (member, boot) in sessions.sorted(by: { $0.key < $1.key }) { met(member, boot) }
-    transport.greetAgain()
+    transport.repeatHandshakes()
   }
 }

@@ -37,7 +37,7 @@ extension ReplicaLoop {
             clientURLs: clientURLs[member.id] ?? [], isLearner: false)
         })
     }
-    board.view = Board.View(
+    published.view = PublishedState.View(
       cluster: identity.cluster, member: identity.member.number,
       raftTerm: replica?.currentTerm.number ?? 0,
       members: replica?.isRemoved == true ? directory.without(identity.member) : directory)
@@ -92,30 +92,30 @@ extension ReplicaLoop {
       clientURLs: settings.advertisedClientURLs)
   }
 
-  /// Remembers who greets, until the session stands.
-  func note(_ greeting: Greeting) {
+  /// Remembers who shakes hands, until the session stands.
+  func note(_ handshake: Handshake) {
     let introduction = Introduction(
-      id: greeting.from, incarnation: greeting.incarnation, name: greeting.name,
-      clientURLs: greeting.clientURLs)
-    introductions[greeting.from] = (greeting.boot, introduction)
-    guard clientURLs[greeting.from] != greeting.clientURLs else { return }
-    clientURLs[greeting.from] = greeting.clientURLs
+      id: handshake.from, incarnation: handshake.incarnation, name: handshake.name,
+      clientURLs: handshake.clientURLs)
+    introductions[handshake.from] = (handshake.boot, introduction)
+    guard clientURLs[handshake.from] != handshake.clientURLs else { return }
+    clientURLs[handshake.from] = handshake.clientURLs
     showMembers()
   }
 
-  package func answer(to inquiry: Inquiry) -> InquiryAnswer {
-    guard let answer = replica?.answer(to: inquiry, in: ClusterID(identity.cluster)) else {
+  package func answer(to joinQuery: JoinQuery) -> JoinAnswer {
+    guard let answer = replica?.answer(to: joinQuery, in: ClusterID(identity.cluster)) else {
       return .notFormed
     }
-    if case .taken(let member) = answer, inquiry.wantsReplacement, !isShuttingDown {
-      replace(member, for: inquiry)
+    if case .taken(let member) = answer, joinQuery.wantsReplacement, !isShuttingDown {
+      replace(member, for: joinQuery)
     }
     return answer
   }
 
   /// A member has lost its directory and asks for a new place (`--auto-rejoin`). Nobody waits for
   /// the outcome: whoever asked asks again, and finds its place or the old answer.
-  private func replace(_ member: MemberID, for inquiry: Inquiry) {
+  private func replace(_ member: MemberID, for joinQuery: JoinQuery) {
     let now = MonotonicClock.now()
     guard sessions[member] == nil, now >= nextReplacement else { return }
     nextReplacement = now + settings.replica.raft.electionTimeout
@@ -124,7 +124,7 @@ extension ReplicaLoop {
       metadata: ["peer": "\(name(of: member))"])
     let place = Configuration.Member(
       id: MemberID(UInt64.random(in: 1...UInt64.max)), incarnation: .unknown, role: .learner,
-      prospect: .successor(of: member), name: "", peerURLs: inquiry.peerURLs)
+      prospect: .successor(of: member), name: "", peerURLs: joinQuery.peerURLs)
     step(
       .reconfigure(
         MemberRequest(

@@ -8,21 +8,21 @@ package import Transport
 import Wire
 
 extension ReplicaLoop: TransportOwner {
-  package func greeting(to peer: MemberID, receiverBoot: Boot?) -> Greeting {
-    var greeting = admission.greeting(to: peer, receiverBoot: receiverBoot, by: roster)
-    greeting.clientURLs = settings.advertisedClientURLs
-    return greeting
+  package func handshake(to peer: MemberID, receiverBoot: Boot?) -> Handshake {
+    var handshake = admission.handshake(to: peer, receiverBoot: receiverBoot, by: roster)
+    handshake.clientURLs = settings.advertisedClientURLs
+    return handshake
   }
 
-  package func refusal(of greeting: Greeting) -> GreetingRefusal? {
-    do throws(GreetingRefusal) {
-      let outcome = try admission.admit(greeting, by: roster)
-      if outcome.greetsAgain { transport.greetAgain() }
+  package func refusal(of handshake: Handshake) -> HandshakeRefusal? {
+    do throws(HandshakeRefusal) {
+      let outcome = try admission.admit(handshake, by: roster)
+      if outcome.repeatsHandshakes { transport.repeatHandshakes() }
       if let formation = outcome.stores { store(formation) }
     } catch {
       return error
     }
-    note(greeting)
+    note(handshake)
     return nil
   }
 
@@ -35,7 +35,7 @@ extension ReplicaLoop: TransportOwner {
       logger.debug("a session was opened", metadata: ["peer": "\(name(of: peer))"])
       met(peer, boot)
       // What was heard during the handshake is not in what was said then.
-      if !admission.hasFormed { transport.greetAgain() }
+      if !admission.hasFormed { transport.repeatHandshakes() }
       if !snapshots.isQuiet { exchange(.session(peer, boot)) }
     case .lost(let peer):
       sessions[peer] = nil
@@ -65,7 +65,7 @@ extension ReplicaLoop: TransportOwner {
 
   /// A handshake failed. Most such things mend themselves; some say that this member must not run,
   /// and those are believed only where this member called: a stranger's word must not end it.
-  private func refused(_ refusal: GreetingRefusal, by peer: MemberID, dialed: Bool) {
+  private func refused(_ refusal: HandshakeRefusal, by peer: MemberID, dialed: Bool) {
     if refusals[peer] != refusal {
       // Strangers can call under any number of names.
       if refusals.count >= Self.refusalsLimit { refusals = [:] }
@@ -77,13 +77,13 @@ extension ReplicaLoop: TransportOwner {
     switch admission.consequence(of: refusal, isTrusted: dialed) {
     case .none: return
     case .wiped:
-      fate.seal(
+      exitLatch.seal(
         .wiped(
           name: settings.name, member: String(identity.member.number, radix: 16),
           peerURL: settings.initialCluster.member(named: settings.name)?.peerURLs.first ?? ""))
     case .removed: step(.dismissed)
     case .otherFlags:
-      fate.seal(.wrongInitialCluster("\(name(of: peer)) was started with another one"))
+      exitLatch.seal(.wrongInitialCluster("\(name(of: peer)) was started with another one"))
     }
   }
 
@@ -106,8 +106,8 @@ extension ReplicaLoop: TransportOwner {
           "spare": "\(name(of: spare))", "voter": "\(name(of: voter))",
           "silent-ms": "\(silence.milliseconds)",
         ])
-    case .seatedSpare(let spare, for: let voter, took: let time):
-      metrics.spareSeated(in: time)
+    case .spareTookOver(let spare, for: let voter, took: let time):
+      metrics.spareTookOver(in: time)
       logger.notice(
         "the spare votes",
         metadata: [
@@ -126,7 +126,7 @@ extension ReplicaLoop: TransportOwner {
         ])
     case .diverged(let divergence): take(divergence)
     case .forgotEntries(after: let end, acknowledged: let claimed):
-      fate.seal(
+      exitLatch.seal(
         .forgotEntries(
           name: settings.name, directory: settings.dataDirectory, end: end.number,
           acknowledged: claimed.number))

@@ -23,10 +23,10 @@ extension ReplicaLoop {
   func exchange(_ input: SnapshotInput) {
     var effects: [SnapshotEffect] = []
     snapshots.step(input, at: MonotonicClock.now(), replica?.snapshotStanding ?? .absent, &effects)
-    for effect in effects { carryOut(effect) }
+    for effect in effects { perform(effect) }
   }
 
-  private func carryOut(_ effect: SnapshotEffect) {
+  private func perform(_ effect: SnapshotEffect) {
     switch effect {
     case .openSource(let request): inboxes.apply.post(.openSnapshot(.follower(request)))
     case .dial(let stream, to: let peer, attempt: let attempt):

@@ -1,11 +1,11 @@
-package import Base
-package import KeyValue
+import Base
+import KeyValue
 package import Logging
 import Member
 import NIOCore
-package import Raft
+import Raft
 import Replica
-package import Storage
+import Storage
 package import Transport
 import Wire
 
@@ -16,35 +16,6 @@ import Wire
 /// configuration; `+Peers` what the transport brings; `+Members` changes of the members;
 /// `+Snapshots` snapshots out and in; `+Status` what people are shown.
 package final class ReplicaLoop: LoopConsumer {
-  /// What a member begins with.
-  package struct Start: Sendable {
-    var identity: Identity
-    var boot: Boot
-    /// `nil`: the store has not formed.
-    var recovered: Recovered?
-    /// Of the state as it was found.
-    var leases: LeaseImage
-    var upkeep: UpkeepFacts
-    /// Applying this entry ended the process twice: no replica, no peers, only reads of what is
-    /// there. `nil`: it did not.
-    var poisoned: LogIndex?
-    /// When the process began to look at its files.
-    var startedAt: Instant
-
-    package init(
-      identity: Identity, boot: Boot, recovered: Recovered?, leases: LeaseImage,
-      upkeep: UpkeepFacts, poisoned: LogIndex?, startedAt: Instant
-    ) {
-      self.identity = identity
-      self.boot = boot
-      self.recovered = recovered
-      self.leases = leases
-      self.upkeep = upkeep
-      self.poisoned = poisoned
-      self.startedAt = startedAt
-    }
-  }
-
   /// Which of the inboxes wake this loop for everything.
   fileprivate struct Alarms: Equatable {
     var forApply: Bool
@@ -70,8 +41,8 @@ package final class ReplicaLoop: LoopConsumer {
   var clientURLs: [MemberID: [String]] = [:]
   /// Snapshots on their way, out and in.
   var snapshots: SnapshotExchange
-  var refusals: [MemberID: GreetingRefusal] = [:]
-  /// Who each peer said it was in its last greeting that was admitted.
+  var refusals: [MemberID: HandshakeRefusal] = [:]
+  /// Who each peer said it was in its last handshake that was admitted.
   var introductions: [MemberID: (boot: Boot, introduction: Introduction)] = [:]
   /// The slot of the configuration that clients are shown.
   var shownConfiguration: LogIndex?
@@ -92,7 +63,7 @@ package final class ReplicaLoop: LoopConsumer {
   private var wakeAt = Instant.distantFuture
   private var spaceWatch: RepeatedTask?
   private var shownPass: SerializablePass?
-  /// Whether watches are served, as the board shows it.
+  /// Whether watches are served, as the published state shows it.
   private var standing = WatchStanding()
   private var wasServing: Bool? = false
   /// The client loops where somebody is told of every change of the member's health.
@@ -144,9 +115,9 @@ package final class ReplicaLoop: LoopConsumer {
   var identity: Identity { start.identity }
   var boot: Boot { start.boot }
   var poisoned: LogIndex? { start.poisoned }
-  var board: Board { member.board }
+  var published: PublishedState { member.published }
   var metrics: Metrics { member.metrics }
-  var fate: Fate { member.fate }
+  var exitLatch: ExitLatch { member.exitLatch }
 
   /// Begins to talk to peers, and to drain what has come.
   package func start(_ transport: PeerTransport) {
@@ -240,7 +211,7 @@ package final class ReplicaLoop: LoopConsumer {
       isSpaceShort = isShort
       step(.pressure(pressure))
     case .retired:
-      fate.seal(.removed(name: settings.name, directory: settings.dataDirectory))
+      exitLatch.seal(.removed(name: settings.name, directory: settings.dataDirectory))
     }
   }
 
@@ -394,7 +365,7 @@ package final class ReplicaLoop: LoopConsumer {
       leader: replica?.leader, isQuorate: replica?.isQuorate,
       isFenced: replica?.isFenced ?? false, settings.replica.quorumPolicy,
       now: MonotonicClock.now)
-    if standing != before { board.standing = standing }
+    if standing != before { published.standing = standing }
     let isServing = isShuttingDown || standing.isFenced ? false : servesWrites
     if isServing != wasServing {
       wasServing = isServing
@@ -415,7 +386,7 @@ package final class ReplicaLoop: LoopConsumer {
     let pass = replica?.serializablePass
     guard pass != shownPass else { return }
     shownPass = pass
-    board.serializablePass = pass
+    published.serializablePass = pass
   }
 
   private func handOverWrites() {

@@ -10,22 +10,23 @@ struct ScrubThread: LaneHost {
 
   private var lane: ScrubLane<ScrubHost>
   private var host: ScrubHost
-  private let fate: Fate
+  private let exitLatch: ExitLatch
   private let inboxes: MemberInboxes
 
   init(
-    reader: UnsafeTransfer<any StateReader>, pace: ScrubPace, fate: Fate, _ inboxes: MemberInboxes
+    reader: UnsafeTransfer<any StateReader>, pace: ScrubPace, exitLatch: ExitLatch,
+    _ inboxes: MemberInboxes
   ) {
     lane = ScrubLane(pace: pace)
     host = ScrubHost(reader: reader.value)
-    self.fate = fate
+    self.exitLatch = exitLatch
     self.inboxes = inboxes
   }
 
   mutating func turn(_ letters: [Letter]) -> Instant {
     var out = ScrubOutput()
     lane.turn(letters, at: MonotonicClock.now(), ports: &host, out: &out)
-    if let error = out.fault { fate.seal(ServerExit(reading: error)) }
+    if let error = out.fault { exitLatch.seal(ServerExit(reading: error)) }
     if let (number, question) = out.question { inboxes.apply.post(.block(number, question)) }
     if let revisions = out.damaged { inboxes.replica.complete(.damaged(revisions)) }
     return out.wakeAt

@@ -14,8 +14,8 @@ struct SnapshotThread: LaneHost {
   private var files: SnapshotFiles
   private let inboxes: MemberInboxes
 
-  init(store: any MemberStore, fate: Fate, _ inboxes: MemberInboxes) {
-    files = SnapshotFiles(store: store, fate: fate)
+  init(store: any MemberStore, exitLatch: ExitLatch, _ inboxes: MemberInboxes) {
+    files = SnapshotFiles(store: store, exitLatch: exitLatch)
     self.inboxes = inboxes
   }
 
@@ -38,7 +38,7 @@ struct SnapshotThread: LaneHost {
 /// The files of the member's data directory, as the snapshot lane reaches them.
 struct SnapshotFiles: SnapshotPorts {
   let store: any MemberStore
-  let fate: Fate
+  let exitLatch: ExitLatch
 
   func applied(by source: any SnapshotSource) -> EntryID { source.meta.applied }
 
@@ -82,7 +82,7 @@ struct SnapshotFiles: SnapshotPorts {
   }
 
   private func fail(_ error: StorageError) -> SnapshotFault {
-    fate.seal(ServerExit(store.failure.cause ?? error))
+    exitLatch.seal(ServerExit(store.failure.cause ?? error))
     return .disk
   }
 }

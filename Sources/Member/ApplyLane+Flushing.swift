@@ -16,7 +16,7 @@ extension ApplyLane {
     if purgeAt <= now { purgeAt = .distantFuture }
     if mayPurge {
       do {
-        _ = try store.scrub(limitRows: settings.purgeLimitRows, reading: ports.rows)
+        _ = try store.purge(limitRows: settings.purgeLimitRows, reading: ports.rows)
       } catch {
         throw .world(error)
       }
@@ -32,7 +32,7 @@ extension ApplyLane {
   }
 
   /// Rows are not removed while somebody reads the table as a whole.
-  private var mayPurge: Bool { openSnapshots == 0 && store.needsScrub }
+  private var mayPurge: Bool { openSnapshots == 0 && store.needsPurge }
 
   mutating func takeBatch(limitBytes: Int, _ out: inout ApplyOutput) {
     guard let batch = store.takeFlushBatch(limitBytes: limitBytes) else { return }
@@ -59,7 +59,7 @@ extension ApplyLane {
   /// Answers those whose rows are gone from the table.
   mutating func answerPurged(_ out: inout ApplyOutput) {
     guard !purgeWaiters.isEmpty else { return }
-    let done = store.flushedMeta.scrubbedRevision
+    let done = store.flushedMeta.purgedRevision
     for waiter in purgeWaiters where waiter.revision <= done { out.purged.append(waiter.id) }
     purgeWaiters.removeAll { $0.revision <= done }
   }

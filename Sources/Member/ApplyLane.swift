@@ -217,13 +217,13 @@ public struct ApplyLane<Ports: ApplyPorts> {
 
   /// Shows readers the state as it is now, if any are there.
   func publish(_ ports: inout Ports) {
-    if isShowing { ports.publish(store.root) } else { ports.advance(to: store.meta) }
+    if isShowing { ports.publish(store.readView) } else { ports.advance(to: store.meta) }
   }
 
   private mutating func showToViewers(_ ports: inout Ports, _ out: inout ApplyOutput) {
     guard !viewers.isEmpty else { return }
     isShowing = true
-    let view = store.root
+    let view = store.readView
     ports.publish(view)
     out.view = view
     swap(&out.viewers, &viewers)

@@ -12,7 +12,7 @@ public enum ApplyLetter<Readers>: Sendable {
   /// Move to the installed snapshot; nothing applied before counts any more.
   case restore(LogBase)
   /// The flush lane has moved to it.
-  case adopted(Handover<AdoptedState<Readers>>, LogBase)
+  case adopted(TransferBox<AdoptedState<Readers>>, LogBase)
   /// Open the state for reading as a whole.
   case openSnapshot(SnapshotAsker)
   case snapshotClosed
@@ -122,7 +122,7 @@ public struct ApplyOutput: Sendable {
   /// They get no snapshot: the state to be read is not there just now.
   public var unopened: [SnapshotAsker] = []
   /// What `viewers` wanted to see; `nil`: there are none.
-  public var view: Root?
+  public var view: ReadView?
   public var viewers: [ViewAsker] = []
   public var leaseKeys: [(id: RequestID, keys: [[UInt8]])] = []
   /// The rows that they waited for are gone from the table.
@@ -172,7 +172,7 @@ public protocol ApplyPorts {
 
   /// Takes back the view that nobody has looked at; whether none is shown now.
   mutating func hideUnusedView() -> Bool
-  mutating func publish(_ view: Root)
+  mutating func publish(_ view: ReadView)
   /// The state has gone on to here, and nobody sees it.
   mutating func advance(to meta: StateMeta)
 

@@ -23,7 +23,7 @@ public struct FlushLane<Ports: FlushPorts> {
   private enum Work {
     case letter(FlushLetter<Ports.State>)
     /// Goes on with the house-keeping that the last piece left over.
-    case tend
+    case maintain
   }
 
   private let settings: Settings
@@ -33,7 +33,7 @@ public struct FlushLane<Ports: FlushPorts> {
   /// More of it is to be queued, behind everything that waits by then.
   private var mustQueueTend = false
   /// More of it is queued, or will be.
-  private var isTendDue = false
+  private var isMaintenanceDue = false
   private var lastWrite = Instant.zero
   /// The last piece of house-keeping: when it ended, and how long it took.
   private var tended: (at: Instant, took: Duration) = (.zero, .zero)
@@ -56,12 +56,12 @@ public struct FlushLane<Ports: FlushPorts> {
     for letter in letters { waiting.append(.letter(letter)) }
     if mustQueueTend {
       mustQueueTend = false
-      waiting.append(.tend)
+      waiting.append(.maintain)
     }
     do {
       if mustTend {
         mustTend = false
-        try tend(now, &ports, &out)
+        try maintain(now, &ports, &out)
       } else {
         try workNext(now, &ports, &out)
       }
@@ -86,7 +86,7 @@ public struct FlushLane<Ports: FlushPorts> {
     do {
       while !hasFailed, !waiting.isEmpty {
         guard case .letter(let letter) = waiting.removeFirst() else { continue }
-        try carryOut(letter, now, &ports, &out)
+        try perform(letter, now, &ports, &out)
       }
     } catch {
       hasFailed = true
@@ -100,11 +100,11 @@ public struct FlushLane<Ports: FlushPorts> {
     while let work = waiting.first, due(work, ports) <= now {
       waiting.removeFirst()
       switch work {
-      case .tend:
-        isTendDue = false
-        return try tend(now, &ports, &out)
+      case .maintain:
+        isMaintenanceDue = false
+        return try maintain(now, &ports, &out)
       case .letter(let letter):
-        try carryOut(letter, now, &ports, &out)
+        try perform(letter, now, &ports, &out)
         if mustTend { return }
       }
     }
@@ -113,7 +113,7 @@ public struct FlushLane<Ports: FlushPorts> {
   /// When its time has come.
   private func due(_ work: Work, _ ports: Ports) -> Instant {
     switch work {
-    case .tend:
+    case .maintain:
       // House-keeping shares the disk with the log's syncs: it leaves it alone for three quarters
       // of the time.
       tended.at + min(max(tended.took * 3, .milliseconds(1)), .milliseconds(25))
@@ -126,7 +126,7 @@ public struct FlushLane<Ports: FlushPorts> {
     }
   }
 
-  private mutating func carryOut(
+  private mutating func perform(
     _ letter: FlushLetter<Ports.State>, _ now: Instant, _ ports: inout Ports,
     _ out: inout FlushOutput<Ports.Readers, Ports.Source>
   ) throws {
@@ -139,14 +139,14 @@ public struct FlushLane<Ports: FlushPorts> {
       out.letters.append(.flushed(generation: generation, through: batch.meta.appliedIndex))
       mustTend = true
     case .order(.openSnapshot(let asker)):
-      out.opened.append((asker, Handover(try ports.openSnapshot())))
+      out.opened.append((asker, TransferBox(try ports.openSnapshot())))
     case .defragment(let id):
       defragmenting.append(id)
       ports.giveBackAll()
       mustTend = true
     case .adopt(let state, let base):
       durableApplied = .zero
-      out.letters.append(.adopted(Handover(try ports.adopt(state.take())), base))
+      out.letters.append(.adopted(TransferBox(try ports.adopt(state.take())), base))
       // What the old file had to give went with it.
       out.defragmented += defragmenting
       defragmenting = []
@@ -154,17 +154,17 @@ public struct FlushLane<Ports: FlushPorts> {
   }
 
   /// A bounded piece of house-keeping; what it leaves comes after what waits.
-  private mutating func tend(
+  private mutating func maintain(
     _ now: Instant, _ ports: inout Ports, _ out: inout FlushOutput<Ports.Readers, Ports.Source>
   ) throws {
-    let took = try ports.tend()
+    let took = try ports.maintain()
     tended = (now + took, took)
     if ports.hasGivenBackAll {
       out.defragmented += defragmenting
       defragmenting = []
     }
-    guard ports.wantsTending, !isTendDue else { return }
-    (isTendDue, mustQueueTend) = (true, true)
+    guard ports.wantsMaintenance, !isMaintenanceDue else { return }
+    (isMaintenanceDue, mustQueueTend) = (true, true)
   }
 
   /// Tells the replica what has changed.

@@ -7,7 +7,7 @@ public import Replica
 public enum FlushLetter<State>: Sendable {
   case order(FlushOrder)
   /// Take another generation over, whose log begins after this base.
-  case adopt(Handover<State>, LogBase)
+  case adopt(TransferBox<State>, LogBase)
   /// Give every free page back; the request is answered when that is done.
   case defragment(RequestID)
 }
@@ -33,7 +33,7 @@ public struct FlushOutput<Readers, Source>: Sendable {
   /// For the apply lane.
   public var letters: [ApplyLetter<Readers>] = []
   /// For who reads snapshots.
-  public var opened: [(asker: SnapshotAsker, source: Handover<Source>)] = []
+  public var opened: [(asker: SnapshotAsker, source: TransferBox<Source>)] = []
   /// For the replica.
   public var reports: [FlushReport] = []
   /// Every free page was given back.
@@ -70,12 +70,12 @@ public protocol FlushPorts {
   var durableApplied: LogIndex { get }
   var usedBytes: UInt64 { get }
   /// The last house-keeping left work that need not wait for the next batch.
-  var wantsTending: Bool { get }
+  var wantsMaintenance: Bool { get }
   var hasGivenBackAll: Bool { get }
 
   mutating func write(_ batch: FlushBatch) throws
   /// One bounded piece of house-keeping. Returns how long the disk was at work.
-  mutating func tend() throws -> Duration
+  mutating func maintain() throws -> Duration
   /// From now on house-keeping gives every free page back, until there is none.
   mutating func giveBackAll()
   mutating func openSnapshot() throws -> Source

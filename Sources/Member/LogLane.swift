@@ -3,7 +3,7 @@ import Raft
 /// The lane that writes the log: what waits goes in one commit, first in, first out.
 ///
 /// After the disk has refused anything the lane does nothing more, and tells nothing: whatever was
-/// under way then may be on the disk or not (design §6).
+/// under way then may be on the disk or not (Docs/Storage.md, *Errors are kept*).
 public struct LogLane<Ports: LogPorts> {
   private var isShortOfSpace = false
   private var hasFailed = false
@@ -37,7 +37,7 @@ public struct LogLane<Ports: LogPorts> {
     _ out: inout LogLaneOutput<Ports.State>
   ) throws(LogFault) -> Bool {
     guard let first = batch.first else {
-      try ports.tend()
+      try ports.maintain()
       return false
     }
     switch first {
@@ -49,7 +49,7 @@ public struct LogLane<Ports: LogPorts> {
       try ports.form(formation)
       out.reports.append(.formed(formation))
     case .openState(let base):
-      out.opened.append(OpenedState(base: base, state: Handover(try ports.openState())))
+      out.opened.append(OpenedState(base: base, state: TransferBox(try ports.openState())))
     case .removeGenerations(before: let generation):
       try ports.removeGenerations(before: generation)
     case .retire:

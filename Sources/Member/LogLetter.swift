@@ -36,9 +36,9 @@ public enum LogReport: Hashable, Sendable {
 public struct OpenedState<State>: Sendable {
   /// Where the snapshot ends that the state is of.
   public var base: LogBase
-  public var state: Handover<State>
+  public var state: TransferBox<State>
 
-  public init(base: LogBase, state: Handover<State>) {
+  public init(base: LogBase, state: TransferBox<State>) {
     self.base = base
     self.state = state
   }
@@ -70,7 +70,7 @@ public protocol LogPorts {
   mutating func retire() throws(LogFault)
   mutating func isShortOfSpace() throws(LogFault) -> Bool
   /// House-keeping between commits: nobody waits for it.
-  mutating func tend() throws(LogFault)
+  mutating func maintain() throws(LogFault)
 }
 
 /// Why a port did not do what it was asked.

@@ -7,7 +7,7 @@ public enum ScrubLetter<Reader>: Sendable {
   /// The apply lane's answer to a question.
   case answer(BlockAnswer)
   /// Another generation is read from now on.
-  case adopt(Handover<Reader>)
+  case adopt(TransferBox<Reader>)
 }
 
 /// What one turn of the scrub lane brings about elsewhere.

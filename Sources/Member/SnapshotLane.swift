@@ -41,7 +41,7 @@ public struct SnapshotLane<Ports: SnapshotPorts> {
   ) {
     for letter in letters {
       switch letter {
-      case .opened(let request, let handover): open(request, handover.take(), ports, &out)
+      case .opened(let request, let transfer): open(request, transfer.take(), ports, &out)
       case .order(.read(source: let number, let stream)): read(number, stream, &ports, &out)
       case .order(.close(source: let number)): close(number, &ports, &out)
       case .order(.expect(let stream)): expect(stream, &ports, &out)

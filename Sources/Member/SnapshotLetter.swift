@@ -4,7 +4,7 @@ public import Wire
 /// What the snapshot lane is told.
 public enum SnapshotLetter<Source>: Sendable {
   /// The state that a follower is to be sent.
-  case opened(SnapshotRequest, Handover<Source>)
+  case opened(SnapshotRequest, TransferBox<Source>)
   case order(SnapshotOrder)
 }
 

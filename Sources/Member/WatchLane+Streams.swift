@@ -46,7 +46,7 @@ extension WatchLane {
       let output = hub.step(.end(id))
       var encoding = ports.encoding(of: .none)
       last += output.responses.map { ports.message($0, &encoding) }
-      carryOut(output, ports, &out)
+      perform(output, ports, &out)
       out.stalledStreams += 1
     }
     ports.end(id, end, last: last)

@@ -75,7 +75,7 @@ public struct WatchLane<Ports: WatchPorts> {
   ) {
     switch letter {
     case .open(let id, let requiresLeader): open(id, requiresLeader, now, &ports, &out)
-    case .order(let id, let order): carryOut(order, on: id, now, &ports, &out)
+    case .order(let id, let order): perform(order, on: id, now, &ports, &out)
     case .writable(let id):
       if resume(id, now, &ports) { step(.writable(id), .none, now, &ports, &out) }
     case .gone(let id): forget(id, now, &ports, &out)
@@ -92,7 +92,7 @@ public struct WatchLane<Ports: WatchPorts> {
     }
   }
 
-  private mutating func carryOut(
+  private mutating func perform(
     _ order: WatchOrder, on id: WatchStreamID, _ now: Instant, _ ports: inout Ports,
     _ out: inout WatchLaneOutput
   ) {
@@ -119,12 +119,12 @@ public struct WatchLane<Ports: WatchPorts> {
   ) {
     let output = hub.step(input)
     send(output.responses, changes, now, &ports, &out)
-    carryOut(output, ports, &out)
+    perform(output, ports, &out)
   }
 
   func isBlocked(_ id: WatchStreamID) -> Bool { streams[id]?.blockedAt != nil }
 
-  mutating func carryOut(_ output: WatchOutput, _ ports: Ports, _ out: inout WatchLaneOutput) {
+  mutating func perform(_ output: WatchOutput, _ ports: Ports, _ out: inout WatchLaneOutput) {
     if let isListening = output.isListening { out.isListening = isListening }
     guard let request = output.read else { return }
     if let view = ports.look() {

@@ -15,7 +15,7 @@ public enum WatchLetter: Sendable {
   /// The apply lane's.
   case changed(ChangeBatch)
   /// The state that a read has waited for.
-  case view(Root)
+  case view(ReadView)
   /// The row reader's answer.
   case read(Result<ChangePiece, WatchReadFailure>)
   /// The member stops.
@@ -97,7 +97,7 @@ public enum WatchChanges: Sendable {
   /// The change with the pair before it; `nil`: that pair is not in memory. `view`: where the pairs
   /// before the changes of a batch are looked up.
   public func changeWithPrevious(
-    at position: Int, view: () -> Root?
+    at position: Int, view: () -> ReadView?
   ) -> ChangePiece.Change? {
     switch self {
     case .none: preconditionFailure("events of nothing")
@@ -117,7 +117,7 @@ extension ChangeRequest {
   /// Between an installation and the reader's move to its generation the two differ for a moment:
   /// nothing is read then. *Throws* what `reading` throws.
   public func piece(
-    of view: Root, generation: UInt64, cache: inout RowCache, reading: any ChangeReading
+    of view: ReadView, generation: UInt64, cache: inout RowCache, reading: any ChangeReading
   ) throws -> Result<ChangePiece, WatchReadFailure> {
     guard view.generation == generation else { return .failure(.notNow) }
     return try view.changes(self, cache: &cache, reading: reading).mapError { error in
@@ -132,7 +132,7 @@ public struct WatchLaneOutput: Sendable {
   /// For the apply lane: whether batches are wanted; `nil`: as before.
   public var isListening: Bool?
   /// For the row reader, whose answer comes back as a letter.
-  public var read: (request: ChangeRequest, view: Root)?
+  public var read: (request: ChangeRequest, view: ReadView)?
   /// For the apply lane: the view is hidden, and something is to be read.
   public var wantsView = false
   public var sentEvents = 0
@@ -158,7 +158,7 @@ public protocol WatchPorts {
   var revision: Int64 { get }
   var standing: WatchStanding { get }
   /// The published view; `nil`: it is hidden.
-  func look() -> Root?
+  func look() -> ReadView?
 
   func encoding(of changes: WatchChanges) -> Encoding
   /// An answer without events.

@@ -2,7 +2,8 @@ internal import NIOCore
 internal import Synchronization
 
 /// The way from any thread onto one event loop: a locked list that the loop drains as a whole.
-/// However many items pile up, the loop is woken once for them (design §7).
+/// However many items pile up, the loop is woken once for them (Docs/Architecture.md, *Threads of a
+/// member*).
 ///
 /// Bounded by its users: each open call has at most one unary answer in it, or stream messages up
 /// to that stream's send limit.

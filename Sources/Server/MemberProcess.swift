@@ -17,9 +17,9 @@ import Transport
 
 /// One member, running: its files, its threads, its sockets. Several can live in one process.
 ///
-/// Threads as in design §7: one event loop owns the replica and the peers' sockets; the files have
-/// a thread each; clients have loops of their own. What decides lives in `Replica`; here it is
-/// carried out.
+/// Threads as in Docs/Architecture.md, *Threads of a member*: one event loop owns the replica and
+/// the peers' sockets; the files have a thread each; clients have loops of their own. What decides
+/// lives in `Replica`; here it is carried out.
 public final class MemberProcess: Sendable {
   public let settings: MemberSettings
   /// Where peers and clients reach it; of interest when port zero was asked for.
@@ -28,7 +28,7 @@ public final class MemberProcess: Sendable {
   /// It was started without the first configuration of a store: it has promised nothing.
   let isNew: Bool
   private let identity: Identity
-  private let fate: Fate
+  private let exitLatch: ExitLatch
   private let inboxes: MemberInboxes
   private let threads: MemberThreads
   private let servers: [RPCServer]
@@ -55,7 +55,7 @@ public final class MemberProcess: Sendable {
     self.settings = settings
     self.isNew = isNew
     self.identity = identity
-    fate = member.fate
+    exitLatch = member.exitLatch
     inboxes = member.inboxes
     self.threads = threads
     self.servers = servers
@@ -140,9 +140,9 @@ public final class MemberProcess: Sendable {
     let inboxes = MemberInboxes(
       replica: .loop(replicaWakeUp), clients: clientWakeUps.map { .loop($0) })
     let member = MemberContext(
-      board: opened.board, metrics: Metrics(), fate: Fate(), inboxes: inboxes)
+      published: opened.published, metrics: Metrics(), exitLatch: ExitLatch(), inboxes: inboxes)
     let holds = FlushHolds(loops.clients)
-    let backups = BackupDesk(board: member.board, inboxes)
+    let backups = BackupHandler(published: member.published, inboxes)
     let clients = ClientLoops(
       member, me: identity.member, boot: boot, settings: settings.handlers, on: clientWakeUps,
       backups: backups, disk: opened.disk, holds: holds)
@@ -164,7 +164,7 @@ public final class MemberProcess: Sendable {
       backup: LaneThread(
         "backup", inboxes.backup,
         BackupThread(
-          directory: settings.dataDirectory, fate: member.fate, inboxes, backups)),
+          directory: settings.dataDirectory, exitLatch: member.exitLatch, inboxes, backups)),
       reading: LaneThread(
         "read", inboxes.reads, RowReaderThread(reader: opened.adopted.readers.reads, member)),
       member)
@@ -272,7 +272,7 @@ public final class MemberProcess: Sendable {
 
   /// How the member ends: `nil` after `shutDown`, else what has stopped it. Waits for it.
   public func ended() async -> ServerExit? {
-    await fate.sealed()
+    await exitLatch.sealed()
   }
 
   /// Hands leadership over, finishes what is in flight, closes the files. Returns when no thread
@@ -287,7 +287,7 @@ public final class MemberProcess: Sendable {
       _ = await ended()
       return
     }
-    if !fate.isSealed {
+    if !exitLatch.isSealed {
       await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
         if !inboxes.replica.control.offer(.shutDown(done)) { done.resume() }
       }
@@ -296,7 +296,7 @@ public final class MemberProcess: Sendable {
     for server in servers { await server.shutDown(grace: .seconds(1)) }
     await stop()
     logger.info("ended")
-    fate.seal(nil)
+    exitLatch.seal(nil)
   }
 
   /// Stops as a crash would, as far as a process can that goes on: nothing is handed over or
@@ -310,7 +310,7 @@ public final class MemberProcess: Sendable {
     else { return }
     for server in servers { await server.shutDown(grace: .zero) }
     await stop()
-    fate.seal(nil)
+    exitLatch.seal(nil)
   }
 
   private func stop() async {
@@ -330,10 +330,10 @@ public final class MemberProcess: Sendable {
 
 extension MemberThreads.Opened {
   /// Shows the state as it was found.
-  fileprivate var board: Board {
-    Board(
-      root: adopted.store.value.root,
-      view: Board.View(
+  fileprivate var published: PublishedState {
+    PublishedState(
+      readView: adopted.store.value.readView,
+      view: PublishedState.View(
         cluster: identity.cluster, member: identity.member.number,
         raftTerm: recovered?.hardState.currentTerm.number ?? 0,
         members: MemberDirectory([])))

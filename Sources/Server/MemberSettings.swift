@@ -31,7 +31,7 @@ public struct MemberSettings: Sendable {
   public var storage = StorageSettings()
   public var requests = RequestLimits()
   public var watches = WatchSettings()
-  public var contests = ContestSettings()
+  public var locks = LockSettings()
   public var scrub = ScrubPace()
   public var logFormat = LogFormat.text
   public var logLevel = Logger.Level.info
@@ -143,6 +143,6 @@ extension MemberSettings {
   var handlers: HandlerSettings {
     HandlerSettings(
       name: name, founders: initialCluster.members.count, replica: replica, requests: requests,
-      watches: watches, contests: contests, requestTimeout: requestTimeout)
+      watches: watches, locks: locks, requestTimeout: requestTimeout)
   }
 }

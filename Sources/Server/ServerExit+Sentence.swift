@@ -62,7 +62,8 @@ extension ServerExit {
       "The log in \(directory) ends at entry \(end), but this member has acknowledged entry "
         + "\(acknowledged): the directory was put back from an older copy, or its disk has lost "
         + "what was synced; never start it again, but give the member a new place (quorate member "
-        + "replace \(name)) and start it with an empty --data-dir and --initial-cluster-state existing."
+        + "replace \(name)) and start it with an empty --data-dir and --initial-cluster-state "
+        + "existing."
     }
   }
 }

@@ -99,7 +99,7 @@ public struct StoreRecovery {
   public var directory: String { salvages[plan.chosen].path }
 
   /// Rewrites the one directory that goes on.
-  public func carryOut() throws(Failure) {
+  public func perform() throws(Failure) {
     do throws(StorageError) {
       try salvages[plan.chosen].goOn(
         as: incarnation, plan.founding, with: plan.entry, plan.hardState)

@@ -38,7 +38,7 @@ extension KVService {
   ///
   /// *Throws* what `reading` throws.
   public static func body(
-    _ range: SettledRange, reading: (any RowReading)?, _ header: AnswerHeader
+    _ range: ResolvedRange, reading: (any RowReading)?, _ header: AnswerHeader
   ) throws -> [UInt8] {
     var answer = RangeAnswer(
       revision: range.meta.revision, expecting: range.rowCount, header)

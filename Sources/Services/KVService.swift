@@ -95,7 +95,7 @@ public struct KVService: Hashable, Sendable {
   ) throws(EtcdStatus) -> ProposalPlan {
     try checkSize(size)
     return ProposalPlan(
-      command: .compaction(revision: message.revision), waitsForScrub: message.physical)
+      command: .compaction(revision: message.revision), waitsForPurge: message.physical)
   }
 
   /// *Precondition*: the transaction is read-only.

@@ -11,7 +11,7 @@ import Foundation
 ///
 /// Proclamations come one by one and none is left out, however slowly the client reads: what it
 /// does not take holds the watch up, which goes on from the store.
-struct Observation: Contest {
+struct Observation: LockCall {
   private enum Phase: Sendable {
     case opening
     case looking
@@ -28,14 +28,14 @@ struct Observation: Contest {
 
   init(of name: Data) { self.name = name }
 
-  mutating func step(_ input: ContestInput) -> [ContestEffect] {
+  mutating func step(_ input: LockCallInput) -> [LockCallEffect] {
     if case .over = phase { return [] }
     do throws(EtcdStatus) {
       switch input {
       case .start: return look()
       case .answered(let body): return try looked(try decoded(body))
       case .failed(let answer), .watchFailed(let answer):
-        return end([.fail(answer.asToldByContests)])
+        return end([.fail(answer.asToldByLockCalls)])
       case .watched(let response): return try take(response)
       case .cancelled: return end([.leave(nil)])
       }
@@ -44,21 +44,21 @@ struct Observation: Contest {
     }
   }
 
-  private mutating func look() -> [ContestEffect] {
+  private mutating func look() -> [LockCallEffect] {
     phase = .looking
-    return [.ask(.range(ContestRequests.first(in: name)))]
+    return [.ask(.range(LockRequests.first(in: name)))]
   }
 
   private mutating func looked(
     _ response: EtcdRangeResponse
-  ) throws(EtcdStatus) -> [ContestEffect] {
+  ) throws(EtcdStatus) -> [LockCallEffect] {
     guard case .looking = phase else { preconditionFailure("an answer that nobody asked for") }
     next = response.header.revision + 1
     guard let leader = response.kvs.first else {
       phase = .awaiting
       let firstPut = EtcdWatchCreateRequest.make {
-        $0.key = ContestRequests.prefix(of: name)
-        $0.rangeEnd = ContestRequests.end(of: name)
+        $0.key = LockRequests.prefix(of: name)
+        $0.rangeEnd = LockRequests.end(of: name)
         $0.startRevision = next
         $0.filters = [.nodelete]
       }
@@ -67,7 +67,7 @@ struct Observation: Contest {
     return [.send(message(leader, response.header))] + follow(leader.key)
   }
 
-  private mutating func follow(_ key: Data) -> [ContestEffect] {
+  private mutating func follow(_ key: Data) -> [LockCallEffect] {
     phase = .following(key)
     let changes = EtcdWatchCreateRequest.make {
       $0.key = key
@@ -78,7 +78,7 @@ struct Observation: Contest {
 
   private mutating func take(
     _ response: EtcdWatchResponse
-  ) throws(EtcdStatus) -> [ContestEffect] {
+  ) throws(EtcdStatus) -> [LockCallEffect] {
     if response.canceled {
       guard response.compactRevision == 0 else { return [.endWatch] + look() }
       throw response.created
@@ -92,7 +92,7 @@ struct Observation: Contest {
       header.revision = first.modRevision
       return [.endWatch, .send(message(first, header))] + follow(first.key)
     case .following:
-      var effects: [ContestEffect] = []
+      var effects: [LockCallEffect] = []
       for event in response.events {
         next = event.kv.modRevision + 1
         if event.type == .delete { return effects + [.endWatch] + look() }
@@ -110,7 +110,7 @@ struct Observation: Contest {
     }.encodedBytes
   }
 
-  private mutating func end(_ effects: [ContestEffect]) -> [ContestEffect] {
+  private mutating func end(_ effects: [LockCallEffect]) -> [LockCallEffect] {
     defer { phase = .over }
     switch phase {
     case .awaiting, .following: return [.endWatch] + effects

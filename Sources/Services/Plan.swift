@@ -35,11 +35,11 @@ public struct ProposalPlan: Hashable, Sendable {
   public var isGrowing: Bool { command.isGrowing }
   /// The answer waits until what was compacted is gone from the files (etcd rpc.proto
   /// CompactionRequest.physical).
-  public var waitsForScrub = false
+  public var waitsForPurge = false
 
-  public init(command: Command, waitsForScrub: Bool = false) {
+  public init(command: Command, waitsForPurge: Bool = false) {
     self.command = command
-    self.waitsForScrub = waitsForScrub
+    self.waitsForPurge = waitsForPurge
   }
 
   /// It is about alarms: a member that serves nothing else takes it.

@@ -5,7 +5,7 @@ public import Raft
 ///
 /// The real one is `DataDirectory`; `MemoryStore` behaves alike without a disk. Every object of a
 /// store belongs to one thread at a time, and nothing here waits for another thread except
-/// `StateStore.tend`, which may wait for a reader's bounded piece.
+/// `StateStore.maintain`, which may wait for a reader's bounded piece.
 public protocol MemberStore: AnyObject {
   var identity: Identity { get }
   var log: any LogStore { get }
@@ -36,7 +36,7 @@ public enum Space: Hashable, Sendable {
 }
 
 extension MemberStore {
-  /// What the core starts from; `nil`: the cluster has not been formed yet (design §4).
+  /// What the core starts from; `nil`: the cluster has not been formed yet (Docs/Decisions/0023).
   ///
   /// *Throws* `damaged` if log and state do not meet: state ahead of the log, or a gap between.
   public func recover(with state: any StateStore) throws(StorageError) -> Recovered? {

@@ -57,7 +57,7 @@ public final class MemoryLog: LogStore {
     return found
   }
 
-  public func tend() throws(StorageError) { try failure.check() }
+  public func maintain() throws(StorageError) { try failure.check() }
 
   public func close() throws(StorageError) {}
 }

@@ -1,15 +1,15 @@
 public import KeyValue
 public import Raft
 
-/// A state file without a disk: flushes reach the disk when `tend` or `sync` says so, and a crash
-/// keeps any number of those since.
+/// A state file without a disk: flushes reach the disk when `maintain` or `sync` says so, and a
+/// crash keeps any number of those since.
 public final class MemoryState: StateStore {
   public let name: String
   public let generation: UInt64
   public var meta: StateMeta { current.meta }
   public var durableApplied: LogIndex { LogIndex(durable.meta.appliedIndex) }
   public var isCompactionHeld: Bool { holds > 0 }
-  public var wantsTending: Bool { false }
+  public var wantsMaintenance: Bool { false }
   public var usedBytes: UInt64 { UInt64(current.bytes) }
   public var hasGivenBackAll: Bool { true }
   private var current: Contents
@@ -118,7 +118,7 @@ public final class MemoryState: StateStore {
     unsynced.append(batch)
   }
 
-  public func tend() throws(StorageError) { try sync() }
+  public func maintain() throws(StorageError) { try sync() }
 
   public func giveBackAll() {}
 

@@ -22,11 +22,11 @@ final class PeerConnection: ChannelInboundHandler {
 
   enum Phase {
     /// Dialed; the peer's hello is to come.
-    case greeting(peer: MemberID)
+    case handshake(peer: MemberID)
     /// Accepted; nobody knows from whom.
     case stranger
     /// Accepted; our hello is out, the confirming one is to come.
-    case confirming(Greeting)
+    case confirming(Handshake)
     case open(peer: MemberID, boot: Boot)
     case closed
   }
@@ -62,7 +62,7 @@ final class PeerConnection: ChannelInboundHandler {
     self.phase = phase
     self.purpose = purpose
     self.transport = transport
-    if case .greeting = phase { isDialed = true } else { isDialed = false }
+    if case .handshake = phase { isDialed = true } else { isDialed = false }
     lastReceived = now
     decoder = FrameDecoder(limits: transport.settings.limits)
     outbox = PeerOutbox(limits: transport.settings.limits)
@@ -71,8 +71,8 @@ final class PeerConnection: ChannelInboundHandler {
   /// Whom the connection is with, as far as is known.
   var peer: MemberID? {
     switch phase {
-    case .greeting(let peer), .open(let peer, _): peer
-    case .confirming(let greeting): greeting.from
+    case .handshake(let peer), .open(let peer, _): peer
+    case .confirming(let handshake): handshake.from
     case .stranger, .closed: nil
     }
   }

@@ -16,7 +16,7 @@ extension PeerTransport {
     else { return }
     let address = peer.addresses[peer.attempt % peer.addresses.count]
     peers[index].attempt &+= 1
-    let connection = makeConnection(.greeting(peer: id), purpose: .control)
+    let connection = makeConnection(.handshake(peer: id), purpose: .control)
     peers[index].dialing = connection
     dial(address, with: connection)
   }

@@ -10,7 +10,7 @@ extension PeerTransport {
   /// The socket is up: the dialer speaks first.
   func connected(_ connection: PeerConnection) {
     guard !isStopped, !connection.isClosed else { return connection.close() }
-    guard case .greeting(let peer) = connection.phase else { return }
+    guard case .handshake(let peer) = connection.phase else { return }
     sendHello(on: connection, to: peer, boot: nil)
   }
 
@@ -26,13 +26,13 @@ extension PeerTransport {
     case .snapshot(let frame):
       guard connection.isOpen, connection.purpose == .snapshot else { return abandon(connection) }
       receivedSnapshot(frame, on: connection)
-    case .inquiry(let inquiry):
-      guard case .stranger = connection.phase, let answer = owner?.answer(to: inquiry) else {
+    case .joinQuery(let joinQuery):
+      guard case .stranger = connection.phase, let answer = owner?.answer(to: joinQuery) else {
         return abandon(connection)
       }
       // Whoever asked hangs up; the handshake's deadline ends it otherwise.
-      connection.send(.inquiryAnswer(answer))
-    case .inquiryAnswer: abandon(connection)
+      connection.send(.joinAnswer(answer))
+    case .joinAnswer: abandon(connection)
     }
   }
 
@@ -61,40 +61,40 @@ extension PeerTransport {
   // MARK: Handshake
 
   func sendHello(on connection: PeerConnection, to peer: MemberID, boot: Boot?) {
-    guard let greeting = owner?.greeting(to: peer, receiverBoot: boot) else { return }
-    connection.send(.hello(Hello(purpose: connection.purpose, greeting: greeting)))
+    guard let handshake = owner?.handshake(to: peer, receiverBoot: boot) else { return }
+    connection.send(.hello(Hello(purpose: connection.purpose, handshake: handshake)))
   }
 
   private func received(_ hello: Hello, on connection: PeerConnection) {
-    let greeting = hello.greeting
+    let handshake = hello.handshake
     connection.peerProtocol = hello.newestProtocol
     switch connection.phase {
-    case .greeting(let peer):
-      guard greeting.from == peer else {
-        return refuse(.notMe(meant: peer, me: greeting.from), of: peer, on: connection)
+    case .handshake(let peer):
+      guard handshake.from == peer else {
+        return refuse(.notMe(meant: peer, me: handshake.from), of: peer, on: connection)
       }
-      if let refusal = owner?.refusal(of: greeting) {
+      if let refusal = owner?.refusal(of: handshake) {
         return refuse(refusal, of: peer, on: connection)
       }
-      guard greeting.receiverBoot != nil else {
+      guard handshake.receiverBoot != nil else {
         // It has answered without admitting us, and our own rule finds nothing else wrong.
         return refuse(.unknownMember(me), of: peer, on: connection)
       }
-      sendHello(on: connection, to: peer, boot: greeting.boot)
-      open(connection, with: greeting)
+      sendHello(on: connection, to: peer, boot: handshake.boot)
+      open(connection, with: handshake)
     case .stranger:
       meet(hello, on: connection)
     case .confirming(let first):
-      guard greeting.from == first.from, greeting.boot == first.boot,
-        greeting.receiverBoot != nil
+      guard handshake.from == first.from, handshake.boot == first.boot,
+        handshake.receiverBoot != nil
       else { return abandon(connection) }
-      if let refusal = owner?.refusal(of: greeting) {
-        return refuse(refusal, of: greeting.from, on: connection)
+      if let refusal = owner?.refusal(of: handshake) {
+        return refuse(refusal, of: handshake.from, on: connection)
       }
-      open(connection, with: greeting)
+      open(connection, with: handshake)
     case .open(let peer, let boot):
-      guard greeting.from == peer, greeting.boot == boot else { return abandon(connection) }
-      if let refusal = owner?.refusal(of: greeting) {
+      guard handshake.from == peer, handshake.boot == boot else { return abandon(connection) }
+      if let refusal = owner?.refusal(of: handshake) {
         refuse(refusal, of: peer, on: connection)
       }
     case .closed:
@@ -104,25 +104,25 @@ extension PeerTransport {
 
   /// The first hello of somebody who dialed us.
   private func meet(_ hello: Hello, on connection: PeerConnection) {
-    let greeting = hello.greeting
+    let handshake = hello.handshake
     connection.purpose = hello.purpose
-    if let index = index(of: greeting.from), !peers[index].link.canConnect {
+    if let index = index(of: handshake.from), !peers[index].link.canConnect {
       if peers[index].link.isReset { return abandon(connection, breaking: true) }
       // The lab has cut the cable: these bytes have never come.
-      connection.phase = .confirming(greeting)
+      connection.phase = .confirming(handshake)
       return connection.cut(peers[index].link)
     }
-    if let refusal = owner?.refusal(of: greeting) {
+    if let refusal = owner?.refusal(of: handshake) {
       // By our hello the dialer finds out by itself what is wrong.
-      sendHello(on: connection, to: greeting.from, boot: nil)
-      return refuse(refusal, of: greeting.from, on: connection)
+      sendHello(on: connection, to: handshake.from, boot: nil)
+      return refuse(refusal, of: handshake.from, on: connection)
     }
-    let index = index(of: greeting.from) ?? admitGuest(greeting.from)
-    if connection.purpose == .control, peers[index].isKept(from: me, over: greeting) {
+    let index = index(of: handshake.from) ?? admitGuest(handshake.from)
+    if connection.purpose == .control, peers[index].isKept(from: me, over: handshake) {
       return abandon(connection)
     }
-    connection.phase = .confirming(greeting)
-    sendHello(on: connection, to: greeting.from, boot: greeting.boot)
+    connection.phase = .confirming(handshake)
+    sendHello(on: connection, to: handshake.from, boot: handshake.boot)
   }
 
   /// A place for somebody whom the owner admits and has not named: a leader, say, that this member
@@ -135,7 +135,7 @@ extension PeerTransport {
   }
 
   private func refuse(
-    _ refusal: GreetingRefusal, of peer: MemberID, on connection: PeerConnection
+    _ refusal: HandshakeRefusal, of peer: MemberID, on connection: PeerConnection
   ) {
     abandon(connection)
     report(.refused(refusal, peer: peer, dialed: connection.isDialed))
@@ -143,16 +143,16 @@ extension PeerTransport {
 
   // MARK: Sessions
 
-  private func open(_ connection: PeerConnection, with greeting: Greeting) {
-    let peer = greeting.from
+  private func open(_ connection: PeerConnection, with handshake: Handshake) {
+    let peer = handshake.from
     guard let index = index(of: peer) else { return abandon(connection) }
     connection.handshakeDeadline?.cancel()
     connection.handshakeDeadline = nil
-    connection.phase = .open(peer: peer, boot: greeting.boot)
+    connection.phase = .open(peer: peer, boot: handshake.boot)
     strangers[connection.number] = nil
     connection.openedAt = now()
     guard connection.purpose == .control else {
-      return openSnapshot(on: connection, with: peer, greeting.boot)
+      return openSnapshot(on: connection, with: peer, handshake.boot)
     }
 
     let old = peers[index].session
@@ -163,12 +163,12 @@ extension PeerTransport {
     peers[index].session = connection
     if let old, old !== connection {
       var isSameBoot = false
-      if case .open(_, let boot) = old.phase { isSameBoot = boot == greeting.boot }
+      if case .open(_, let boot) = old.phase { isSameBoot = boot == handshake.boot }
       old.close()
       // Its messages were meant by, or for, a run of a process that is over.
       if !isSameBoot { report(.lost(peer)) }
     }
-    report(.opened(peer, greeting.boot))
+    report(.opened(peer, handshake.boot))
   }
 
   /// Gives a connection up, in whatever phase; a session that was open is reported lost.
@@ -226,12 +226,12 @@ extension PeerTransport.Peer {
   ///
   /// A dial of the smaller id is kept over one of the larger. Of two dials of one member the later
   /// is kept: a member dials only when it believes that no session stands.
-  func isKept(from me: MemberID, over greeting: Greeting) -> Bool {
-    guard me < greeting.from else { return false }
+  func isKept(from me: MemberID, over handshake: Handshake) -> Bool {
+    guard me < handshake.from else { return false }
     if let session, session.isDialed, !session.isSecretlyClosed,
       case .open(_, let boot) = session.phase
     {
-      return boot == greeting.boot
+      return boot == handshake.boot
     }
     return dialing != nil
   }

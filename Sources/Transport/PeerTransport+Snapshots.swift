@@ -21,7 +21,7 @@ extension PeerTransport {
       return report(.snapshotClosed(stream))
     }
     let addresses = peers[index].addresses
-    let connection = makeConnection(.greeting(peer: id), purpose: .snapshot)
+    let connection = makeConnection(.handshake(peer: id), purpose: .snapshot)
     connection.stream = stream
     snapshots[stream] = connection
     dial(addresses[attempt % addresses.count], with: connection)

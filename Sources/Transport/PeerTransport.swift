@@ -126,7 +126,7 @@ public final class PeerTransport {
   }
 
   /// Says hello again to everyone, because what this member says of itself has changed.
-  public func greetAgain() {
+  public func repeatHandshakes() {
     for peer in peers {
       guard let session = peer.session, case .open(_, let boot) = session.phase else { continue }
       sendHello(on: session, to: peer.id, boot: boot)

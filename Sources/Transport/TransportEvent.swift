@@ -13,7 +13,7 @@ public enum TransportEvent: Sendable {
   /// A handshake failed; the connection is closed and will be tried again. `dialed`: this member
   /// called at an address of its own list, so whoever answered is who it takes for `peer`.
   /// Otherwise anybody may have called, under any name.
-  case refused(GreetingRefusal, peer: MemberID, dialed: Bool)
+  case refused(HandshakeRefusal, peer: MemberID, dialed: Bool)
   /// A snapshot connection stands, whoever dialed it. `saysWorking`: the peer's build knows
   /// `SnapshotFrame.working`.
   case snapshotConnected(SnapshotStreamID, with: MemberID, Boot, saysWorking: Bool)
@@ -28,11 +28,11 @@ public enum TransportEvent: Sendable {
 /// Everything is called on the transport's event loop.
 public protocol TransportOwner: AnyObject {
   /// What this member says of itself to `peer` now.
-  func greeting(to peer: MemberID, receiverBoot: Boot?) -> Greeting
-  /// Judges a peer's greeting; `nil`: admitted.
-  func refusal(of greeting: Greeting) -> GreetingRefusal?
+  func handshake(to peer: MemberID, receiverBoot: Boot?) -> Handshake
+  /// Judges a peer's handshake; `nil`: admitted.
+  func refusal(of handshake: Handshake) -> HandshakeRefusal?
   /// What to say to somebody who has no place in the store yet.
-  func answer(to inquiry: Inquiry) -> InquiryAnswer
+  func answer(to joinQuery: JoinQuery) -> JoinAnswer
   func receive(_ event: TransportEvent)
   /// Everything that had arrived was handed over: the time to act on it and to flush.
   func receivedAll()

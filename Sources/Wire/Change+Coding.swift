@@ -198,7 +198,7 @@ extension Introduction {
 
 // MARK: Before a member is one
 
-extension Inquiry {
+extension JoinQuery {
   func encoded() -> [UInt8] {
     var writer = ByteWriter()
     writer.write(readsFounding ? Hello.newestProtocol : 2)
@@ -212,8 +212,8 @@ extension Inquiry {
     do throws(CodingError) {
       var reader = ByteReader(payload)
       let newestProtocol = try reader.readUInt32()
-      let name = try reader.readString(field: "inquiry.name")
-      let urls = try reader.readAddresses(field: "inquiry.peerURLs")
+      let name = try reader.readString(field: "joinQuery.name")
+      let urls = try reader.readAddresses(field: "joinQuery.peerURLs")
       let wantsReplacement = try reader.readFlag()
       if newestProtocol <= Hello.newestProtocol { try reader.finish() }
       self.init(
@@ -225,7 +225,7 @@ extension Inquiry {
   }
 }
 
-extension InquiryAnswer {
+extension JoinAnswer {
   func encoded() -> [UInt8] {
     var writer = ByteWriter()
     switch self {
@@ -261,7 +261,7 @@ extension InquiryAnswer {
         self = .place(
           Place(
             cluster: cluster, member: member, configuration: configuration, founding: founding))
-      case _: throw .malformed(field: "inquiryAnswer.kind")
+      case _: throw .malformed(field: "joinAnswer.kind")
       }
       try reader.finish()
     } catch {

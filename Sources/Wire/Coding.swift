@@ -1,8 +1,8 @@
 import Base
 import Raft
 
-/// Raft's quantities in frames, with bounds on numbers that are counted on, so that no peer can make
-/// a member's arithmetic overflow.
+/// Raft's quantities in frames, with bounds on numbers that are counted on, so that no peer can
+/// make a member's arithmetic overflow.
 extension ByteWriter {
   mutating func write(_ term: Term) { write(term.number) }
 

@@ -14,7 +14,7 @@ extension DigestReport {
     let lanes = mark.digest.lanes
     for lane in [lanes.0, lanes.1, lanes.2, lanes.3] { writer.write(lane) }
     writer.write(isDamaged)
-    writer.write(UInt64(bitPattern: mark.scrubbedRevision))
+    writer.write(UInt64(bitPattern: mark.purgedRevision))
     writer.write(count: mark.ranges.count)
     for range in mark.ranges {
       writer.write(UInt64(bitPattern: range.throughRow))
@@ -31,7 +31,7 @@ extension DigestReport {
       try reader.readUInt64()
     )
     let isDamaged = try reader.readFlag()
-    let scrubbed = Int64(bitPattern: try reader.readUInt64())
+    let purged = Int64(bitPattern: try reader.readUInt64())
     let count = try reader.readCount(each: 24)
     guard count <= Self.rangeLimit, revision >= 0 else {
       throw .malformed(field: "digest.ranges")
@@ -47,7 +47,7 @@ extension DigestReport {
     self.init(
       mark: DigestMark(
         index: index, revision: revision, digest: StateDigest(lanes: lanes),
-        scrubbedRevision: scrubbed, ranges: ranges),
+        purgedRevision: purged, ranges: ranges),
       isDamaged: isDamaged)
   }
 }

@@ -13,10 +13,10 @@ extension Frame {
     case .message(let message):
       var pieces = MessagePieces(message, number: 0, limits: limits)
       while pieces.append(to: &bytes) {}
-    case .inquiry(let inquiry):
-      FrameHeader.append(.inquiry, inquiry.encoded()[...], to: &bytes, limits: limits)
-    case .inquiryAnswer(let answer):
-      FrameHeader.append(.inquiryAnswer, answer.encoded()[...], to: &bytes, limits: limits)
+    case .joinQuery(let joinQuery):
+      FrameHeader.append(.joinQuery, joinQuery.encoded()[...], to: &bytes, limits: limits)
+    case .joinAnswer(let answer):
+      FrameHeader.append(.joinAnswer, answer.encoded()[...], to: &bytes, limits: limits)
     case .snapshot(let frame):
       FrameHeader.append(frame.kind, frame.encoded()[...], to: &bytes, limits: limits)
     }

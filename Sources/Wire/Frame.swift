@@ -18,8 +18,8 @@ public enum Frame: Hashable, Sendable {
   case message(PeerMessage)
   case snapshot(SnapshotFrame)
   /// The only frame of who has no place in the store yet.
-  case inquiry(Inquiry)
-  case inquiryAnswer(InquiryAnswer)
+  case joinQuery(JoinQuery)
+  case joinAnswer(JoinAnswer)
 }
 
 /// The handshake of one connection.
@@ -39,14 +39,14 @@ public struct Hello: Hashable, Sendable {
 
   public var newestProtocol: UInt32
   public var purpose: Purpose
-  public var greeting: Greeting
+  public var handshake: Handshake
 
   public init(
-    newestProtocol: UInt32 = Hello.newestProtocol, purpose: Purpose, greeting: Greeting
+    newestProtocol: UInt32 = Hello.newestProtocol, purpose: Purpose, handshake: Handshake
   ) {
     self.newestProtocol = newestProtocol
     self.purpose = purpose
-    self.greeting = greeting
+    self.handshake = handshake
   }
 }
 

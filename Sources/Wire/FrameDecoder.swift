@@ -87,8 +87,8 @@ public struct FrameDecoder: Sendable {
     case .piece:
       guard let whole = try join(payload) else { return nil }
       return .message(try PeerMessage(decoding: whole))
-    case .inquiry: return .inquiry(try Inquiry(decoding: payload))
-    case .inquiryAnswer: return .inquiryAnswer(try InquiryAnswer(decoding: payload))
+    case .joinQuery: return .joinQuery(try JoinQuery(decoding: payload))
+    case .joinAnswer: return .joinAnswer(try JoinAnswer(decoding: payload))
     case .snapshotHeader, .snapshotChunk, .snapshotEnd, .snapshotAccepted, .snapshotRejected,
       .snapshotWorking:
       return .snapshot(try SnapshotFrame(kind, decoding: payload))

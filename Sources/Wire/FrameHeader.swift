@@ -17,8 +17,8 @@ struct FrameHeader {
     case snapshotEnd = 6
     case snapshotAccepted = 7
     case snapshotRejected = 8
-    case inquiry = 9
-    case inquiryAnswer = 10
+    case joinQuery = 9
+    case joinAnswer = 10
     case snapshotWorking = 11
   }
 

@@ -7,22 +7,22 @@ extension Hello {
     var writer = ByteWriter(reserving: 256)
     writer.write(newestProtocol)
     writer.write(purpose.rawValue)
-    writer.write(greeting.clusterID.number)
-    writer.write(greeting.from.number)
-    writer.write(greeting.name)
-    writer.write(greeting.incarnation.number)
-    writer.write(greeting.boot.number)
-    writer.write(greeting.to.number)
-    writer.write(greeting.receiverBoot?.number)
-    writer.write(greeting.initialDigest)
-    writer.write(greeting.isFormed)
-    writer.write(greeting.known)
-    writer.write(count: greeting.clientURLs.count)
-    for url in greeting.clientURLs { writer.write(url) }
+    writer.write(handshake.clusterID.number)
+    writer.write(handshake.from.number)
+    writer.write(handshake.name)
+    writer.write(handshake.incarnation.number)
+    writer.write(handshake.boot.number)
+    writer.write(handshake.to.number)
+    writer.write(handshake.receiverBoot?.number)
+    writer.write(handshake.initialDigest)
+    writer.write(handshake.isFormed)
+    writer.write(handshake.known)
+    writer.write(count: handshake.clientURLs.count)
+    for url in handshake.clientURLs { writer.write(url) }
     // Since protocol 2.
-    writer.write(greeting.configurationIndex)
+    writer.write(handshake.configurationIndex)
     // Since protocol 3.
-    greeting.founding.encode(into: &writer)
+    handshake.founding.encode(into: &writer)
     return writer.bytes
   }
 
@@ -34,19 +34,19 @@ extension Hello {
       guard let purpose = Purpose(rawValue: try reader.readUInt8()) else {
         throw .malformed(field: "hello.purpose")
       }
-      var greeting = try Greeting(from: &reader)
-      if newestProtocol > 1 { greeting.configurationIndex = try reader.readLogIndex() }
-      if newestProtocol > 2 { greeting.founding = try Founding(from: &reader) }
+      var handshake = try Handshake(from: &reader)
+      if newestProtocol > 1 { handshake.configurationIndex = try reader.readLogIndex() }
+      if newestProtocol > 2 { handshake.founding = try Founding(from: &reader) }
       // A later protocol may say more after this.
       if newestProtocol <= Hello.newestProtocol { try reader.finish() }
-      self.init(newestProtocol: newestProtocol, purpose: purpose, greeting: greeting)
+      self.init(newestProtocol: newestProtocol, purpose: purpose, handshake: handshake)
     } catch {
       throw .malformed(error)
     }
   }
 }
 
-extension Greeting {
+extension Handshake {
   fileprivate init(from reader: inout ByteReader) throws(CodingError) {
     let clusterID = ClusterID(try reader.readUInt64())
     let from = try reader.readMemberID()

@@ -56,7 +56,7 @@ extension SnapshotFrame {
         }
         self = .rejected(rejection)
       case .snapshotWorking: self = .working
-      case .hello, .message, .piece, .inquiry, .inquiryAnswer:
+      case .hello, .message, .piece, .joinQuery, .joinAnswer:
         preconditionFailure("\(kind) is no frame of a snapshot")
       }
       try reader.finish()

@@ -13,7 +13,7 @@ import RPC
 ///
 /// With `--watches`, plays so many streams of watches as well (`WatchComparison`); with
 /// `--maintenance`, sends so many requests of that service; with `--contests`, makes so many calls
-/// about locks and elections (`ContestComparison`); with `--members`, sends so many requests about
+/// about locks and elections (`LockComparison`); with `--members`, sends so many requests about
 /// the members (`MemberComparison`). Ends with 0 when every answer was the same, 1 when not, 2 when
 /// it could not run.
 @main
@@ -49,7 +49,7 @@ struct Compare {
       let watches = number(after: "--watches", in: &words, else: 0),
       let members = number(after: "--members", in: &words, else: 0),
       let maintenance = number(after: "--maintenance", in: &words, else: 0),
-      let contests = number(after: "--contests", in: &words, else: 0),
+      let lockCalls = number(after: "--contests", in: &words, else: 0),
       let seed = number(after: "--seed", in: &words, else: UInt64(1)), words.count == 2,
       let first = try? Endpoint(words[0]), let second = try? Endpoint(words[1])
     else {
@@ -92,7 +92,7 @@ struct Compare {
     }
     if watches > 0 { differences += await compareWatches(watches, left, right, seed: seed) }
     if members > 0 { differences += await compareMembers(members, left, right, seed: seed) }
-    if contests > 0 { differences += await compareContests(contests, left, right, seed: seed) }
+    if lockCalls > 0 { differences += await compareLocks(lockCalls, left, right, seed: seed) }
     await left.close()
     await right.close()
     print(
@@ -144,21 +144,21 @@ struct Compare {
   }
 
   /// How many calls are answered differently without a reason that we know of.
-  private static func compareContests(
+  private static func compareLocks(
     _ count: Int, _ left: RPCConnection, _ right: RPCConnection, seed: UInt64
   ) async -> Int {
-    var comparison = ContestComparison(left, right, seed: seed)
+    var comparison = LockComparison(left, right, seed: seed)
     do {
       try await comparison.begin()
       while comparison.calls < count, comparison.differences.count < differencesLimit {
         try await comparison.play()
       }
-    } catch let fault as ContestComparison.Fault {
+    } catch let fault as LockComparison.Fault {
       stop(fault.text)
     } catch {
       stop("\(error)")
     }
-    for difference in comparison.differences { print("contests differ:\n\(difference)\n") }
+    for difference in comparison.differences { print("lock calls differ:\n\(difference)\n") }
     for (reason, count) in comparison.known.sorted(by: { $0.key < $1.key }) {
       print("\(count) calls differ for a known reason: \(reason)")
     }

@@ -90,7 +90,7 @@ struct MemberComparison {
     calls += 1
     if case .add = call { additions += 1 }
     var texts: [String] = []
-    for index in stores.indices { texts.append(await carryOut(call, index)) }
+    for index in stores.indices { texts.append(await perform(call, index)) }
     if Set(texts).count > 1 {
       differences.append("\(call)\n\(texts.joined(separator: "\n"))")
     }
@@ -111,7 +111,7 @@ struct MemberComparison {
     case .remove(.added(let number)): present.removeAll { $0 == number }
     case .update(.added(let number), _):
       updatesOfLearners += 1
-      for index in stores.indices { _ = await carryOut(.remove(.added(number)), index) }
+      for index in stores.indices { _ = await perform(.remove(.added(number)), index) }
       present.removeAll { $0 == number }
     case .remove, .update, .promote, .list, .moveLeader: break
     }
@@ -170,7 +170,7 @@ struct MemberComparison {
 
   // MARK: Answers
 
-  private mutating func carryOut(_ call: Call, _ index: Int) async -> String {
+  private mutating func perform(_ call: Call, _ index: Int) async -> String {
     let store = stores[index]
     switch call {
     case .add(let urls, let isLearner):

@@ -37,7 +37,7 @@ extension Benchmark {
             write.cut = LogBase(last: id(base), configuration: configuration)
           }
           try log.commit([write])
-          try log.tend()
+          try log.maintain()
         }
       }
     }
@@ -69,7 +69,7 @@ extension Benchmark {
           guard batch.rows.count == count || number == operations - 1 else { continue }
           batch.meta = meta
           try state.flush(batch)
-          try state.tend()
+          try state.maintain()
           batch.rows.removeAll(keepingCapacity: true)
         }
       }

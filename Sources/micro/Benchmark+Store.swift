@@ -8,8 +8,8 @@ extension Benchmark {
     writes + lookups + ranges
   }
 
-  /// Puts with a root for each `stride` of them, handed to a flusher after every hundred.
-  /// `stride`: puts between two roots; zero: nobody looks.
+  /// Puts with a read view for each `stride` of them, handed to a flusher after every hundred.
+  /// `stride`: puts between two read views; zero: nobody looks.
   private static func puts(_ name: String, stride: Int, isNew: Bool) -> Benchmark {
     Benchmark(name) { fixtures in
       let loaded = try fixtures.loaded.get()
@@ -19,7 +19,7 @@ extension Benchmark {
           PutRequest(key: Keys.key(UInt64(number)), value: Keys.value(position)))
       }
       var store = loaded.store
-      var root: Root? = stride == 0 ? nil : store.root
+      var readView: ReadView? = stride == 0 ? nil : store.readView
       var position = 0
       let body: Body = { operations in
         for _ in 0..<operations {
@@ -30,10 +30,10 @@ extension Benchmark {
           }
           try store.apply(commands[position], reading: loaded.reader)
           position += 1
-          if stride > 0, position % stride == 0 { root = store.root }
+          if stride > 0, position % stride == 0 { readView = store.readView }
           if position % 100 == 0 { store.pretendToFlush() }
         }
-        keep(root)
+        keep(readView)
       }
       // Every leaf that the fixture shares is copied once, which is not what is measured.
       try body(isNew ? 1 : commands.count)
@@ -43,18 +43,18 @@ extension Benchmark {
 
   private static var writes: [Benchmark] {
     [
-      puts("store/overwrite-root-1", stride: 1, isNew: false),
-      puts("store/overwrite-root-10", stride: 10, isNew: false),
-      puts("store/overwrite-root-100", stride: 100, isNew: false),
-      puts("store/new-key-root-10", stride: 10, isNew: true),
-      puts("store/overwrite-no-root", stride: 0, isNew: false),
+      puts("store/overwrite-view-1", stride: 1, isNew: false),
+      puts("store/overwrite-view-10", stride: 10, isNew: false),
+      puts("store/overwrite-view-100", stride: 100, isNew: false),
+      puts("store/new-key-view-10", stride: 10, isNew: true),
+      puts("store/overwrite-no-view", stride: 0, isNew: false),
     ]
   }
 
   private static var lookups: [Benchmark] {
     [
       Benchmark("store/get-index") { fixtures in
-        let root = try fixtures.loaded.get().store.root
+        let readView = try fixtures.loaded.get().store.readView
         var cache = RowCache(limitBytes: 0)
         var requests = Carousel(
           Keys.draws(8_192, below: Fixtures.keyCount).map { slot in
@@ -62,20 +62,20 @@ extension Benchmark {
             request.countOnly = true
             return request
           })
-        return { for _ in 0..<$0 { keep(root.range(requests.next(), cache: &cache)) } }
+        return { for _ in 0..<$0 { keep(readView.range(requests.next(), cache: &cache)) } }
       },
       Benchmark("store/get-recent") { fixtures in
-        let (root, keys) = try recent(fixtures)
+        let (readView, keys) = try recent(fixtures)
         var cache = RowCache(limitBytes: 0)
         var requests = Carousel(
           Keys.draws(8_192, below: keys.count).map {
             RangeRequest(range: KeyRange(key: keys[$0]))
           })
-        return { for _ in 0..<$0 { keep(root.range(requests.next(), cache: &cache)) } }
+        return { for _ in 0..<$0 { keep(readView.range(requests.next(), cache: &cache)) } }
       },
       Benchmark("store/get-table") { fixtures in
         let loaded = try fixtures.loaded.get()
-        let root = loaded.store.root
+        let readView = loaded.store.readView
         var cache = RowCache(limitBytes: 0)
         var requests = Carousel(
           Keys.draws(8_192, below: Fixtures.keyCount).map {
@@ -83,7 +83,7 @@ extension Benchmark {
           })
         return { operations in
           for _ in 0..<operations {
-            keep(try root.range(requests.next(), cache: &cache, reading: loaded.reader))
+            keep(try readView.range(requests.next(), cache: &cache, reading: loaded.reader))
           }
         }
       },
@@ -93,7 +93,7 @@ extension Benchmark {
   private static var ranges: [Benchmark] {
     [
       Benchmark("store/count-range") { fixtures in
-        let root = try fixtures.loaded.get().store.root
+        let readView = try fixtures.loaded.get().store.readView
         var cache = RowCache(limitBytes: 0)
         var requests = Carousel(
           hundreds(in: Keys.sorted).map { request in
@@ -102,42 +102,42 @@ extension Benchmark {
             request.countOnly = true
             return request
           })
-        return { for _ in 0..<$0 { keep(root.range(requests.next(), cache: &cache)) } }
+        return { for _ in 0..<$0 { keep(readView.range(requests.next(), cache: &cache)) } }
       },
       Benchmark("store/range-100-recent") { fixtures in
-        let (root, keys) = try recent(fixtures)
+        let (readView, keys) = try recent(fixtures)
         var cache = RowCache(limitBytes: 0)
         var requests = Carousel(hundreds(in: keys))
-        return { for _ in 0..<$0 { keep(root.range(requests.next(), cache: &cache)) } }
+        return { for _ in 0..<$0 { keep(readView.range(requests.next(), cache: &cache)) } }
       },
       Benchmark("store/range-100-cached") { fixtures in
         let loaded = try fixtures.loaded.get()
-        let root = loaded.store.root
+        let readView = loaded.store.readView
         var cache = RowCache(limitBytes: 4 << 20)
         var requests = Carousel(hundreds(in: Array(Keys.sorted[..<5_000])))
         for _ in 0..<1_024 {
-          keep(try root.range(requests.next(), cache: &cache, reading: loaded.reader))
+          keep(try readView.range(requests.next(), cache: &cache, reading: loaded.reader))
         }
-        return { for _ in 0..<$0 { keep(root.range(requests.next(), cache: &cache)) } }
+        return { for _ in 0..<$0 { keep(readView.range(requests.next(), cache: &cache)) } }
       },
       Benchmark("store/range-100-table") { fixtures in
         let loaded = try fixtures.loaded.get()
-        let root = loaded.store.root
+        let readView = loaded.store.readView
         var cache = RowCache(limitBytes: 0)
         var requests = Carousel(hundreds(in: Keys.sorted))
         return { operations in
           for _ in 0..<operations {
-            keep(try root.range(requests.next(), cache: &cache, reading: loaded.reader))
+            keep(try readView.range(requests.next(), cache: &cache, reading: loaded.reader))
           }
         }
       },
       Benchmark("store/scan-100-table") { fixtures in
         let loaded = try fixtures.loaded.get()
-        let root = loaded.store.root
+        let readView = loaded.store.readView
         var requests = Carousel(hundreds(in: Keys.sorted))
         return { operations in
           for _ in 0..<operations {
-            let range = try root.settle(requests.next()).get()
+            let range = try readView.resolve(requests.next()).get()
             keep(try KVService.body(range, reading: loaded.reader, header))
           }
         }
@@ -147,8 +147,8 @@ extension Benchmark {
 
   private static let header = AnswerHeader(cluster: 1, member: 2, raftTerm: 3)
 
-  /// A root whose newest rows are those of some thousand neighbouring keys.
-  private static func recent(_ fixtures: Fixtures) throws -> (Root, keys: [[UInt8]]) {
+  /// A read view whose newest rows are those of some thousand neighbouring keys.
+  private static func recent(_ fixtures: Fixtures) throws -> (ReadView, keys: [[UInt8]]) {
     let loaded = try fixtures.loaded.get()
     var store = loaded.store
     let keys = Array(Keys.sorted[..<10_000])
@@ -156,7 +156,7 @@ extension Benchmark {
       try store.put(keys[slot], Keys.value(slot), reading: loaded.reader)
     }
     store.pretendToFlush()
-    return (store.root, keys)
+    return (store.readView, keys)
   }
 
   /// Requests for exactly a hundred keys each.

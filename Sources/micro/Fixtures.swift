@@ -72,7 +72,7 @@ extension Store {
     while let batch = takeFlushBatch(limitBytes: 4 << 20) {
       try state.flush(batch)
       flushed(through: batch.meta.appliedIndex)
-      try state.tend()
+      try state.maintain()
     }
   }
 

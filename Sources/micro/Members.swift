@@ -43,10 +43,10 @@ struct LeadingCore {
   init() {
     core = RaftCore(
       id: MemberID(1), settings: RaftSettings(), recovered: Members.recovered, seed: 1, now: .zero)
-    var wakeAt = carryOut(.timer).wakeAt
+    var wakeAt = perform(.timer).wakeAt
     while !core.isLeader {
       now = max(now, wakeAt)
-      wakeAt = carryOut(.timer).wakeAt
+      wakeAt = perform(.timer).wakeAt
     }
   }
 
@@ -54,27 +54,27 @@ struct LeadingCore {
   mutating func put(_ command: [UInt8]) {
     now = now + .microseconds(20)
     numbers += 1
-    carryOut(.propose([Proposal(id: ProposalID(numbers), command: command)]))
+    perform(.propose([Proposal(id: ProposalID(numbers), command: command)]))
   }
 
   @discardableResult
-  private mutating func carryOut(_ event: Input.Event) -> Output {
+  private mutating func perform(_ event: Input.Event) -> Output {
     let output = core.step(Input(now: now, event: event))
     for write in output.writes {
-      carryOut(.stored(write.ticket))
+      perform(.stored(write.ticket))
       for envelope in write.releasedWhenDurable { send(envelope) }
     }
     for envelope in output.sends { send(envelope) }
     if let last = output.committed.last?.index {
-      carryOut(.applied(last))
-      if last.number.isMultiple(of: 64) { carryOut(.durableApplied(last)) }
+      perform(.applied(last))
+      if last.number.isMultiple(of: 64) { perform(.durableApplied(last)) }
     }
     return output
   }
 
   private mutating func send(_ envelope: Envelope) {
     guard let answer = Members.answer(to: envelope.message) else { return }
-    carryOut(.message(answer, from: envelope.to))
+    perform(.message(answer, from: envelope.to))
   }
 }
 
@@ -93,16 +93,16 @@ struct FollowingCore {
       previous: last, entries: [Entry(id: id, content: .command(command))],
       commitIndex: last.index)
     last = id
-    carryOut(
+    perform(
       .message(Message(term: Term(1), body: .appendEntries(append)), from: MemberID(2)))
   }
 
-  private mutating func carryOut(_ event: Input.Event) {
+  private mutating func perform(_ event: Input.Event) {
     let output = core.step(Input(now: now, event: event))
-    for write in output.writes { carryOut(.stored(write.ticket)) }
+    for write in output.writes { perform(.stored(write.ticket)) }
     if let last = output.committed.last?.index {
-      carryOut(.applied(last))
-      if last.number.isMultiple(of: 64) { carryOut(.durableApplied(last)) }
+      perform(.applied(last))
+      if last.number.isMultiple(of: 64) { perform(.durableApplied(last)) }
     }
   }
 }
@@ -118,37 +118,37 @@ struct LeadingReplica: ~Copyable {
     replica = ReplicaCore(
       id: MemberID(1), boot: Boot(1), settings: ReplicaSettings(), recovered: Members.recovered,
       seed: 1, now: .zero)
-    for number in UInt64(2)...3 { carryOut(.sessionOpened(MemberID(number), Boot(number))) }
+    for number in UInt64(2)...3 { perform(.sessionOpened(MemberID(number), Boot(number))) }
     while !replica.isLeader {
       now = max(now, wakeAt)
-      carryOut(.timer)
+      perform(.timer)
     }
   }
 
   /// From the client's proposal to the report that it is applied and safe.
   mutating func put(_ command: [UInt8]) {
     now = now + .microseconds(20)
-    if now >= wakeAt { carryOut(.timer) }
+    if now >= wakeAt { perform(.timer) }
     numbers += 1
-    carryOut(
+    perform(
       .propose([
         ProposalRequest(
           id: RequestID(numbers), command: command, deadline: now + .seconds(5), isGrowing: true)
       ]))
   }
 
-  private mutating func carryOut(_ event: ReplicaEvent) {
+  private mutating func perform(_ event: ReplicaEvent) {
     let effects = replica.step(ReplicaInput(now: now, event: event))
     wakeAt = effects.wakeAt
     for write in effects.writes {
-      carryOut(.stored(write.write.ticket))
+      perform(.stored(write.write.ticket))
       for envelope in write.releasedWhenDurable { send(envelope) }
     }
     for envelope in effects.sends { send(envelope) }
     if let last = effects.apply.last?.index {
       let isCommand = if case .command = effects.apply.last?.content { true } else { false }
-      carryOut(.applied(through: last, completed: isCommand ? [RequestID(numbers)] : []))
-      if last.number.isMultiple(of: 64) { carryOut(.durableApplied(last)) }
+      perform(.applied(through: last, completed: isCommand ? [RequestID(numbers)] : []))
+      if last.number.isMultiple(of: 64) { perform(.durableApplied(last)) }
     }
   }
 
@@ -156,8 +156,8 @@ struct LeadingReplica: ~Copyable {
     switch envelope.message {
     case .raft(let message):
       guard let answer = Members.answer(to: message) else { return }
-      carryOut(.message(.raft(answer), from: envelope.to))
-    case .ping(let instant): carryOut(.message(.pong(instant), from: envelope.to))
+      perform(.message(.raft(answer), from: envelope.to))
+    case .ping(let instant): perform(.message(.pong(instant), from: envelope.to))
     case .pong, .forward, .forwardReply, .digest, .diverged, .changeForward, .changeReply,
       .roomQuery, .roomReply:
       break

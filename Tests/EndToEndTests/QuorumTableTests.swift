@@ -3,7 +3,7 @@ import Lab
 import Testing
 
 extension EndToEnd {
-  /// The quorum rule of design and course, on real processes: R of N counted, and obeyed.
+  /// The quorum rule (Docs/Consistency.md) on real processes: R of N counted, and obeyed.
   @Suite struct `The quorum rule on real members` {
     @Test(arguments: 1...7)
     func `for every R of N: more than half serve, at most half refuse`(members: Int) async throws {

@@ -112,7 +112,7 @@ import Testing
     #expect(marks[1].revisions(differingFrom: marks[0]) == 2_048...3_072)
     #expect(marks[0].revisions(differingFrom: marks[1]) == 2_048...3_072)
     var other = marks[1]
-    other.scrubbedRevision = 9
+    other.purgedRevision = 9
     #expect(other.revisions(differingFrom: marks[0]) == 1...5_001, "compacted otherwise")
   }
 }

@@ -12,7 +12,7 @@ import Testing
     var request = RangeRequest(range: .everything)
     change(&request)
     var cache = RowCache(limitBytes: 0)
-    return try store.root.range(request, cache: &cache, reading: table)
+    return try store.readView.range(request, cache: &cache, reading: table)
   }
 
   private func put(_ key: String, _ value: String) -> PutRequest {
@@ -176,20 +176,20 @@ import Testing
     #expect(try range(store) { _ in }.get().pairs.map(\.text) == ["a=@3"])
   }
 
-  @Test func `a transaction that only reads runs on a root`() throws {
+  @Test func `a transaction that only reads runs on a read view`() throws {
     let store = try fourKeys()
     var request = TxnRequest()
     request.compares = [Compare(range: KeyRange("a"), relation: .equal, target: .value([0x34]))]
     request.success = [.range(RangeRequest(range: KeyRange("c")))]
     var cache = RowCache(limitBytes: 0)
-    let response = try store.root.transact(request, cache: &cache, reading: table).get()
+    let response = try store.readView.transact(request, cache: &cache, reading: table).get()
     #expect(response.succeeded)
     guard case .range(let range) = response.responses[0] else {
       Issue.record("a range is answered by a range")
       return
     }
     #expect(range.pairs.map(\.text) == ["c=2@3"])
-    guard case .answer(let same) = store.root.transact(request, cache: &cache) else {
+    guard case .answer(let same) = store.readView.transact(request, cache: &cache) else {
       Issue.record("all of it is in memory")
       return
     }

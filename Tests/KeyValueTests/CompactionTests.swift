@@ -37,22 +37,22 @@ import Testing
   @Test func `rows wait for the compaction to be in the table`() throws {
     var store = try store([put("a", "1"), put("a", "2")])
     _ = try store.run(.compaction(revision: 3), table)
-    #expect(try !store.scrub(limitRows: 9, reading: table))
+    #expect(try !store.purge(limitRows: 9, reading: table))
     store.flush(to: table)
     #expect(table.rows.count == 2)
-    while try store.scrub(limitRows: 9, reading: table) {}
+    while try store.purge(limitRows: 9, reading: table) {}
     store.flush(to: table)
     #expect(table.rows.count == 1)
   }
 
-  @Test func `rows wait for the roots that were taken before`() throws {
+  @Test func `rows wait for the read views that were taken before`() throws {
     var store = try store([put("a", "1"), put("a", "2"), put("b", "1"), delete("b")])
-    let old = store.root
+    let old = store.readView
     _ = try store.run(.compaction(revision: 5), table)
-    #expect(try !store.scrub(limitRows: 9, reading: table), "the compaction is not flushed yet")
-    #expect(store.needsScrub)
+    #expect(try !store.purge(limitRows: 9, reading: table), "the compaction is not flushed yet")
+    #expect(store.needsPurge)
     store.flush(to: table)
-    #expect(try !store.scrub(limitRows: 9, reading: table))
+    #expect(try !store.purge(limitRows: 9, reading: table))
     var request = RangeRequest(range: .everything)
     request.revision = 2
     var cache = RowCache(limitBytes: 0)
@@ -65,13 +65,13 @@ import Testing
     var store = try store([put("a", "1"), put("a", "2"), put("b", "1"), delete("b")])
     _ = try store.run(.compaction(revision: 5), table)
     store.flush(to: table)
-    let current = store.root
-    while try store.scrub(limitRows: 1, reading: table) { store.flush(to: table) }
+    let current = store.readView
+    while try store.purge(limitRows: 1, reading: table) { store.flush(to: table) }
     store.flush(to: table)
     // And the deletion at the compacted revision: a watch may begin with it.
     #expect(table.inOrder.map(\.text) == ["a=2@3", "b=@5"])
-    #expect(table.meta.scrubbedRevision == 5)
-    #expect(!store.needsScrub)
+    #expect(table.meta.purgedRevision == 5)
+    #expect(!store.needsPurge)
     var cache = RowCache(limitBytes: 0)
     let answer = try current.range(
       RangeRequest(range: .everything), cache: &cache, reading: table
@@ -87,7 +87,7 @@ import Testing
     _ = try store.run(.compaction(revision: store.meta.revision), table)
     store.flush(to: table)
     var first = table.inOrder[0].number
-    while try store.scrub(limitRows: 50, reading: table) {
+    while try store.purge(limitRows: 50, reading: table) {
       let before = Set(table.inOrder.map(\.number))
       store.flush(to: table)
       let gone = before.subtracting(table.inOrder.map(\.number)).sorted()
@@ -99,15 +99,15 @@ import Testing
     #expect(table.rows.count == Set(table.inOrder.map(\.key)).count)
   }
 
-  @Test func `a scrub that a crash interrupts begins again`() throws {
+  @Test func `a purge that a crash interrupts begins again`() throws {
     var store = try store((0..<50).map { put("k\($0 % 5)", "\($0)") })
     _ = try store.run(.compaction(revision: 51), table)
     store.flush(to: table)
-    #expect(try store.scrub(limitRows: 7, reading: table))
+    #expect(try store.purge(limitRows: 7, reading: table))
     store.flush(to: table)
     store = try table.load()
-    #expect(store.needsScrub)
-    while try store.scrub(limitRows: 7, reading: table) {}
+    #expect(store.needsPurge)
+    while try store.purge(limitRows: 7, reading: table) {}
     store.flush(to: table)
     #expect(table.inOrder.map(\.number) == [46, 47, 48, 49, 50])
   }
@@ -123,7 +123,7 @@ import Testing
     }
     func hash(_ revision: Int64 = 0) throws -> UInt32 {
       store.flush(to: table)
-      var hasher = try RevisionHasher(root: store.root, revision: revision)
+      var hasher = try RevisionHasher(readView: store.readView, revision: revision)
       for row in table.inOrder where row.number <= hasher.lastRow { hasher.add(row) }
       return hasher.finish()
     }
@@ -146,7 +146,7 @@ import Testing
     #expect(try hash() == 1_279_241_262)
     #expect(throws: CommandError.compacted) { try hash(5) }
     #expect(throws: CommandError.futureRevision) { try hash(8) }
-    while try store.scrub(limitRows: 1, reading: table) { store.flush(to: table) }
+    while try store.purge(limitRows: 1, reading: table) { store.flush(to: table) }
     #expect(try hash() == 1_279_241_262)
     try run(.deleteRange(delete("\0", "\0")))
     #expect(try hash() == 2_673_903_160)

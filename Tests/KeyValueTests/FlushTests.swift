@@ -86,17 +86,17 @@ import Testing
     settings.cacheLimitBytes = 0
     var store = Store(generation: 1, settings: settings)
     for number in 0..<200 { _ = try store.run(put("\(number)", 100), table) }
-    let early = store.root
+    let early = store.readView
     store.flush(to: table)
     for number in 200..<400 { _ = try store.run(put("\(number)", 100), table) }
     store.flush(to: table)
     var cache = RowCache(limitBytes: 0)
     let request = RangeRequest(range: KeyRange("7"))
     guard case .answer = early.range(request, cache: &cache) else {
-      Issue.record("a root lost a row that it held")
+      Issue.record("a read view lost a row that it held")
       return
     }
-    guard case .misses(let missing) = store.root.range(request, cache: &cache) else {
+    guard case .misses(let missing) = store.readView.range(request, cache: &cache) else {
       Issue.record("memory kept a row beyond its bound")
       return
     }

@@ -20,7 +20,7 @@ import Testing
   private func keys(_ store: Store) throws -> String {
     var cache = RowCache(limitBytes: 0)
     let all = RangeRequest(range: .everything)
-    return try store.root.range(all, cache: &cache, reading: table).get().pairs
+    return try store.readView.range(all, cache: &cache, reading: table).get().pairs
       .map { String(decoding: $0.key, as: UTF8.self) }.joined(separator: " ")
   }
 

@@ -9,7 +9,7 @@ import Testing
     var settings = StoreSettings()
     var flushOnceIn: Int
     var flushLimitBytes: Int
-    var scrubOnceIn: Int
+    var purgeOnceIn: Int
     var restartOnceIn: Int
 
     init(_ dice: inout Dice) {
@@ -17,7 +17,7 @@ import Testing
       settings.cacheLimitBytes = dice.pick([0, 2000, 1 << 20])
       flushOnceIn = dice.pick([1, 3, 20])
       flushLimitBytes = dice.pick([0, 1000, 1 << 20])
-      scrubOnceIn = dice.pick([1, 4, 30])
+      purgeOnceIn = dice.pick([1, 4, 30])
       restartOnceIn = dice.pick([10, 50, 1000])
     }
   }
@@ -27,8 +27,8 @@ import Testing
     let table = Table()
     let weather: Weather
     var dice: Dice
-    /// Roots that some reader still uses, and what they must show.
-    var roots: [(root: Root, model: Model)] = []
+    /// Read views that some reader still uses, and what they must show.
+    var readViews: [(readView: ReadView, model: Model)] = []
 
     init(seed: UInt64) {
       dice = Dice(seed: seed)
@@ -38,16 +38,16 @@ import Testing
 
     /// What happens between two entries, in this member alone.
     mutating func live(_ log: [Command], _ model: Model) throws {
-      if dice.once(in: 6) { roots.append((store.root, model)) }
-      if dice.once(in: 6), !roots.isEmpty { roots.remove(at: dice.below(roots.count)) }
+      if dice.once(in: 6) { readViews.append((store.readView, model)) }
+      if dice.once(in: 6), !readViews.isEmpty { readViews.remove(at: dice.below(readViews.count)) }
       if dice.once(in: weather.flushOnceIn) {
         store.flush(to: table, limitBytes: weather.flushLimitBytes)
       }
-      if dice.once(in: weather.scrubOnceIn) {
-        _ = try store.scrub(limitRows: 1 + dice.below(6), reading: table)
+      if dice.once(in: weather.purgeOnceIn) {
+        _ = try store.purge(limitRows: 1 + dice.below(6), reading: table)
       }
       if dice.once(in: weather.restartOnceIn) {
-        roots = []
+        readViews = []
         store = try table.load(settings: weather.settings)
         for command in log[Int(store.meta.appliedIndex)...] { _ = try store.run(command, table) }
       }
@@ -55,17 +55,17 @@ import Testing
   }
 
   private func check(
-    _ root: Root, _ model: Model, _ table: Table, _ generator: inout Generator
+    _ readView: ReadView, _ model: Model, _ table: Table, _ generator: inout Generator
   ) throws {
     let request = generator.rangeRequest(model.revision)
     let expected = model.range(request)
     var cache = RowCache(limitBytes: 0)
-    switch root.range(request, cache: &cache) {
+    switch readView.range(request, cache: &cache) {
     case .answer(let answer): #expect(.success(answer) == expected, "\(request)")
     case .refused(let error): #expect(.failure(error) == expected, "\(request)")
     case .misses(let missing): #expect(!missing.isEmpty)
     }
-    let answer = try root.range(request, cache: &cache, reading: table)
+    let answer = try readView.range(request, cache: &cache, reading: table)
     #expect(answer == expected, "\(request)")
   }
 
@@ -92,9 +92,9 @@ import Testing
         #expect(applied.changes.map(\.row) == model.rows.suffix(applied.changes.count))
         try members[slot].live(log, model)
         let member = members[slot]
-        try check(member.store.root, model, member.table, &generator)
-        if let old = member.roots.first {
-          try check(old.root, old.model, member.table, &generator)
+        try check(member.store.readView, model, member.table, &generator)
+        if let old = member.readViews.first {
+          try check(old.readView, old.model, member.table, &generator)
         }
         #expect(member.store.state.index.violation() == nil, "seed \(seed)")
         #expect(member.store.meta.alarms == model.alarms, "seed \(seed)")
@@ -122,20 +122,20 @@ import Testing
 
   /// Without readers, everything superseded goes and exactly the rest stays.
   private func end(_ member: inout Member, _ model: Model) throws {
-    member.roots = []
+    member.readViews = []
     member.store.flush(to: member.table)
-    for _ in 0..<400 where member.store.needsScrub {
-      _ = try member.store.scrub(limitRows: 3, reading: member.table)
+    for _ in 0..<400 where member.store.needsPurge {
+      _ = try member.store.purge(limitRows: 3, reading: member.table)
       member.store.flush(to: member.table)
     }
-    #expect(!member.store.needsScrub)
+    #expect(!member.store.needsPurge)
     #expect(member.table.inOrder == model.kept)
     #expect(member.table.meta == member.store.meta)
     #expect(try member.table.load().meta == member.store.meta)
   }
 
   private func hash(_ member: Member) throws -> UInt32 {
-    var hasher = try RevisionHasher(root: member.store.root, revision: 0)
+    var hasher = try RevisionHasher(readView: member.store.readView, revision: 0)
     for row in member.table.inOrder { hasher.add(row) }
     return hasher.finish()
   }

@@ -1,7 +1,7 @@
 import KeyValue
 import Testing
 
-/// A table of rows as the state file is one: whole batches or nothing, and no row that a root
+/// A table of rows as the state file is one: whole batches or nothing, and no row that a read view
 /// needs may be missing.
 final class Table: ChangeReading {
   struct Lost: Error {}

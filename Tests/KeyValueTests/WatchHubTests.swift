@@ -174,7 +174,7 @@ import Testing
     try rig.run(.compaction(revision: 3))
     rig.store.flush(to: rig.table)
     for _ in 0..<10 {
-      _ = try rig.store.scrub(limitRows: 10, reading: rig.table)
+      _ = try rig.store.purge(limitRows: 10, reading: rig.table)
       rig.store.flush(to: rig.table)
     }
     try rig.reload()
@@ -415,7 +415,7 @@ import Testing
     case 10: rig.watch(stream, watch(rig, &generator))
     case 11:
       rig.store.flush(to: rig.table)
-      _ = try rig.store.scrub(limitRows: 5, reading: rig.table)
+      _ = try rig.store.purge(limitRows: 5, reading: rig.table)
       // Then no row is in memory, and all are read from the table.
       if generator.dice.once(in: 2) { try rig.reload() }
     case 12:

@@ -95,7 +95,7 @@ struct WatchRig {
     guard let request = read else { return }
     read = nil
     reads += 1
-    switch try store.root.changes(request, cache: &cache, reading: table) {
+    switch try store.readView.changes(request, cache: &cache, reading: table) {
     case .success(let piece):
       step(.read(.success(piece)), piece.changes.map { ($0.row, $0.previous) })
     case .failure: step(.read(.failure(.compacted(store.meta.compactRevision))))

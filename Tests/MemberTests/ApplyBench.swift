@@ -47,7 +47,7 @@ struct BenchPorts: ApplyPorts {
     return view.isHidden
   }
 
-  mutating func publish(_ view: Root) { _ = self.view.show(view) }
+  mutating func publish(_ view: ReadView) { _ = self.view.show(view) }
 
   mutating func advance(to meta: StateMeta) { _ = view.advance(to: meta) }
 
@@ -66,7 +66,7 @@ struct ApplyBench {
 
   init(_ settings: StoreSettings = StoreSettings()) {
     let store = Store(generation: 1, settings: settings)
-    ports = BenchPorts(view: PublishedView(store.root))
+    ports = BenchPorts(view: PublishedView(store.readView))
     lane = ApplyLane(me: Self.me, boot: Self.boot, store: store)
   }
 

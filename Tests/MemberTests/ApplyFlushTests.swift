@@ -15,7 +15,7 @@ import Testing
   private func moved() -> ApplyLetter<String> {
     var store = Store(generation: 2)
     for index in UInt64(1)...9 { store.skip(index: index, term: 1) }
-    return .adopted(Handover(AdoptedState(store: store, readers: "new readers")), base)
+    return .adopted(TransferBox(AdoptedState(store: store, readers: "new readers")), base)
   }
 
   /// A lane whose caller waits until compacted rows are gone; the batch that removes them is under

@@ -13,7 +13,7 @@ private struct FilePorts: FlushPorts {
   var generation: UInt64 = 1
   var durableApplied = LogIndex.zero
   var usedBytes: UInt64 = 0
-  var wantsTending = false
+  var wantsMaintenance = false
   var hasGivenBackAll = true
   var took = Duration.zero
   var fails = false
@@ -25,8 +25,8 @@ private struct FilePorts: FlushPorts {
     usedBytes += 1
   }
 
-  mutating func tend() throws -> Duration {
-    done.append("tend")
+  mutating func maintain() throws -> Duration {
+    done.append("maintain")
     return took
   }
 
@@ -115,7 +115,7 @@ private struct FilePorts: FlushPorts {
     }
     #expect(out.wakeAt == bench.now)
     _ = bench.turn()
-    #expect(bench.ports.done == ["write 5", "tend"])
+    #expect(bench.ports.done == ["write 5", "maintain"])
   }
 
   @Test(arguments: [(1, [], 100), (1, [1], 25), (4_000, [], 0)] as [(Int, [RowNumber], Int64)])
@@ -144,26 +144,26 @@ private struct FilePorts: FlushPorts {
     out = bench.next(out)
     #expect(bench.ports.done == ["write 2"])
     out = bench.next(out)
-    #expect(bench.ports.done == ["write 2", "tend"])
+    #expect(bench.ports.done == ["write 2", "maintain"])
     out = bench.next(out)
-    #expect(bench.ports.done == ["write 2", "tend", "open"])
+    #expect(bench.ports.done == ["write 2", "maintain", "open"])
     #expect(out.opened.map(\.asker) == [.client(1)])
     #expect(out.opened.first?.source.take() == "snapshot")
   }
 
   @Test func `house-keeping leaves the disk alone for three quarters of the time`() {
     var bench = Bench()
-    bench.ports.wantsTending = true
+    bench.ports.wantsMaintenance = true
     bench.ports.took = .milliseconds(4)
     var out = bench.next(bench.turn(Self.batch(1)))
-    #expect(bench.ports.done == ["write 1", "tend"])
+    #expect(bench.ports.done == ["write 1", "maintain"])
     // It ended four milliseconds after it began.
     let ended = bench.now + .milliseconds(4)
     bench.now = ended
     out = bench.turn()
     #expect(out.wakeAt == ended + .milliseconds(12))
     out = bench.next(out)
-    #expect(bench.ports.done == ["write 1", "tend", "tend"])
+    #expect(bench.ports.done == ["write 1", "maintain", "maintain"])
     bench.ports.took = .seconds(1)
     bench.now = bench.now + .seconds(1)
     out = bench.next(bench.turn())
@@ -171,7 +171,7 @@ private struct FilePorts: FlushPorts {
     let last = bench.now + .seconds(1)
     bench.now = last
     #expect(bench.turn().wakeAt == last + .milliseconds(25))
-    bench.ports.wantsTending = false
+    bench.ports.wantsMaintenance = false
     bench.now = bench.now + .seconds(1)
     #expect(bench.turn().wakeAt == .distantFuture)
   }
@@ -179,7 +179,7 @@ private struct FilePorts: FlushPorts {
   @Test func `a batch for a generation that is gone is not written`() {
     var bench = Bench()
     let out = bench.turn(
-      .adopt(Handover("moved"), Self.base), Self.batch(2),
+      .adopt(TransferBox("moved"), Self.base), Self.batch(2),
       Self.batch(
         3, generation: 2))
     guard case .adopted(let adopted, Self.base)? = out.letters.first else {
@@ -194,9 +194,9 @@ private struct FilePorts: FlushPorts {
   @Test func `who wants every free page back is answered when there is none left`() {
     var bench = Bench()
     bench.ports.hasGivenBackAll = false
-    bench.ports.wantsTending = true
+    bench.ports.wantsMaintenance = true
     var out = bench.next(bench.turn(.defragment(RequestID(1))))
-    #expect(bench.ports.done == ["give back", "tend"])
+    #expect(bench.ports.done == ["give back", "maintain"])
     #expect(out.defragmented.isEmpty)
     bench.ports.hasGivenBackAll = true
     out = bench.next(bench.next(out))

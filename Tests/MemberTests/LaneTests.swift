@@ -116,7 +116,8 @@ import Wire
     bench.lane = SnapshotLane(pieceBytes: 6)
     var out = SnapshotLaneOutput()
     let request = Side.request
-    bench.lane.turn([.opened(request, Handover([[1, 2, 3], [4]]))], ports: &bench.disk, out: &out)
+    bench.lane.turn(
+      [.opened(request, TransferBox([[1, 2, 3], [4]]))], ports: &bench.disk, out: &out)
     #expect(
       out.reports == [
         .opened(request, SnapshotHead(applied: Side.base().last, source: 1))

@@ -41,7 +41,7 @@ private struct NotingDisk: LogPorts {
     return isShort
   }
 
-  mutating func tend() throws(LogFault) { try note("tend") }
+  mutating func maintain() throws(LogFault) { try note("maintain") }
 }
 
 /// A lane on that disk, and what it has told so far.
@@ -94,17 +94,17 @@ private struct Bench {
   @Test func `what waits is one commit, and its last write is reported`() {
     var bench = Bench()
     bench.work([write(1), write(2), write(3)])
-    #expect(bench.disk.asked == ["commit 1 2 3", "tend"])
+    #expect(bench.disk.asked == ["commit 1 2 3", "maintain"])
     #expect(bench.takeReports() == [stored(3)])
     bench.work([write(4)])
-    #expect(bench.disk.asked == ["commit 1 2 3", "tend", "commit 4", "tend"])
+    #expect(bench.disk.asked == ["commit 1 2 3", "maintain", "commit 4", "maintain"])
     #expect(bench.takeReports() == [stored(4)])
   }
 
   @Test func `a commit installs one snapshot, and begins with it`() {
     var bench = Bench()
     bench.work([write(1), write(2, installs: base), write(3), write(4, installs: base)])
-    #expect(bench.disk.asked == ["commit 1", "commit 2 3", "commit 4", "tend"])
+    #expect(bench.disk.asked == ["commit 1", "commit 2 3", "commit 4", "maintain"])
     #expect(bench.takeReports() == [stored(1), stored(3), stored(4)])
   }
 
@@ -117,7 +117,9 @@ private struct Bench {
     ])
     #expect(
       bench.disk.asked
-        == ["commit 1", "read 1", "commit 2", "open", "remove before 2", "form", "retire", "tend"])
+        == [
+          "commit 1", "read 1", "commit 2", "open", "remove before 2", "form", "retire", "maintain",
+        ])
     #expect(bench.told == [0, 1, 2, 3, 3, 3, 4, 5])
     let entry = Entry(id: EntryID(term: Term(1), index: LogIndex(1)), content: .noop)
     #expect(
@@ -140,7 +142,7 @@ private struct Bench {
   }
 
   /// Failures S3, S4: what had failed may be on the disk or not, so nothing may rest on it.
-  @Test(arguments: ["commit 2", "read 1", "open", "look", "tend"])
+  @Test(arguments: ["commit 2", "read 1", "open", "look", "maintain"])
   func `after the disk has refused anything nothing is done or reported any more`(action: String) {
     var bench = Bench()
     bench.disk.failing = action
@@ -150,7 +152,7 @@ private struct Bench {
     #expect(bench.disk.asked.last == action)
     let reports = bench.takeReports()
     #expect(reports.contains(stored(1)))
-    #expect(reports.contains(stored(2)) == (action == "tend"))
+    #expect(reports.contains(stored(2)) == (action == "maintain"))
     let asked = bench.disk.asked
     bench.disk.failing = nil
     bench.work([write(3), .lookAtSpace, .retire])

@@ -149,7 +149,7 @@ private struct TablePorts: ScrubPorts {
     bench.ports.rows[2].value = [9]
     bench.ports.bad = 4
     #expect(Self.isQuestion(bench.read(), 0, .confirm))
-    let moved = bench.turn(.adopt(Handover(2)), bench.confirm())
+    let moved = bench.turn(.adopt(TransferBox(2)), bench.confirm())
     #expect(moved.damaged == nil)
     #expect(bench.ports.reader == 2)
     #expect(Self.isQuestion(moved, 0, .expect), "it begins anew")

@@ -10,7 +10,7 @@ import Testing
 private struct ClientPorts: WatchPorts {
   var revision: Int64 = 10
   var standing = WatchStanding()
-  var view: Root? = Store(generation: 1).root
+  var view: ReadView? = Store(generation: 1).readView
   /// What they take; the others take nothing.
   var blocked: Set<WatchStreamID> = []
   var sent: [String] = []
@@ -19,7 +19,7 @@ private struct ClientPorts: WatchPorts {
   /// Messages of one answer with events.
   var parts = 1
 
-  func look() -> Root? { view }
+  func look() -> ReadView? { view }
 
   func encoding(of changes: WatchChanges) -> Int { changes.count }
 
@@ -149,12 +149,12 @@ private struct ClientPorts: WatchPorts {
     let out = bench.turn(.open(Self.one, requiresLeader: false), Self.past)
     #expect(out.wantsView)
     #expect(out.read == nil)
-    let shown = bench.turn(.view(Store(generation: 7).root))
+    let shown = bench.turn(.view(Store(generation: 7).readView))
     let read = try #require(shown.read)
     #expect(read.request.from == 5)
     #expect(read.view.generation == 7)
     // Who is shown a view that it did not ask for reads nothing.
-    #expect(bench.turn(.view(Store(generation: 8).root)).read == nil)
+    #expect(bench.turn(.view(Store(generation: 8).readView)).read == nil)
   }
 
   @Test func `a read at the wrong moment is tried again after a pause, and not before`() throws {
@@ -174,7 +174,7 @@ private struct ClientPorts: WatchPorts {
     let request = ChangeRequest(from: 1, interests: [], limitRows: 1, limitBytes: 1)
     var cache = RowCache(limitBytes: 1)
     let answer = try request.piece(
-      of: Store(generation: 1).root, generation: 2, cache: &cache, reading: NoTable())
+      of: Store(generation: 1).readView, generation: 2, cache: &cache, reading: NoTable())
     #expect(answer == .failure(.notNow))
   }
 

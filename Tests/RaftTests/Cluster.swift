@@ -206,7 +206,7 @@ struct Cluster {
     let after = Self.describe(nodes[position].core)
     if before != after { trace.append("m\(position + 1) \(before) ⇒ \(after)") }
     record(output, position)
-    carryOut(output, position)
+    perform(output, position)
     checker.check(position, commitBefore: commit, in: nodes)
   }
 
@@ -236,7 +236,7 @@ struct Cluster {
     for id in output.unreadable { checker.readRefused(id) }
   }
 
-  private mutating func carryOut(_ output: Output, _ position: Int) {
+  private mutating func perform(_ output: Output, _ position: Int) {
     let boot = nodes[position].boot
     for envelope in output.sends { post(envelope, from: position) }
     for write in output.writes {

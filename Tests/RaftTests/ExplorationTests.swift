@@ -5,10 +5,10 @@ import Testing
 
 /// What an explorer of all states takes for the same state.
 @Suite struct `A core as a state` {
-  private func portrait(of core: RaftCore, _ names: [UInt64]) -> [UInt64] {
-    var portrait = Portrait(names: names.map { MemberID($0) })
-    core.portray(&portrait)
-    return portrait.words
+  private func words(of core: RaftCore, _ names: [UInt64]) -> [UInt64] {
+    var canonical = CanonicalState(names: names.map { MemberID($0) })
+    core.canonicalize(&canonical)
+    return canonical.words
   }
 
   /// Member `number` of three without names, just after its time ran out.
@@ -54,9 +54,9 @@ import Testing
 
   @Test func `looks like another that differs only in its name`() {
     #expect(
-      portrait(of: asking(1, seed: 1), [2, 1, 3]) == portrait(of: asking(2, seed: 1), [1, 2, 3]))
+      words(of: asking(1, seed: 1), [2, 1, 3]) == words(of: asking(2, seed: 1), [1, 2, 3]))
     #expect(
-      portrait(of: asking(1, seed: 1), [1, 2, 3]) != portrait(of: asking(2, seed: 1), [1, 2, 3]))
+      words(of: asking(1, seed: 1), [1, 2, 3]) != words(of: asking(2, seed: 1), [1, 2, 3]))
   }
 
   @Test func `counts its writes from one, in the order they are stored`() {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Replica
 
-/// From the first greeting to the last: what a member states, when it forms, whom it refuses.
+/// From the first handshake to the last: what a member states, when it forms, whom it refuses.
 @Suite struct AdmissionTests {
   private let names = ["a", "b", "c", "d", "e"]
 
@@ -15,8 +15,8 @@ import Testing
 
   private func rule(
     _ name: String, _ incarnation: UInt64, boot: UInt64 = 1, in initial: InitialCluster
-  ) throws -> GreetingRule {
-    GreetingRule(
+  ) throws -> HandshakeRule {
+    HandshakeRule(
       me: try #require(initial.member(named: name)).id, name: name, clusterID: initial.clusterID,
       incarnation: Incarnation(incarnation), boot: Boot(boot), initialDigest: initial.digest)
   }
@@ -27,18 +27,18 @@ import Testing
     var roster = Roster.nobody
     var storing: Formation?
     var formation: Formation?
-    var refusals: [GreetingRefusal] = []
+    var refusals: [HandshakeRefusal] = []
 
-    init(_ rule: GreetingRule, in initial: InitialCluster) {
+    init(_ rule: HandshakeRule, in initial: InitialCluster) {
       admission = Admission(forming: rule, initial: initial)
       storing = admission.begin()
     }
 
     mutating func hear(_ other: Host) {
       let (rule, boot) = (admission.rule, admission.rule.boot)
-      let greeting = other.admission.greeting(to: rule.me, receiverBoot: boot, by: other.roster)
-      do throws(GreetingRefusal) {
-        let outcome = try admission.admit(greeting, by: roster)
+      let handshake = other.admission.handshake(to: rule.me, receiverBoot: boot, by: other.roster)
+      do throws(HandshakeRefusal) {
+        let outcome = try admission.admit(handshake, by: roster)
         storing = outcome.stores ?? storing
       } catch {
         refusals.append(error)
@@ -99,7 +99,7 @@ import Testing
     converse(&c, &other)
     #expect(c.formation == b.formation)
     #expect(other.formation == nil)
-    let wiped = GreetingRefusal.iWasWiped(theirs: Incarnation(1), ours: Incarnation(11))
+    let wiped = HandshakeRefusal.iWasWiped(theirs: Incarnation(1), ours: Incarnation(11))
     #expect(other.refusals.contains(wiped))
     #expect(other.admission.consequence(of: wiped, isTrusted: true) == .wiped)
     #expect(other.admission.consequence(of: wiped, isTrusted: false) == .none)
@@ -150,14 +150,14 @@ import Testing
     }
     var late = try host("c", incarnation(of: "c"), in: initial)
     let formed = try rule("a", incarnation(of: "a"), in: initial)
-    func tell(_ known: [KnownMember]) throws(GreetingRefusal) {
-      let greeting = formed.greeting(
+    func tell(_ known: [KnownMember]) throws(HandshakeRefusal) {
+      let handshake = formed.handshake(
         to: late.admission.rule.me, receiverBoot: Boot(1), isFormed: true, known: known)
-      late.storing = try late.admission.admit(greeting, by: .nobody).stores
+      late.storing = try late.admission.admit(handshake, by: .nobody).stores
     }
     var changed = incarnations
     changed.removeAll { $0.id != formed.me && $0.id != late.admission.rule.me }
-    #expect(throws: GreetingRefusal.foundingUnknown(late.admission.rule.me)) { try tell(changed) }
+    #expect(throws: HandshakeRefusal.foundingUnknown(late.admission.rule.me)) { try tell(changed) }
     try tell(incarnations)
     late.sync()
     #expect(late.formation?.base == initial.firstBase(incarnations: incarnations))
@@ -170,11 +170,11 @@ import Testing
     var (a, b) = (try host("a", 1, in: initial), try host("b", 2, in: initial))
     converse(&a, &b, syncs: false)
     let stored = try #require(a.storing)
-    let before = a.admission.greeting(to: b.admission.rule.me, receiverBoot: Boot(1), by: a.roster)
+    let before = a.admission.handshake(to: b.admission.rule.me, receiverBoot: Boot(1), by: a.roster)
     #expect(!before.isFormed && before.founding == .unknown)
     #expect(!a.admission.hasFormed)
     a.sync()
-    let after = a.admission.greeting(to: b.admission.rule.me, receiverBoot: Boot(1), by: a.roster)
+    let after = a.admission.handshake(to: b.admission.rule.me, receiverBoot: Boot(1), by: a.roster)
     #expect(after.isFormed && after.founding == stored.founding)
     // What it hears meanwhile changes nothing.
     var other = try host("a", 11, boot: 2, in: initial)
@@ -216,9 +216,9 @@ import Testing
     }
     // A directory from before there were digests refuses nobody for it.
     var undated = Admission(formed: old[0].admission.rule, founding: .unknown)
-    let greeting = new[2].admission.greeting(
+    let handshake = new[2].admission.handshake(
       to: undated.rule.me, receiverBoot: Boot(1), by: old[2].roster)
-    _ = try undated.admit(greeting, by: old[0].roster)
+    _ = try undated.admit(handshake, by: old[0].roster)
   }
 
   @Test func `who joins is of the store that it joins, and a recovered store of its own`() throws {
@@ -230,9 +230,9 @@ import Testing
       peerURLs: ["http://n:2380"])
     let configuration = Configuration(members: [place])
     for reads in [true, false] {
-      let inquiry = Inquiry(
+      let joinQuery = JoinQuery(
         name: "n", peerURLs: ["http://n:2380"], wantsReplacement: false, readsFounding: reads)
-      let answer = inquiry.answer(by: configuration, in: initial.clusterID, founding)
+      let answer = joinQuery.answer(by: configuration, in: initial.clusterID, founding)
       guard case .place(let found) = answer else {
         Issue.record("no place")
         return

@@ -4,7 +4,7 @@ import Raft
 import Replica
 
 /// A replica where an array can hold it, and what tests look at.
-final class Seat {
+final class ReplicaBox {
   private var core: ReplicaCore
 
   init(_ core: consuming ReplicaCore) { self.core = core }
@@ -50,7 +50,7 @@ struct Cluster {
   }
 
   var now = Instant(nanoseconds: 0)
-  private(set) var members: [Seat] = []
+  private(set) var members: [ReplicaBox] = []
   /// What each member told its clients, in order.
   private(set) var answers: [[Answer]]
   /// Requests that were answered by their results, by member.
@@ -102,7 +102,7 @@ struct Cluster {
     upkeepCommands = Array(repeating: [], count: count)
     let recovered = Cluster.fresh(voters: count)
     members = (0..<count).map { position in
-      Seat(
+      ReplicaBox(
         ReplicaCore(
           id: MemberID(UInt64(position) + 1), boot: Boot(UInt64(position) + 1),
           settings: settings, recovered: recovered, seed: seed &+ UInt64(position), now: .zero))
@@ -181,7 +181,7 @@ struct Cluster {
   }
 
   /// A member that is not in the first configuration comes, with a data directory: it begins with
-  /// what somebody told it, greets everybody, and is met by them.
+  /// what somebody told it, shakes hands with everybody, and is met by them.
   mutating func join(
     _ position: Int, _ incarnation: UInt64, settings: ReplicaSettings = ReplicaSettings()
   ) {
@@ -189,7 +189,7 @@ struct Cluster {
     var present = members[0].configuration
     if present[id(position)] == nil { present = members[leader ?? 0].configuration }
     members.append(
-      Seat(
+      ReplicaBox(
         ReplicaCore(
           id: id(position), boot: Boot(UInt64(position) + 1), settings: settings,
           recovered: Recovered(

@@ -7,11 +7,11 @@ import Testing
 @Suite("A log that lacks what was acknowledged") struct ForgottenEntriesTests {
   private let leader = MemberID(2)
 
-  private func member() -> Seat {
+  private func member() -> ReplicaBox {
     let core = ReplicaCore(
       id: MemberID(1), boot: Boot(1), settings: ReplicaSettings(),
       recovered: Cluster.fresh(voters: 3), seed: 1, now: .zero)
-    let member = Seat(core)
+    let member = ReplicaBox(core)
     _ = member.step(ReplicaInput(now: .zero, event: .sessionOpened(leader, Boot(1))))
     return member
   }

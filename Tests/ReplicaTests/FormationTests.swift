@@ -23,7 +23,7 @@ struct FormationTests {
     let cluster = cluster ?? initial
     let me = try #require(cluster.member(named: name))
     return FormationCore(
-      rule: GreetingRule(
+      rule: HandshakeRule(
         me: me.id, name: name, clusterID: cluster.clusterID,
         incarnation: Incarnation(incarnation), boot: Boot(boot), initialDigest: cluster.digest),
       initial: cluster)
@@ -32,21 +32,21 @@ struct FormationTests {
   /// The three hellos of a connection that `left` has dialed.
   private func shakeHands(
     _ left: inout FormationCore, _ right: inout FormationCore
-  ) throws(GreetingRefusal) {
-    try right.admit(left.greeting(to: right.rule.me, receiverBoot: nil))
-    try left.admit(right.greeting(to: left.rule.me, receiverBoot: left.rule.boot))
-    try right.admit(left.greeting(to: right.rule.me, receiverBoot: right.rule.boot))
-    try left.admit(right.greeting(to: left.rule.me, receiverBoot: left.rule.boot))
+  ) throws(HandshakeRefusal) {
+    try right.admit(left.handshake(to: right.rule.me, receiverBoot: nil))
+    try left.admit(right.handshake(to: left.rule.me, receiverBoot: left.rule.boot))
+    try right.admit(left.handshake(to: right.rule.me, receiverBoot: right.rule.boot))
+    try left.admit(right.handshake(to: left.rule.me, receiverBoot: left.rule.boot))
   }
 
   /// What a member that has formed says.
-  private func greeting(
+  private func handshake(
     of member: FormationCore, to other: FormationCore, by known: [KnownMember]? = nil
-  ) throws -> Greeting {
+  ) throws -> Handshake {
     let formation = try #require(member.formation)
     var rule = member.rule
     rule.founding = formation.founding
-    return rule.greeting(
+    return rule.handshake(
       to: other.rule.me, receiverBoot: other.rule.boot, isFormed: true,
       known: known ?? formation.founding.members)
   }
@@ -96,8 +96,8 @@ struct FormationTests {
     #expect(a.known.map(\.incarnation).contains(Incarnation(22)))
     #expect(!a.known.map(\.incarnation).contains(Incarnation(2)))
     // What the earlier directory has said and is still on its way counts no more.
-    #expect(throws: GreetingRefusal.replaced(b.rule.me)) {
-      try a.admit(b.greeting(to: a.rule.me, receiverBoot: a.rule.boot))
+    #expect(throws: HandshakeRefusal.replaced(b.rule.me)) {
+      try a.admit(b.handshake(to: a.rule.me, receiverBoot: a.rule.boot))
     }
     for _ in 0..<2 {
       try shakeHands(&a, &c)
@@ -109,9 +109,9 @@ struct FormationTests {
   }
 
   /// Nobody may take what was said to an earlier boot for what is so now.
-  @Test func `a greeting that does not name this boot is judged and not remembered`() throws {
+  @Test func `a handshake that does not name this boot is judged and not remembered`() throws {
     var (a, b) = (try forming("a", incarnation: 1), try forming("b", incarnation: 2))
-    try a.admit(b.greeting(to: a.rule.me, receiverBoot: nil))
+    try a.admit(b.handshake(to: a.rule.me, receiverBoot: nil))
     #expect(a.known.count == 1)
     try shakeHands(&a, &b)
     #expect(a.known.count == 2)
@@ -134,16 +134,16 @@ struct FormationTests {
     try meet(&a, &b, &c)
     let known = try #require(a.formation).founding.members
     var wiped = try forming("c", incarnation: 33)
-    let greeting = wiped.greeting(to: a.rule.me, receiverBoot: nil)
-    #expect(throws: GreetingRefusal.self) {
-      try a.rule.admit(greeting, isFormed: true, known: known)
+    let handshake = wiped.handshake(to: a.rule.me, receiverBoot: nil)
+    #expect(throws: HandshakeRefusal.self) {
+      try a.rule.admit(handshake, isFormed: true, known: known)
     }
-    let told = try self.greeting(of: a, to: wiped)
+    let told = try self.handshake(of: a, to: wiped)
     #expect(
-      throws: GreetingRefusal.iWasWiped(theirs: Incarnation(3), ours: Incarnation(33))
+      throws: HandshakeRefusal.iWasWiped(theirs: Incarnation(3), ours: Incarnation(33))
     ) { try wiped.admit(told) }
     #expect(wiped.base == nil)
-    try a.rule.admit(c.greeting(to: a.rule.me, receiverBoot: nil), isFormed: true, known: known)
+    try a.rule.admit(c.handshake(to: a.rule.me, receiverBoot: nil), isFormed: true, known: known)
   }
 
   /// It would found a second cluster of the old members with its new self.
@@ -152,9 +152,9 @@ struct FormationTests {
     var c = try forming("c", incarnation: 3)
     try meet(&a, &b, &c)
     var wiped = try forming("c", incarnation: 33)
-    var greeting = try greeting(of: a, to: wiped)
-    greeting.known.removeAll { $0.id == wiped.rule.me }
-    #expect(throws: GreetingRefusal.formedWithout(wiped.rule.me)) { try wiped.admit(greeting) }
+    var handshake = try handshake(of: a, to: wiped)
+    handshake.known.removeAll { $0.id == wiped.rule.me }
+    #expect(throws: HandshakeRefusal.formedWithout(wiped.rule.me)) { try wiped.admit(handshake) }
     #expect(wiped.base == nil && wiped.gaps.count == 2)
   }
 
@@ -163,13 +163,13 @@ struct FormationTests {
     var c = try forming("c", incarnation: 3)
     try meet(&a, &b, &c)
     var restarted = try forming("b", incarnation: 2, boot: 2)
-    try restarted.admit(greeting(of: a, to: restarted))
+    try restarted.admit(handshake(of: a, to: restarted))
     #expect(restarted.formation == a.formation)
   }
 
   private func meet(
     _ a: inout FormationCore, _ b: inout FormationCore, _ c: inout FormationCore
-  ) throws(GreetingRefusal) {
+  ) throws(HandshakeRefusal) {
     for _ in 0..<3 {
       try shakeHands(&a, &b)
       try shakeHands(&a, &c)
@@ -178,14 +178,14 @@ struct FormationTests {
   }
 
   /// Whatever each says, until nobody has anything new to say.
-  private func converse(_ members: inout [FormationCore], _ refused: inout [GreetingRefusal]) {
+  private func converse(_ members: inout [FormationCore], _ refused: inout [HandshakeRefusal]) {
     for _ in 0..<4 {
       for left in members.indices {
         for right in members.indices where right != left {
           let (speaker, boot) = (members[left], members[right].rule.boot)
-          do throws(GreetingRefusal) {
+          do throws(HandshakeRefusal) {
             try members[right].admit(
-              speaker.greeting(to: members[right].rule.me, receiverBoot: boot))
+              speaker.handshake(to: members[right].rule.me, receiverBoot: boot))
           } catch {
             refused.append(error)
           }
@@ -197,7 +197,7 @@ struct FormationTests {
   /// B and C have met; C is cut off. A comes, and loses its disk; B is away. A and C are two of
   /// three, but what B knows, and may have acknowledged, nobody has said.
   @Test func `a disk that is lost while the store forms makes no second store`() throws {
-    var refused: [GreetingRefusal] = []
+    var refused: [HandshakeRefusal] = []
     var pair = [try forming("b", incarnation: 2), try forming("c", incarnation: 3)]
     converse(&pair, &refused)
     let c = pair[1]
@@ -215,13 +215,13 @@ struct FormationTests {
   @Test func `each mismatch has its verdict`() throws {
     var a = try forming("a", incarnation: 1)
     let b = try forming("b", incarnation: 2)
-    let good = b.greeting(to: a.rule.me, receiverBoot: nil)
-    func verdict(_ change: (inout Greeting) -> Void) -> GreetingRefusal? {
-      var greeting = good
-      change(&greeting)
+    let good = b.handshake(to: a.rule.me, receiverBoot: nil)
+    func verdict(_ change: (inout Handshake) -> Void) -> HandshakeRefusal? {
+      var handshake = good
+      change(&handshake)
       var target = a
-      do throws(GreetingRefusal) {
-        try target.admit(greeting)
+      do throws(HandshakeRefusal) {
+        try target.admit(handshake)
         return nil
       } catch {
         return error
@@ -248,8 +248,8 @@ struct FormationTests {
 
   @Test func `of two formed members one may know more than the other`() throws {
     let initial = try Self.cluster(["a", "b", "c"])
-    func rule(_ number: Int, _ incarnation: UInt64) -> GreetingRule {
-      GreetingRule(
+    func rule(_ number: Int, _ incarnation: UInt64) -> HandshakeRule {
+      HandshakeRule(
         me: initial.members[number].id, name: "m", clusterID: initial.clusterID,
         incarnation: Incarnation(incarnation), boot: Boot(1), initialDigest: initial.digest)
     }
@@ -259,11 +259,11 @@ struct FormationTests {
       }
     }
     let (behind, leader) = (rule(0, 1), rule(1, 2))
-    func verdict(of leaderKnows: [UInt64?], behindKnows: [UInt64?]) -> GreetingRefusal? {
-      let greeting = leader.greeting(
+    func verdict(of leaderKnows: [UInt64?], behindKnows: [UInt64?]) -> HandshakeRefusal? {
+      let handshake = leader.handshake(
         to: behind.me, receiverBoot: nil, isFormed: true, known: known(leaderKnows))
-      do throws(GreetingRefusal) {
-        try behind.admit(greeting, isFormed: true, known: known(behindKnows))
+      do throws(HandshakeRefusal) {
+        try behind.admit(handshake, isFormed: true, known: known(behindKnows))
         return nil
       } catch {
         return error

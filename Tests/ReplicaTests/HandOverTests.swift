@@ -3,7 +3,8 @@ import Raft
 import Replica
 import Testing
 
-/// A leader that everybody follows, and that holds everybody up (design §12).
+/// A leader that everybody follows, and that holds everybody up (Docs/Architecture.md, *What must
+/// never happen*).
 @Suite("A leader that had better not lead") struct HandOverTests {
   private func reasons(_ cluster: Cluster, _ position: Int) -> [HandOverReason] {
     cluster.notes[position].compactMap { note in

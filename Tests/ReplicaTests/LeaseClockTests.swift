@@ -5,7 +5,7 @@ import Testing
 
 @testable import Replica
 
-/// When a lease ends, and what a leader writes about it (design §8).
+/// When a lease ends, and what a leader writes about it (Docs/Consistency.md, *Leases*).
 @Suite struct LeaseClockTests {
   private let settings = ReplicaSettings()
 

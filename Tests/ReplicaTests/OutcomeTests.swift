@@ -99,8 +99,8 @@ struct OutcomeTests {
       cluster.applied[leader] == [2, 1, 70, 7, 69].map { Cluster.command(follower, $0) })
   }
 
-  /// A greeting of an earlier boot may come late, and opens a session with that one for a moment.
-  @Test func `a late greeting of an earlier boot makes no forward new again`() {
+  /// A handshake of an earlier boot may come late, and opens a session with that one for a moment.
+  @Test func `a late handshake of an earlier boot makes no forward new again`() {
     var cluster = Cluster(3)
     let (leader, follower) = cluster.elect()
     let boot = Boot(UInt64(follower) + 1)

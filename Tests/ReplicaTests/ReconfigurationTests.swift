@@ -93,7 +93,7 @@ import Testing
     cluster.run(.seconds(1))
     #expect(cluster.answers[follower] == [.changed(RequestID(2))])
     #expect(cluster.members[follower].configuration[cluster.id(leader)] == nil)
-    // Nobody feeds it any more. What it hears when it greets answers who asked, too.
+    // Nobody feeds it any more. What it hears in its handshake answers who asked, too.
     cluster.step(leader, .dismissed)
     #expect(cluster.answers[leader] == [.changed(RequestID(1))])
     #expect(cluster.isRemoved[leader])
@@ -127,7 +127,7 @@ import Testing
     #expect(replies == [ForwardReply(boot: boot, verdicts: [verdict])])
   }
 
-  @Test func `who was away while it was removed is told so by the first greeting`() throws {
+  @Test func `who was away while it was removed is told so by the first handshake`() throws {
     var cluster = Cluster(3)
     let (leader, follower) = cluster.elect()
     cluster.isolate([follower], isLoud: true)
@@ -141,11 +141,11 @@ import Testing
     cluster.reconfigure(1, .remove(cluster.id(follower)), at: leader)
     cluster.run(.seconds(1))
     let away = cluster.members[follower]
-    let rule = GreetingRule(
+    let rule = HandshakeRule(
       me: away.id, name: "n", clusterID: ClusterID(1),
       incarnation: Incarnation(away.id.number + 100), boot: away.boot, initialDigest: 1)
-    func greeting(at index: LogIndex) -> Greeting {
-      Greeting(
+    func handshake(at index: LogIndex) -> Handshake {
+      Handshake(
         clusterID: ClusterID(1), from: cluster.id(leader), name: "l",
         incarnation: Incarnation(cluster.id(leader).number + 100), boot: Boot(9), to: away.id,
         initialDigest: 1, isFormed: true, known: cluster.members[leader].knownMembers,
@@ -153,14 +153,14 @@ import Testing
     }
     let since = try #require(away.membership.isMember ? away.membership.index : nil)
     let now = cluster.members[leader].membership.index
-    #expect(throws: GreetingRefusal.iWasRemoved) {
+    #expect(throws: HandshakeRefusal.iWasRemoved) {
       try rule.admit(
-        greeting(at: now), isFormed: true, known: away.knownMembers, memberAt: since)
+        handshake(at: now), isFormed: true, known: away.knownMembers, memberAt: since)
     }
     // A configuration from before, of somebody who is behind, removes nobody.
     #expect(throws: Never.self) {
       try rule.admit(
-        greeting(at: since), isFormed: true, known: away.knownMembers, memberAt: since)
+        handshake(at: since), isFormed: true, known: away.knownMembers, memberAt: since)
     }
   }
 
@@ -274,7 +274,7 @@ import Testing
     #expect(prospect == .spare(after: .seconds(3)))
     #expect(
       cluster.notes[leader].contains { note in
-        if case .seatedSpare(MemberID(4), for: cluster.id(dead), took: _) = note {
+        if case .spareTookOver(MemberID(4), for: cluster.id(dead), took: _) = note {
           true
         } else {
           false
@@ -288,7 +288,7 @@ import Testing
   }
 
   /// Three voted, and three vote, however the successor and the spare of one voter come about.
-  @Test func `a successor that comes when the spare has the seat becomes the spare`() {
+  @Test func `a successor that comes when the spare has taken over becomes the spare`() {
     var (cluster, leader) = withSpare(after: .seconds(3))
     let dead = (leader + 1) % 3
     let old = cluster.id(dead)

@@ -69,15 +69,15 @@ import Testing
       Issue.record("no configuration")
       return
     }
-    let rule = GreetingRule(
+    let rule = HandshakeRule(
       me: MemberID(1), name: "n1", clusterID: ClusterID(7), incarnation: Incarnation(99),
       boot: Boot(1), initialDigest: 5)
     let known = configuration.members.map { KnownMember(id: $0.id, incarnation: $0.incarnation) }
-    let dead = Greeting(
+    let dead = Handshake(
       clusterID: ClusterID(7), from: MemberID(2), name: "n2", incarnation: Incarnation(2),
       boot: Boot(4), to: MemberID(1), initialDigest: 5, isFormed: true,
       known: (1...3).map { KnownMember(id: MemberID($0), incarnation: Incarnation($0)) })
-    #expect(throws: GreetingRefusal.unknownMember(MemberID(2))) {
+    #expect(throws: HandshakeRefusal.unknownMember(MemberID(2))) {
       try rule.admit(dead, isFormed: true, known: known)
     }
   }

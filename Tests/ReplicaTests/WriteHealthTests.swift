@@ -3,7 +3,8 @@ import Raft
 import Replica
 import Testing
 
-/// What a member says of writes is what one would meet (design §12).
+/// What a member says of writes is what one would meet (Docs/Architecture.md, *What must never
+/// happen*).
 @Suite("Whether writes pass") struct WriteHealthTests {
   // MARK: Evidence
 

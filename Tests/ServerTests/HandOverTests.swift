@@ -5,7 +5,8 @@ import Testing
 @testable import Host
 @testable import Server
 
-/// A leader whose disk stalls or fills, over real sockets and files (design §12).
+/// A leader whose disk stalls or fills, over real sockets and files (Docs/Architecture.md, *What
+/// must never happen*).
 @Suite(.serialized) struct HandOverTests {
   private func others(than leader: Int) -> [Int] { [1, 2, 3].filter { $0 != leader } }
 

@@ -71,7 +71,7 @@
         var pages = HugePages()
         // Others of this process have their turn as well.
         for _ in 0..<100 where !pages.isRefused {
-          pages.tend()
+          pages.maintain()
           if try largeKilobytes(at: start) >= 3 * page / 1_024 { break }
         }
         // A kernel before 6.1.

@@ -10,18 +10,18 @@ import Wire
 
 /// Anybody can reach a port. What a caller says of a member must not end it.
 @Suite(.serialized) struct StrangerTests {
-  /// A greeting of somebody who calls himself n2.
-  private func greeting(
-    in cluster: TestCluster, _ change: (inout Greeting) -> Void
+  /// A handshake of somebody who calls himself n2.
+  private func handshake(
+    in cluster: TestCluster, _ change: (inout Handshake) -> Void
   ) throws -> [UInt8] {
     let initial = try cluster.flags(1).settings().initialCluster
     let (me, other) = (initial.member(named: "n1")!.id, initial.member(named: "n2")!.id)
-    var greeting = Greeting(
+    var handshake = Handshake(
       clusterID: initial.clusterID, from: other, name: "n2", incarnation: Incarnation(2),
       boot: Boot(2), to: me, initialDigest: initial.digest, isFormed: true, known: [])
-    change(&greeting)
+    change(&handshake)
     var bytes: [UInt8] = []
-    Frame.hello(Hello(purpose: .control, greeting: greeting)).encode(into: &bytes)
+    Frame.hello(Hello(purpose: .control, handshake: handshake)).encode(into: &bytes)
     return bytes
   }
 
@@ -32,13 +32,13 @@ import Wire
       let first = try await cluster.start(1)
       let port = cluster.ports[0].peer
       let me = try cluster.flags(1).settings().initialCluster.member(named: "n1")!.id
-      let lies: [(inout Greeting) -> Void] = [
+      let lies: [(inout Handshake) -> Void] = [
         { $0.known = [KnownMember(id: me, incarnation: Incarnation(999))] },
         { $0.initialDigest ^= 1 }, { $0.clusterID = ClusterID(1) },
       ]
       // It answers, so that an honest caller finds out what is wrong, and hangs up.
       for lie in lies {
-        let answer = try await cluster.call(port, try greeting(in: cluster, lie))
+        let answer = try await cluster.call(port, try handshake(in: cluster, lie))
         #expect(!answer.isEmpty)
       }
       try await cluster.start(2)

@@ -31,12 +31,13 @@ final class Told<Element: Sendable>: Sendable {
 
 extension MemberContext {
   /// Of a member whose loops look by themselves; it shows this state.
-  fileprivate static func test(_ root: Root, loops: Int = 1) -> MemberContext {
+  fileprivate static func test(_ readView: ReadView, loops: Int = 1) -> MemberContext {
     MemberContext(
-      board: Board(
-        root: root,
-        view: Board.View(cluster: 1, member: 1, raftTerm: 1, members: MemberDirectory([]))),
-      metrics: Metrics(), fate: Fate(),
+      published: PublishedState(
+        readView: readView,
+        view: PublishedState.View(
+          cluster: 1, member: 1, raftTerm: 1, members: MemberDirectory([]))),
+      metrics: Metrics(), exitLatch: ExitLatch(),
       inboxes: MemberInboxes(
         replica: .nobody, clients: Array(repeating: .nobody, count: loops)))
   }
@@ -57,7 +58,7 @@ extension MemberContext {
       let store = MemoryStore(
         identity: Identity(cluster: 1, member: me, name: "n7", incarnation: Incarnation(1)))
       let start = try Flusher.load(try store.openState())
-      member = .test(start.store.value.root, loops: 2)
+      member = .test(start.store.value.readView, loops: 2)
       applier = Applier(
         me: me, boot: boot,
         start: AdoptedState(store: start.store.value, readers: start.readers), member,
@@ -125,7 +126,7 @@ extension MemberContext {
           letters += 1
           answered[loop] += answers.map(\.id)
           for answer in answers {
-            #expect(answer.result.revision <= member.board.root?.revision ?? 0)
+            #expect(answer.result.revision <= member.published.readView?.revision ?? 0)
           }
         }
       }
@@ -150,8 +151,8 @@ extension MemberContext {
     bench.work([.entries([bench.put(1)])])
     bench.work([.entries([unknown, bench.put(3)])])
     bench.work([.entries([bench.put(4)])])
-    #expect(bench.member.fate.exit?.code == code)
-    #expect(bench.member.board.meta.appliedIndex == 1)
+    #expect(bench.member.exitLatch.exit?.code == code)
+    #expect(bench.member.published.meta.appliedIndex == 1)
     #expect(bench.told() == ["applied 1: 1"])
   }
 }
@@ -169,10 +170,10 @@ extension MemberContext {
     let base = LogBase(last: .zero, configuration: Configuration(members: [voter]))
     try store.log.form(Formation(base: base, founding: .unknown))
     let member = MemberContext.test(
-      try Flusher.load(try store.openState()).store.value.root)
+      try Flusher.load(try store.openState()).store.value.readView)
     let files = LogFiles(
-      store: store, directory: StateFiles(directory: "/nowhere"), board: member.board,
-      metrics: member.metrics, fate: member.fate)
+      store: store, directory: StateFiles(directory: "/nowhere"), published: member.published,
+      metrics: member.metrics, exitLatch: member.exitLatch)
     var thread = LogThread(files: files, member.inboxes)
     _ = thread.turn([.write(StorageWrite(ticket: WriteTicket(1)))])
     #expect(member.completions().count == 1)
@@ -180,8 +181,8 @@ extension MemberContext {
     _ = thread.turn([.write(StorageWrite(ticket: WriteTicket(2)))])
     _ = thread.turn([.write(StorageWrite(ticket: WriteTicket(3)))])
     #expect(member.completions().isEmpty)
-    #expect(member.fate.exit?.code == 28)
-    #expect(member.fate.exit?.sentence.contains("raft.db") == true)
+    #expect(member.exitLatch.exit?.code == 28)
+    #expect(member.exitLatch.exit?.sentence.contains("raft.db") == true)
   }
 }
 
@@ -203,13 +204,13 @@ extension MemberContext {
         drawIncarnation: { Incarnation(1) })
       try directory.log.form(Formation(base: Self.base(.zero), founding: .unknown))
       let state = try directory.openState()
-      member = .test(try Flusher.load(state).store.value.root)
+      member = .test(try Flusher.load(state).store.value.readView)
       log = LogThread(
         files: LogFiles(
-          store: directory, directory: StateFiles(directory: path), board: member.board,
-          metrics: member.metrics, fate: member.fate),
+          store: directory, directory: StateFiles(directory: path), published: member.published,
+          metrics: member.metrics, exitLatch: member.exitLatch),
         member.inboxes)
-      snapshots = SnapshotThread(store: directory, fate: member.fate, member.inboxes)
+      snapshots = SnapshotThread(store: directory, exitLatch: member.exitLatch, member.inboxes)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
@@ -276,7 +277,7 @@ extension MemberContext {
     bench.order(.expect(stream(1)), .expect(stream(2)), .abandon(stream(1)))
     try bench.send(stream(2))
     #expect(bench.arrived() == [stream(2)])
-    #expect(bench.member.fate.exit == nil)
+    #expect(bench.member.exitLatch.exit == nil)
     #expect(try bench.files() == ["arrival-2.db", "state-1.db"])
     bench.order(.release(stream(2)))
     var write = StorageWrite(ticket: WriteTicket(1))
@@ -284,7 +285,7 @@ extension MemberContext {
     _ = bench.log.turn([.write(write)])
     #expect(try bench.files() == ["state-1.db", "state-2.db"])
     #expect(try bench.directory.openState().meta.appliedIndex == 300)
-    #expect(bench.member.fate.exit == nil)
+    #expect(bench.member.exitLatch.exit == nil)
   }
 
   /// The second of two that are whole is not installed: the log has begun with the first.
@@ -299,7 +300,7 @@ extension MemberContext {
     _ = bench.log.turn([.write(write)])
     bench.order(.abandon(stream(2)), .abandon(stream(1)))
     #expect(try bench.files() == ["state-1.db", "state-2.db"])
-    #expect(bench.member.fate.exit == nil)
+    #expect(bench.member.exitLatch.exit == nil)
   }
 
   /// Its error is its own: the member goes on, and takes the next.
@@ -309,7 +310,7 @@ extension MemberContext {
     bench.order(.expect(stream(2)), .finish(stream(2)), .expect(stream(3)))
     try bench.send(stream(3))
     #expect(bench.arrived() == [stream(3)])
-    #expect(bench.member.fate.exit == nil)
+    #expect(bench.member.exitLatch.exit == nil)
     #expect(try bench.files() == ["arrival-3.db", "state-1.db"])
   }
 

@@ -378,7 +378,7 @@ import Testing
       try FileManager.default.removeItem(atPath: directories[2])
       let recovery = try StoreRecovery(directories: [directories[0]])
       #expect(recovery.text.contains { $0.hasPrefix("may be lost: every entry after ") })
-      try recovery.carryOut()
+      try recovery.perform()
       recovery.close()
       try await cluster.start(1)
       let alone = try cluster.client(1)

@@ -108,7 +108,7 @@ import Testing
       service.plan(.compact, body: compaction.encodedBytes)
         == .proposal(
           ProposalPlan(
-            command: .compaction(revision: 7), waitsForScrub: true)))
+            command: .compaction(revision: 7), waitsForPurge: true)))
   }
 
   @Test func `a transaction keeps its compares, branches and nesting`() {

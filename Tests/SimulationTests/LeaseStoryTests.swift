@@ -8,8 +8,9 @@ import Testing
 
 @testable import Simulation
 
-/// What a lease promises, whoever leads (design §8): never ended before its time, counted from when
-/// its holder asked; ended at most so much later as changes of the leader explain.
+/// What a lease promises, whoever leads (Docs/Consistency.md, *Leases*): never ended before its
+/// time, counted from when its holder asked; ended at most so much later as changes of the leader
+/// explain.
 @Suite struct LeaseStoryTests {
   private static let lease: Int64 = 7
   private static let ttl: Int64 = 60
@@ -35,7 +36,7 @@ import Testing
   /// Whether a member still has the lease, or the key that hangs on it.
   private func holds(_ scenario: Scenario, _ number: Int) -> Bool {
     guard let store = scenario[number].keyValue else { return false }
-    return !store.leaseImage.leases.isEmpty || store.root.keyCount > 0
+    return !store.leaseImage.leases.isEmpty || store.readView.keyCount > 0
   }
 
   /// Runs until no member of these has the lease or its key. Returns how long after `start`.
@@ -155,7 +156,7 @@ import Testing
       [2, 3].allSatisfy { scenario[$0].keyValue?.leaseImage.leases.isEmpty ?? false }
     }
     expect(scenario.world.now - start, after: 3, scenario)
-    #expect(scenario[3].keyValue?.root.keyCount == 3, "the keys of others stay")
+    #expect(scenario[3].keyValue?.readView.keyCount == 3, "the keys of others stay")
   }
 }
 

@@ -80,8 +80,9 @@ import Testing
     }
   }
 
-  /// Design §12: a host that hangs, a disk that stalls, at the leader or elsewhere. Whatever the
-  /// minority has, and as long as it has it, the others take writes.
+  /// Docs/Architecture.md, *What must never happen*: a host that hangs, a disk that stalls, at the
+  /// leader or elsewhere. Whatever the minority has, and as long as it has it, the others take
+  /// writes.
   @Test(arguments: LastingFault.allCases, [3, 5])
   func `a lasting fault of a minority stops nobody else`(fault: LastingFault, members: Int) {
     for seed in 1...6 as ClosedRange<UInt64> {

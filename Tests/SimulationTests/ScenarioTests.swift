@@ -12,7 +12,7 @@ import Testing
 /// Whether the operation took effect and was told so.
 private func isDone(_ outcome: History.Outcome) -> Bool { outcome.revision != nil }
 
-/// Stories of whole members, with the promises that design and paper make.
+/// Stories of whole members, with the promises that this project and the paper make.
 @Suite struct ScenarioTests {
   /// Raft §5.4.2, Figure 8: an entry of an earlier term is not committed by counting its copies; a
   /// leader that never saw it may still overwrite it.
@@ -71,8 +71,8 @@ private func isDone(_ outcome: History.Outcome) -> Bool { outcome.revision != ni
     #expect(scenario.violation == nil)
   }
 
-  /// Design §9, §10: the majority serves; the minority refuses what must be true and tells the age
-  /// of what may be old.
+  /// Docs/Consistency.md, *The quorum rule* and *The age of a serializable answer*: the majority
+  /// serves; the minority refuses what must be true and tells the age of what may be old.
   @Test func `a cut of two and three`() {
     let scenario = Scenario(members: 5)
     scenario.elect(1)
@@ -127,7 +127,8 @@ private func isDone(_ outcome: History.Outcome) -> Bool { outcome.revision != ni
     #expect(scenario.violation == nil)
   }
 
-  /// Design §4: a member that lost its disk has forgotten its promises, so nobody lets it in.
+  /// Docs/Operations.md, *A member whose directory is lost*: a member that lost its disk has
+  /// forgotten its promises, so nobody lets it in.
   @Test func `a wiped member is refused`() {
     let scenario = Scenario(members: 3)
     scenario.elect(1)
@@ -142,8 +143,9 @@ private func isDone(_ outcome: History.Outcome) -> Bool { outcome.revision != ni
     #expect(scenario.violation == nil)
   }
 
-  /// Design §4: who was wiped does not found a second cluster once the others know it no more, not
-  /// even while its removal may still be taken back; then it comes back as a new member.
+  /// Docs/Operations.md, *A member whose directory is lost*: who was wiped does not found a second
+  /// cluster once the others know it no more, not even while its removal may still be taken back;
+  /// then it comes back as a new member.
   @Test(arguments: [false, true]) func `a wiped member is removed and added again`(
     usesFiles: Bool
   ) {
@@ -238,7 +240,8 @@ private func isDone(_ outcome: History.Outcome) -> Bool { outcome.revision != ni
     #expect(scenario.violation == nil)
   }
 
-  /// Design §9: of four members no two are more than half, on either side.
+  /// Docs/Consistency.md, *The quorum rule*: of four members no two are more than half, on either
+  /// side.
   @Test func `a cut of two and two halts both sides`() {
     let scenario = Scenario(members: 4) { $0.settings.quorumPolicy = .halt }
     scenario.elect(1)
@@ -329,7 +332,8 @@ private func isDone(_ outcome: History.Outcome) -> Bool { outcome.revision != ni
     #expect(scenario.violation == nil)
   }
 
-  /// Design §12: no acknowledged write is lost, not even when the power fails everywhere at once.
+  /// Docs/Architecture.md, *What must never happen*: no acknowledged write is lost, not even when
+  /// the power fails everywhere at once.
   @Test func `everyone loses power`() {
     let scenario = Scenario(members: 5)
     for number in 1...20 {

@@ -73,7 +73,7 @@ import Testing
       for _ in 0..<3 {
         last += 1
         try directory.log.commit([Sample.write([Sample.entry(1, last)], term: 1)])
-        try directory.log.tend()
+        try directory.log.maintain()
       }
       if round > 2 { try directory.log.commit([Sample.write(cut: Sample.base(1, last - 5))]) }
       #expect(try segments.count <= 4)

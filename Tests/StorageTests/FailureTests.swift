@@ -33,7 +33,7 @@ import Testing
     // The fault is gone, and yet nothing is written, synced, read or closed in order.
     let calls: [() throws -> Void] = [
       { try directory.log.commit([Sample.write([Sample.entry(1, 3)])]) },
-      { _ = try directory.log.recover() }, { try directory.log.tend() },
+      { _ = try directory.log.recover() }, { try directory.log.maintain() },
       { _ = try directory.openState() }, { _ = try directory.receiveSnapshot() },
       { try directory.close() },
     ]
@@ -139,7 +139,7 @@ import Testing
   }
 }
 
-/// Design §4 and §6: whose directory it is, and who may use it.
+/// Docs/Storage.md, *A data directory*: whose directory it is, and who may use it.
 @Suite struct `a data directory` {
   private func open(
     _ path: String, as claim: Claim = Sample.claim

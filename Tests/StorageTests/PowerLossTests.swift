@@ -53,13 +53,13 @@ final class Story {
     try log.commit(writes)
     kept = underWay
     keptGenerations = [oracle.generation]
-    try log.tend()
+    try log.maintain()
   }
 
   private func flush(_ state: any StateStore, _ batch: FlushBatch) throws {
     metas[state.generation, default: []].append(batch.meta)
     try state.flush(batch)
-    try state.tend()
+    try state.maintain()
     durable[state.generation] = state.durableApplied.number
   }
 

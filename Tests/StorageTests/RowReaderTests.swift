@@ -142,19 +142,19 @@ import Testing
     var batches = Batches()
     try state.flush(
       batches.put((1...2_000).map { "key \($0)" }, index: 1, valueBytes: 1_000))
-    try state.tend()
+    try state.maintain()
     let reader = try state.openReader()
     let everything = (1...2_000).map { RowNumber($0) }
     #expect(try reader.rows(numbered: everything) == batches.rows)
     let before = try place.bytes(of: "state-1.db").count
     try state.flush(batches.remove(Array(101...2_000)))
-    for _ in 0..<100 { try state.tend() }
+    for _ in 0..<100 { try state.maintain() }
     #expect(try place.bytes(of: "state-1.db").count < before / 4)
     #expect(try reader.rows(numbered: Array(everything[..<100])) == Array(batches.rows[..<100]))
     // And longer again.
     try state.flush(
       batches.put((1...3_000).map { "more \($0)" }, index: 2, valueBytes: 1_000))
-    try state.tend()
+    try state.maintain()
     let rest = batches.rows.map(\.number)
     #expect(try reader.rows(numbered: rest) == batches.rows)
     reader.close()

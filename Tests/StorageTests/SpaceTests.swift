@@ -42,25 +42,25 @@ private final class SmallMember {
       let base = Sample.base(1, state.durableApplied.number)
       try directory.log.commit([Sample.write(cut: base)])
     }
-    try directory.log.tend()
+    try directory.log.maintain()
   }
 
   func flush() throws {
     while let batch = store.takeFlushBatch(limitBytes: 64 << 10) {
       try state.flush(batch)
       store.flushed(through: batch.meta.appliedIndex)
-      try state.tend()
+      try state.maintain()
     }
   }
 
   /// Removes what was compacted, a few rows at a time, and lets the file become shorter.
-  func scrub() throws {
-    for _ in 0..<10_000 where store.needsScrub {
-      _ = try store.scrub(limitRows: 50, reading: state)
+  func purge() throws {
+    for _ in 0..<10_000 where store.needsPurge {
+      _ = try store.purge(limitRows: 50, reading: state)
       try flush()
     }
-    for _ in 0..<10_000 where state.wantsTending { try state.tend() }
-    #expect(!store.needsScrub && !state.wantsTending)
+    for _ in 0..<10_000 where state.wantsMaintenance { try state.maintain() }
+    #expect(!store.needsPurge && !state.wantsMaintenance)
   }
 
   var isShort: Bool { get throws { try directory.space() != .plenty } }
@@ -86,7 +86,8 @@ private final class SmallMember {
   var stateBytes: Int { disk.bytes(of: "/m/state-1.db")?.count ?? 0 }
 }
 
-/// Design §6: a full disk does not stop the member, and what makes room ends it (failures S8).
+/// Docs/Storage.md, *A full disk*: a full disk does not stop the member, and what makes room ends
+/// it (failures S8).
 @Suite struct `a disk that fills up` {
   @Test func `refuses what grows until deletes and a compaction have made room`() throws {
     let member = try SmallMember()
@@ -98,7 +99,7 @@ private final class SmallMember {
         .deleteRange(DeleteRangeRequest(range: KeyRange(key: [0], end: [0]))))
       #expect(try member.isShort, "deletes alone make no room")
       try member.run(.compaction(revision: member.store.meta.revision))
-      try member.scrub()
+      try member.purge()
       #expect(try !member.isShort, "round \(round)")
       // Nothing is left but the deletions, with which a watch may begin, and nothing is kept.
       #expect(member.stateBytes <= 20 * 4_096, "\(member.stateBytes) of \(full)")
@@ -113,7 +114,7 @@ private final class SmallMember {
     let before = member.stateBytes
     for number in 1...100 { try member.put(number) }
     try member.run(.compaction(revision: member.store.meta.revision))
-    try member.scrub()
+    try member.purge()
     let after = member.stateBytes
     // The eighth is counted with the pages that tables take before they hold anything.
     #expect(after < before + before / 4 + 4_096, "\(after) after \(before)")
@@ -149,17 +150,17 @@ private final class SmallMember {
     for number in 1...200 { try member.put(number) }
     try member.run(.deleteRange(DeleteRangeRequest(range: KeyRange(key: [0], end: [0]))))
     try member.run(.compaction(revision: member.store.meta.revision))
-    while try member.store.scrub(limitRows: 1_000, reading: member.state) {}
+    while try member.store.purge(limitRows: 1_000, reading: member.state) {}
     let taken = member.store.takeFlushBatch(limitBytes: 1 << 20)
     let batch = try #require(taken)
     try member.state.flush(batch)
     member.store.flushed(through: batch.meta.appliedIndex)
     member.disk.arm(DiskFault(.full, of: .write, on: "state-1.db-journal"))
-    try member.state.tend()
-    #expect(!member.state.wantsTending)
+    try member.state.maintain()
+    #expect(!member.state.wantsMaintenance)
     member.disk.arm(nil)
-    try member.state.tend()
-    for _ in 0..<100 where member.state.wantsTending { try member.state.tend() }
+    try member.state.maintain()
+    for _ in 0..<100 where member.state.wantsMaintenance { try member.state.maintain() }
     #expect(try member.state.scannedRows().count == Int(member.store.meta.rowCount))
   }
 
@@ -173,7 +174,7 @@ private final class SmallMember {
       try member.run(.compaction(revision: member.store.meta.revision))
       try member.state.sync()
       member.disk.arm(fault)
-      try? member.scrub()
+      try? member.purge()
       return member
     }
     let start = try shrink(DiskFault(.inputOutput, after: 0)).disk.operations
@@ -187,7 +188,7 @@ private final class SmallMember {
       ) { Incarnation(9) }
       let state = try again.openState()
       let store = try state.load()
-      #expect(store.root.keyCount == 22, "operation \(operation)")
+      #expect(store.readView.keyCount == 22, "operation \(operation)")
     }
   }
 }

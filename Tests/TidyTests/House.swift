@@ -40,6 +40,29 @@ enum House {
     return arrows
   }()
 
+  /// The headings of each page of `Docs/`, without their marks, by its path without `.md`.
+  static let headings: [String: [String]] = {
+    let base = root.appendingPathComponent("Docs").path
+    let paths = FileManager.default.enumerator(atPath: base)?.compactMap { $0 as? String } ?? []
+    var headings: [String: [String]] = [:]
+    for path in paths where path.hasSuffix(".md") {
+      headings[String(path.dropLast(3))] = text(of: "Docs/\(path)").split(separator: "\n")
+        .filter { $0.hasPrefix("#") }
+        .map { String($0.drop { $0 == "#" || $0 == " " }) }
+    }
+    return headings
+  }()
+
+  /// What is wrong with a citation; `nil`: the page is there, and the section as well. A decision
+  /// is cited by its number.
+  static func fault(inCitationOf page: String, section: String?) -> String? {
+    let isDecision = page.hasPrefix("Decisions/")
+    let found = headings.first { isDecision ? $0.key.hasPrefix(page + "-") : $0.key == page }
+    guard let found else { return "there is no Docs/\(page)" }
+    guard let section, !found.value.contains(where: { $0.hasPrefix(section) }) else { return nil }
+    return "Docs/\(page) has no section *\(section)*"
+  }
+
   static func text(of path: String) -> String {
     // Every path comes from the listing of the checkout that this very file is in.
     try! String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)

@@ -33,6 +33,17 @@ struct SourceFile {
     }
   }
 
+  /// The pages of `Docs/` that its comments send a reader to, without `.md`, with the section if
+  /// one is named: `Docs/Storage.md, *Snapshots*`.
+  var citations: [(page: String, section: String?)] {
+    let text = lines.map { line in
+      String(line.drop { $0 == " " || $0 == "/" })
+    }.joined(separator: " ")
+    return text.matches(of: #/\bDocs\/([A-Za-z0-9\/]+)(?:\.md)?(?:, \*([^*]+)\*)?/#).map {
+      (String($0.1), $0.2.map(String.init))
+    }
+  }
+
   private static let importPrefixes: Set<String> = [
     "public", "package", "internal", "private", "@testable", "@preconcurrency", "@_spi(Testing)",
     "@_exported",

@@ -30,8 +30,8 @@ import Testing
     }
   }
 
-  /// Of tests too. Only arrows between modules of the house are looked at; the end-to-end tests name
-  /// the executable so that it is built.
+  /// Of tests too. Only arrows between modules of the house are looked at; the end-to-end tests
+  /// name the executable so that it is built.
   @Test func `a declared arrow is used`() {
     var used: [String: Set<String>] = [:]
     for file in House.sources + House.tests {
@@ -104,6 +104,15 @@ import Testing
     }
   }
 
+  @Test func `a page that a comment cites is there, with the section that it names`() {
+    for file in House.sources + House.tests where file.module != "TidyTests" {
+      for (page, section) in file.citations {
+        let fault = House.fault(inCitationOf: page, section: section)
+        #expect(fault == nil, "\(file.path): \(fault ?? "")")
+      }
+    }
+  }
+
   @Test func `a module never shares its name with a type inside it`() {
     for file in House.sources where !file.isGenerated {
       let declaration = try! Regex("\\b(struct|class|enum|actor|protocol) \(file.module)\\b")
@@ -133,5 +142,18 @@ import Testing
     let file = SourceFile(
       path: "Tests/A/A.swift", text: "func `a { b`() {\n  let s = \"\\\"}\"\n}\n")
     #expect(file.functions.map(\.codeLines) == [3])
+  }
+
+  @Test func `a citation is read over the end of a line, and a wrong one is noticed`() throws {
+    let file = SourceFile(
+      path: "Sources/Raft/A.swift",
+      text: "/// As promised (Docs/Storage.md, *Errors\n/// are kept*; Docs/Decisions/0023).\n")
+    #expect(file.citations.map(\.page) == ["Storage", "Decisions/0023"])
+    #expect(file.citations.map(\.section) == ["Errors are kept", nil])
+    #expect(House.fault(inCitationOf: "Storage", section: "Errors are kept") == nil)
+    #expect(House.fault(inCitationOf: "Decisions/0023", section: nil) == nil)
+    #expect(House.fault(inCitationOf: "Nowhere", section: nil) != nil)
+    #expect(House.fault(inCitationOf: "Storage", section: "Errors are forgotten") != nil)
+    #expect(House.fault(inCitationOf: "Decisions/0999", section: nil) != nil)
   }
 }

@@ -38,7 +38,7 @@ import Wire
     }
   }
 
-  @Test func `a wiped member is refused, and learns from the greeting that it was wiped`()
+  @Test func `a wiped member is refused, and learns from the handshake that it was wiped`()
     async throws
   {
     try await Rig.run { rig in
@@ -69,7 +69,7 @@ import Wire
       let lie = KnownMember(id: MemberID(1), incarnation: Incarnation(999))
       let hello = try await rig.onLoop {
         var hello = RawPeer.hello(as: 2, boot: 1, to: rig[1], receiverBoot: nil)
-        hello.greeting.known = [lie]
+        hello.handshake.known = [lie]
         return hello
       }
       caller.send(.hello(hello))
@@ -151,7 +151,7 @@ import Wire
 
 /// What was meant by, or for, an earlier run of a process.
 @Suite struct BootTests {
-  @Test func `a message of an earlier boot is dropped after the next boot has greeted`()
+  @Test func `a message of an earlier boot is dropped after the next boot has shaken hands`()
     async throws
   {
     try await Rig.run { rig in
@@ -174,7 +174,7 @@ import Wire
     }
   }
 
-  @Test func `a greeting that is meant for an earlier boot is refused`() async throws {
+  @Test func `a handshake that is meant for an earlier boot is refused`() async throws {
     try await Rig.run { rig in
       let port = try await rig.start(1, boot: 5)
       try await rig.introduce(1, to: [2: 0])

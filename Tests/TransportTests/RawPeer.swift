@@ -41,13 +41,13 @@ final class RawPeer: ChannelInboundHandler, @unchecked Sendable {
   ) -> Hello {
     Hello(
       purpose: .control,
-      greeting: Greeting(
+      handshake: Handshake(
         clusterID: member.cluster, from: MemberID(id), name: "raw",
         incarnation: Incarnation(100 + id), boot: Boot(boot), to: member.id,
         receiverBoot: receiverBoot, initialDigest: 0, isFormed: true, known: []))
   }
 
-  /// Greets, reads the answer, and confirms.
+  /// Sends its handshake, reads the answer, and confirms.
   func shakeHands(as id: UInt64, boot: UInt64, with member: Member) async throws {
     send(.hello(Self.hello(as: id, boot: boot, to: member, receiverBoot: nil)))
     _ = try await next()

@@ -137,9 +137,9 @@ final class Member: TransportOwner {
   private(set) var opened: [Boot] = []
   private(set) var lostCount = 0
   private(set) var messages: [PeerMessage] = []
-  private(set) var refusals: [GreetingRefusal] = []
+  private(set) var refusals: [HandshakeRefusal] = []
   /// Those whose peer was called at its own address.
-  private(set) var dialedRefusals: [GreetingRefusal] = []
+  private(set) var dialedRefusals: [HandshakeRefusal] = []
   private(set) var snapshotFrames: [SnapshotFrame] = []
   private(set) var stream: SnapshotStreamID?
   private(set) var writableCount = 0
@@ -175,26 +175,26 @@ final class Member: TransportOwner {
     waits.removeAll { $0.condition(self) }
   }
 
-  private var rule: GreetingRule {
-    GreetingRule(
+  private var rule: HandshakeRule {
+    HandshakeRule(
       me: id, name: "m\(id.number)", clusterID: cluster, incarnation: incarnation, boot: boot,
       initialDigest: 0)
   }
 
-  func greeting(to peer: MemberID, receiverBoot: Boot?) -> Greeting {
-    rule.greeting(
+  func handshake(to peer: MemberID, receiverBoot: Boot?) -> Handshake {
+    rule.handshake(
       to: peer, receiverBoot: receiverBoot, isFormed: isFormed,
       known: known.sorted { $0.id < $1.id })
   }
 
   /// What it says to who has no place yet.
-  var inquiryAnswer = InquiryAnswer.notFormed
+  var joinAnswer = JoinAnswer.notFormed
 
-  func answer(to inquiry: Inquiry) -> InquiryAnswer { inquiryAnswer }
+  func answer(to joinQuery: JoinQuery) -> JoinAnswer { joinAnswer }
 
-  func refusal(of greeting: Greeting) -> GreetingRefusal? {
-    do throws(GreetingRefusal) {
-      try rule.admit(greeting, isFormed: isFormed, known: known)
+  func refusal(of handshake: Handshake) -> HandshakeRefusal? {
+    do throws(HandshakeRefusal) {
+      try rule.admit(handshake, isFormed: isFormed, known: known)
       return nil
     } catch {
       return error

@@ -41,11 +41,11 @@ struct FrameTests {
     }
   }
 
-  /// A build of protocol 2 ends its hello, and its answer to an inquiry, before the founding.
+  /// A build of protocol 2 ends its hello, and its answer to a join query, before the founding.
   @Test func `what was said before there were foundings is still understood`() throws {
     var samples = Samples(seed: 5)
     var hello = samples.hello()
-    hello.greeting.founding = .unknown
+    hello.handshake.founding = .unknown
     var bytes: [UInt8] = []
     Frame.hello(hello).encode(into: &bytes)
     var payload = Array(bytes[16...].dropLast(12))
@@ -53,8 +53,8 @@ struct FrameTests {
     hello.newestProtocol = 2
     #expect(try decode(seal(payload, kind: bytes[3])) == [.hello(hello)])
 
-    let asked = Frame.inquiry(
-      Inquiry(name: "n", peerURLs: ["u"], wantsReplacement: false, readsFounding: false))
+    let asked = Frame.joinQuery(
+      JoinQuery(name: "n", peerURLs: ["u"], wantsReplacement: false, readsFounding: false))
     var question: [UInt8] = []
     asked.encode(into: &question)
     #expect(question[16] == 2)

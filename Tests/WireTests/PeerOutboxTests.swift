@@ -93,7 +93,7 @@ struct PeerOutboxTests {
         case .message(.forward), .message(.digest), .message(.diverged): true
         case .message(.raft(let message)):
           if case .appendEntries = message.body { true } else { false }
-        case .message, .hello, .snapshot, .inquiry, .inquiryAnswer: false
+        case .message, .hello, .snapshot, .joinQuery, .joinAnswer: false
         }
       }
       let all = sent.map(Frame.message)

@@ -62,7 +62,7 @@ extension Samples {
   }
 
   /// What passes between a store and somebody who has no place in it.
-  mutating func inquiries() -> [Frame] {
+  mutating func joinQueries() -> [Frame] {
     let configuration = configuration()
     let place = Place(
       cluster: ClusterID(dice.next()), member: configuration.members[0].id,
@@ -71,14 +71,14 @@ extension Samples {
     dated.founding = Founding(
       digest: dice.next() | 1,
       members: [KnownMember(id: member(), incarnation: Incarnation(dice.next()))])
-    let answers: [InquiryAnswer] = [
+    let answers: [JoinAnswer] = [
       .place(place), .place(dated), .taken(member()), .unknown, .notFormed,
     ]
     return [
-      .inquiry(
-        Inquiry(
+      .joinQuery(
+        JoinQuery(
           name: text(), peerURLs: [text(), text()], wantsReplacement: flag(),
           readsFounding: flag()))
-    ] + answers.map(Frame.inquiryAnswer)
+    ] + answers.map(Frame.joinAnswer)
   }
 }

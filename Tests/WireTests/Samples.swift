@@ -130,7 +130,7 @@ struct Samples {
       mark: DigestMark(
         index: dice.next(), revision: Int64(bounded()),
         digest: StateDigest(lanes: (dice.next(), dice.next(), dice.next(), dice.next())),
-        scrubbedRevision: Int64(bounded()) - 1, ranges: ranges),
+        purgedRevision: Int64(bounded()) - 1, ranges: ranges),
       isDamaged: flag())
   }
 
@@ -140,7 +140,7 @@ struct Samples {
     }
     return Hello(
       purpose: flag() ? .control : .snapshot,
-      greeting: Greeting(
+      handshake: Handshake(
         clusterID: ClusterID(dice.next()), from: member(), name: text(),
         incarnation: Incarnation(dice.next()), boot: Boot(dice.next()), to: member(),
         receiverBoot: optional { Boot($0.dice.next()) }, initialDigest: dice.next(),
@@ -161,7 +161,7 @@ struct Samples {
   /// One frame of each kind.
   mutating func frames() -> [Frame] {
     messages().map(Frame.message) + [.hello(hello())] + snapshotFrames().map(Frame.snapshot)
-      + inquiries()
+      + joinQueries()
   }
 }
 

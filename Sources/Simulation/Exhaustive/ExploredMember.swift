@@ -9,15 +9,15 @@ struct ExploredMessage: Hashable {
   /// What comes with `InstallSnapshot`, or says that it has come.
   var snapshot: ExploredSnapshot?
 
-  static func portray(_ packet: ExploredMessage, _ portrait: inout Portrait) {
-    portrait.add(packet.from)
-    portrait.add(packet.to)
-    portrait.add(packet.message)
-    guard let snapshot = packet.snapshot else { return portrait.add(0) }
-    portrait.add(snapshot.hasArrived ? 2 : 1)
-    portrait.add(snapshot.request.to)
-    portrait.add(snapshot.request.atLeast)
-    portrait.add(snapshot.state)
+  static func canonicalize(_ packet: ExploredMessage, _ canonical: inout CanonicalState) {
+    canonical.add(packet.from)
+    canonical.add(packet.to)
+    canonical.add(packet.message)
+    guard let snapshot = packet.snapshot else { return canonical.add(0) }
+    canonical.add(snapshot.hasArrived ? 2 : 1)
+    canonical.add(snapshot.request.to)
+    canonical.add(snapshot.request.atLeast)
+    canonical.add(snapshot.state)
   }
 }
 
@@ -120,30 +120,30 @@ struct ExploredMember: Hashable {
   /// Its state machine is ahead of what a crash would leave of it.
   var canFlush: Bool { arriving.isEmpty && state.count > disk.state.count }
 
-  static func portray(_ member: ExploredMember, _ portrait: inout Portrait) {
-    member.core.portray(&portrait)
-    portrait.add(member.disk.hardState)
-    portrait.add(member.disk.base)
-    portrait.add(member.disk.entries)
-    portrait.add(member.disk.state)
-    portrait.add(member.state)
-    portrait.add(member.arriving)
-    portrait.add(member.restoring)
-    portrait.add(member.writes.count)
+  static func canonicalize(_ member: ExploredMember, _ canonical: inout CanonicalState) {
+    member.core.canonicalize(&canonical)
+    canonical.add(member.disk.hardState)
+    canonical.add(member.disk.base)
+    canonical.add(member.disk.entries)
+    canonical.add(member.disk.state)
+    canonical.add(member.state)
+    canonical.add(member.arriving)
+    canonical.add(member.restoring)
+    canonical.add(member.writes.count)
     for write in member.writes {
-      portrait.add(write.hardState.map { [$0.currentTerm.number] }?.first ?? .max)
-      portrait.add(write.hardState?.votedFor)
-      portrait.add(write.entries)
-      portrait.add(write.cut)
-      portrait.add(write.install)
-      portrait.add(write.releasedWhenDurable.count)
+      canonical.add(write.hardState.map { [$0.currentTerm.number] }?.first ?? .max)
+      canonical.add(write.hardState?.votedFor)
+      canonical.add(write.entries)
+      canonical.add(write.cut)
+      canonical.add(write.install)
+      canonical.add(write.releasedWhenDurable.count)
       // Promises of one write leave together, so their order does not matter.
       let promises = write.releasedWhenDurable.sorted {
-        portrait.name(of: $0.to) < portrait.name(of: $1.to)
+        canonical.name(of: $0.to) < canonical.name(of: $1.to)
       }
       for promise in promises {
-        portrait.add(promise.to)
-        portrait.add(promise.message)
+        canonical.add(promise.to)
+        canonical.add(promise.message)
       }
     }
   }

@@ -7,15 +7,15 @@ extension Explorer {
   /// A line for each move, and one for each member that it changed.
   mutating func story(of path: [Move]) -> [String] {
     var lines: [String] = []
-    var scene = firstScene()
+    var global = initialState()
     for (number, move) in path.enumerated() {
-      let before = scene
+      let before = global
       lines.append("\(number + 1). \(words(for: move))")
-      let outcome = make(move, in: &scene)
-      tidy(&scene)
-      for position in scene.members.indices
-      where scene.members[position] != before.members[position] {
-        lines.append("     " + portrait(of: book.members[scene.members[position]]))
+      let outcome = make(move, in: &global)
+      tidy(&global)
+      for position in global.members.indices
+      where global.members[position] != before.members[position] {
+        lines.append("     " + summary(of: cache.members[global.members[position]]))
       }
       if case .violation(let violation) = outcome {
         lines.append("   ✗ \(violation.invariant.rawValue): \(violation.text)")
@@ -28,8 +28,8 @@ extension Explorer {
   func words(for move: Move) -> String {
     let name = "m\(move.member + 1)"
     switch move.kind {
-    case .deliver: return words(for: book.packets[move.detail])
-    case .deliverCopy: return words(for: book.packets[move.detail]) + " (and will once more)"
+    case .deliver: return words(for: cache.packets[move.detail])
+    case .deliverCopy: return words(for: cache.packets[move.detail]) + " (and will once more)"
     case .standAtOnce:
       let voters = (0..<scope.memberCount).filter { move.detail & 1 << UInt32($0) != 0 }
       let names = voters.map { "m\($0 + 1)" }.joined(separator: ", ")
@@ -40,7 +40,7 @@ extension Explorer {
     case .storeAll: return "all that \(name) wrote reaches its disk"
     case .beat: return "\(name) begins a round of heartbeats"
     case .propose: return "a client asks \(name) for a command"
-    case .change: return "\(name) is asked to \(words(for: book.change(move.detail)))"
+    case .change: return "\(name) is asked to \(words(for: cache.change(move.detail)))"
     case .crash: return "\(name) crashes and starts again from its disk"
     case .read: return "a client asks \(name) for a read"
     case .flush: return "\(name)'s state reaches its disk, and its log may be cut"
@@ -72,7 +72,7 @@ extension Explorer {
     }
   }
 
-  private func portrait(of member: ExploredMember) -> String {
+  private func summary(of member: ExploredMember) -> String {
     let core = member.core
     let role =
       switch core.role {
@@ -133,32 +133,32 @@ extension Explorer {
   }
 
   private func name(ofPacket packet: UInt32) -> UInt64 {
-    book.packets.fingerprints[Int(packet) * renamingCount].high
+    cache.packets.fingerprints[Int(packet) * renamingCount].high
   }
 
   /// The story of a walk that ended in a trap: its last move is told, but not made.
   /// `nil`: the text is no trail of this scope.
   public static func story(ofTrapped trail: String, in scope: Scope) -> [String]? {
     var explorer = Explorer(scope)
-    var scene = explorer.firstScene()
+    var global = explorer.initialState()
     var path: [Move] = []
     let steps = trail.split(separator: ",")
     for (number, text) in steps.enumerated() {
-      guard let move = explorer.move(from: text, in: scene) else { return nil }
+      guard let move = explorer.move(from: text, in: global) else { return nil }
       if number == steps.count - 1 {
         let line = "\(steps.count). \(explorer.words(for: move))"
         return explorer.story(of: path) + [
           line, "   ✗ the core finds an invariant broken and stops",
         ]
       }
-      guard case .moved = explorer.make(move, in: &scene) else { return nil }
-      explorer.tidy(&scene)
+      guard case .moved = explorer.make(move, in: &global) else { return nil }
+      explorer.tidy(&global)
       path.append(move)
     }
     return nil
   }
 
-  private func move(from text: Substring, in scene: Scene) -> Move? {
+  private func move(from text: Substring, in global: GlobalState) -> Move? {
     let parts = text.split(separator: ".")
     guard parts.count == 3, let code = UInt32(parts[0]), let kind = Move.Kind(rawValue: code),
       let member = Int(parts[1]), member < scope.memberCount,
@@ -166,7 +166,7 @@ extension Explorer {
     else { return nil }
     switch kind {
     case .deliver, .deliverCopy:
-      guard let packet = scene.packets.first(where: { name(ofPacket: $0) == detail }) else {
+      guard let packet = global.packets.first(where: { name(ofPacket: $0) == detail }) else {
         return nil
       }
       return Move(kind, detail: packet)

@@ -8,15 +8,15 @@ import Raft
 ///
 /// The members, each with its core, its disk, its state machine (the list of entries that it has
 /// applied) and the writes between them; the messages on their way; what of the past could still
-/// be contradicted (`Chronicle`); and what may still be done (`Scene.Budget`). Not part of it:
-/// instants, dice and tickets, which `RaftCore.forgetTime` sets to fixed values. Each member has a
-/// clock of its own, and it runs when a move says so.
+/// be contradicted (`HistoryVariables`); and what may still be done (`GlobalState.Budget`). Not
+/// part of it: instants, dice and tickets, which `RaftCore.forgetTime` sets to fixed values. Each
+/// member has a clock of its own, and it runs when a move says so.
 ///
 /// # Why it is quick
 ///
-/// A core is a value. Equal members are numbered once (`Pool`), and each event steps the real core
-/// once in each of their states (`StepBook`); a state of the world is a few numbers. States that
-/// differ only in who is who are one: the least fingerprint under all renamings names it.
+/// A core is a value. Equal members are numbered once (`Interner`), and each event steps the real
+/// core once in each of their states (`StepCache`); a state of the world is a few numbers. States
+/// that differ only in who is who are one: the least fingerprint under all renamings names it.
 ///
 /// # What is not there
 ///
@@ -25,8 +25,8 @@ import Raft
 /// (Docs/Simulation.md).
 public struct Explorer {
   public let scope: Scope
-  var book: StepBook
-  var chronicles: Pool<Chronicle>
+  var cache: StepCache
+  var histories: Interner<HistoryVariables>
   var visited = VisitedStates()
   /// Whether two logs, by their numbers, match.
   var matches: [UInt64: Bool] = [:]
@@ -44,23 +44,24 @@ public struct Explorer {
     self.willStep = willStep
     let names = renamings(of: scope.ids)
     renamingCount = names.count
-    book = StepBook(scope: scope, renamings: names)
-    chronicles = Pool(kind: 3, renamings: names)
+    cache = StepCache(scope: scope, renamings: names)
+    histories = Interner(kind: 3, renamings: names)
   }
 
   /// Nobody has ever heard of anybody.
-  mutating func firstScene() -> Scene {
-    Scene(
-      budget: Scene.Budget(scope),
-      chronicle: chronicles.number(of: Chronicle(), portray: Chronicle.portray).number,
-      members: scope.ids.map { book.number(of: ExploredMember(id: $0, scope: scope)) },
+  mutating func initialState() -> GlobalState {
+    GlobalState(
+      budget: GlobalState.Budget(scope),
+      history: histories.number(of: HistoryVariables(), canonicalize: HistoryVariables.canonicalize)
+        .number,
+      members: scope.ids.map { cache.number(of: ExploredMember(id: $0, scope: scope)) },
       packets: [])
   }
 
   /// Walks until nothing is new, something is wrong, or `goOn` says no. It is told what has been
   /// seen so far after each depth.
   public mutating func run(goOn: (Exploration) -> Bool = { _ in true }) -> Exploration {
-    let first = firstScene()
+    let first = initialState()
     var frontier = Frontier()
     if let state = visited.insert(fingerprint(of: first), parent: 0, move: Move(.timeOut)) {
       frontier.append(first, state: state)
@@ -88,13 +89,13 @@ public struct Explorer {
   private mutating func expand(_ frontier: Frontier, into next: inout Frontier) -> Violation? {
     var offset = 0
     var moves: [Move] = []
-    while let (scene, state) = frontier.next(at: &offset, members: scope.memberCount) {
+    while let (global, state) = frontier.next(at: &offset, members: scope.memberCount) {
       self.state = state
-      listMoves(in: scene, &moves)
+      listMoves(in: global, &moves)
       for move in moves {
         self.move = move
         movesTried += 1
-        var after = scene
+        var after = global
         switch make(move, in: &after) {
         case .nothing: continue
         case .violation(let violation): return violation
@@ -116,31 +117,31 @@ public struct Explorer {
     result.states = visited.count
     result.frontier = frontier
     result.moves = movesTried
-    result.memberStates = book.faces.count
-    result.steps = book.steps.count
+    result.memberStates = cache.memberViews.count
+    result.steps = cache.steps.count
   }
 
   /// The least of the fingerprints under all names that the members could have.
-  private func fingerprint(of scene: Scene) -> Fingerprint {
+  private func fingerprint(of global: GlobalState) -> Fingerprint {
     var least = Fingerprint(high: .max, low: .max)
     for renaming in 0..<renamingCount {
-      var sum = chronicles.fingerprints[Int(scene.chronicle) * renamingCount + renaming]
-      for member in scene.members {
-        sum = sum + book.members.fingerprints[Int(member) * renamingCount + renaming]
+      var sum = histories.fingerprints[Int(global.history) * renamingCount + renaming]
+      for member in global.members {
+        sum = sum + cache.members.fingerprints[Int(member) * renamingCount + renaming]
       }
-      for packet in scene.packets {
-        sum = sum + book.packets.fingerprints[Int(packet) * renamingCount + renaming]
+      for packet in global.packets {
+        sum = sum + cache.packets.fingerprints[Int(packet) * renamingCount + renaming]
       }
       if sum < least { least = sum }
     }
-    return least + Fingerprint(kind: 4, [UInt64(scene.budget.code)])
+    return least + Fingerprint(kind: 4, [UInt64(global.budget.code)])
   }
 
   /// What the event makes of this member: looked up, or found out by the real core.
   mutating func step(_ event: LocalEvent, of member: UInt32) -> LocalStep {
-    if let known = book.known(member, event) { return book.steps[known] }
+    if let known = cache.known(member, event) { return cache.steps[known] }
     willStep?(trail(of: path))
-    let number = book.take(member, event)
-    return book.steps[number]
+    let number = cache.take(member, event)
+    return cache.steps[number]
   }
 }

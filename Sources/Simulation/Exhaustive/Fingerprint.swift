@@ -39,7 +39,7 @@ struct Fingerprint: Hashable, Comparable {
 
 /// Distinct values, numbered as they come, each with its fingerprint under every renaming of the
 /// members.
-struct Pool<Value: Hashable> {
+struct Interner<Value: Hashable> {
   private(set) var values: [Value] = []
   private var numberOf: [Value: UInt32] = [:]
   /// Of value `v` under renaming `r`: at `v × renamings + r`.
@@ -57,20 +57,21 @@ struct Pool<Value: Hashable> {
 
   /// The number of an equal value, or of this one from now on.
   mutating func number(
-    of value: Value, portray: (Value, inout Portrait) -> Void
+    of value: Value, canonicalize: (Value, inout CanonicalState) -> Void
   ) -> (number: UInt32, isNew: Bool) {
     if let known = numberOf[value] { return (known, false) }
     let number = UInt32(values.count)
     values.append(value)
     numberOf[value] = number
     for (position, names) in renamings.enumerated() {
-      var portrait = Portrait(names: names)
-      portray(value, &portrait)
-      let fingerprint = Fingerprint(kind: kind, portrait.words)
+      var canonical = CanonicalState(names: names)
+      canonicalize(value, &canonical)
+      let fingerprint = Fingerprint(kind: kind, canonical.words)
       fingerprints.append(fingerprint)
-      // Else the portrait leaves something out, and unlike states would count as one.
+      // Else the canonical state leaves something out, and unlike states would count as one.
       precondition(
-        position > 0 || unrenamed.insert(fingerprint).inserted, "two values have one portrait")
+        position > 0 || unrenamed.insert(fingerprint).inserted,
+        "two values have one canonical state")
     }
     return (number, true)
   }

@@ -2,7 +2,7 @@
 extension Scope {
   /// `nil`: no scope has this name.
   public static func named(_ name: String) -> Scope? {
-    (wide + hunts).first { $0.name == name }
+    (wide + shortest).first { $0.name == name }
   }
 
   /// Walked to their ends by `make explore`: nothing is wrong in any state of them.
@@ -82,7 +82,7 @@ extension Scope {
 
   /// Each just wide and deep enough for one famous mistake, which `make explore` plants; without it
   /// nothing is wrong in them. All begin with empty logs in term zero.
-  public static let hunts: [Scope] = [
+  public static let shortest: [Scope] = [
     coarse("figure-8", "copies of an earlier term's entry commit it (Raft Figure 8)") {
       $0.terms = 4
       $0.invariants = Invariant.outcomes

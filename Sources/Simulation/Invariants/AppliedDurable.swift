@@ -1,7 +1,8 @@
 import KeyValue
 import Raft
 
-/// What the state file is about to contain is durable in this member's own log (design §6).
+/// What the state file is about to contain is durable in this member's own log (Docs/Storage.md,
+/// *durableApplied*).
 struct AppliedDurable {
   func violation(_ member: MemberID, _ meta: StateMeta, _ durable: ShadowLog) -> String? {
     let applied = EntryID(term: Term(meta.appliedTerm), index: LogIndex(meta.appliedIndex))

@@ -1,7 +1,8 @@
 import Base
 import Raft
 
-/// A reported age is never below the true one, pauses and drift included (design §10).
+/// A reported age is never below the true one, pauses and drift included (Docs/Consistency.md, *The
+/// age of a serializable answer*).
 struct HonestAge {
   /// An answer from state `applied` leaves at `now` with this age, in the world's time.
   func violation(

@@ -3,7 +3,8 @@ import KeyValue
 import Raft
 
 /// No lease ends by itself before its time: counted from the moment at which its holder last sent
-/// what was answered by a grant or a keep-alive (design §8). None is forgotten either.
+/// what was answered by a grant or a keep-alive (Docs/Consistency.md, *Leases*). None is forgotten
+/// either.
 struct LeaseHonesty {
   /// What clocks may measure wrongly, in millionths, twice: one runs fast, another measures it.
   private let driftMillionths: Int64

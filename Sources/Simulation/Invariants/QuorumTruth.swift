@@ -2,7 +2,7 @@ import Raft
 import Replica
 
 /// The quorum rule says what the network was: never quorate without a possible majority, never
-/// inquorate with a certain one (design §9).
+/// inquorate with a certain one (Docs/Consistency.md, *The quorum rule*).
 struct QuorumTruth {
   /// What the network let happen between two members.
   enum Contact {

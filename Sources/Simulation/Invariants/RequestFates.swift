@@ -2,7 +2,7 @@ import KeyValue
 import Raft
 
 /// A command takes effect at most once, and never after its client was told that it does not
-/// (design §8). What was acknowledged is committed.
+/// (Docs/Consistency.md, *Writes*). What was acknowledged is committed.
 struct RequestFates {
   private var slotOf: [CommandOrigin: EntryID] = [:]
   private var refused: Set<CommandOrigin> = []
