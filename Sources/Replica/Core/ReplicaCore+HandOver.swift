@@ -20,6 +20,9 @@ public enum HandOverReason: Hashable, Sendable {
 ///   leader                                 ├─ TimeoutNow ─▶ the one that acknowledged last
 /// ```
 ///
+/// While a quorum waits for this very disk, one other voter that has done the write is enough, and
+/// twice the time (Docs/Decisions/0024-hand-over-before-the-commit.md).
+///
 /// Room is told when it is asked for: only a leader without any asks.
 struct HandOvers: Sendable {
   /// Nothing is handed over before.
