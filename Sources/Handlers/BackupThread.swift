@@ -1,189 +1,147 @@
 package import Base
 package import Host
-import Raft
 import EtcdAPI
-import Member
+package import Member
+import Raft
 import Services
-import Storage
+package import Storage
 
-/// The thread that makes snapshot files for clients and hands them out.
-///
-/// The state is first copied into a file beside it, in short transactions; then compaction goes on,
-/// however long the client takes to read. Two snapshots take turns, a piece each.
+/// The thread of the backup lane: it copies the store for clients and hands the copies out.
 package struct BackupThread: LaneHost {
-  package typealias Letter = BackupLetter
+  package typealias Letter = BackupLetter<any SnapshotSource>
 
-  private struct Backup {
-    let stream: BackupStream
+  private var lane = BackupLane<BackupHost>(settings: BackupSettings())
+  private var host: BackupHost
+  private let inboxes: MemberInboxes
+
+  package init(directory: String, _ member: MemberContext, _ handler: BackupHandler) {
+    host = BackupHost(
+      directory: directory, published: member.published, exitLatch: member.exitLatch,
+      calls: handler.calls)
+    inboxes = member.inboxes
+  }
+
+  package mutating func turn(_ letters: [Letter]) -> Instant {
+    var out = BackupOutput()
+    lane.turn(letters, at: MonotonicClock.now(), ports: &host, out: &out)
+    deliver(out)
+    return out.wakeAt
+  }
+
+  private func deliver(_ out: BackupOutput) {
+    for call in out.openings { inboxes.apply.post(.openSnapshot(.client(call))) }
+    for _ in 0..<out.closedSources { inboxes.apply.post(.snapshotClosed) }
+  }
+
+  /// The last act: lets go of everything.
+  package mutating func close() {
+    var out = BackupOutput()
+    lane.close(ports: &host, out: &out)
+    host.calls.close()
+    deliver(out)
+  }
+}
+
+/// The data directory and the clients' calls, as the backup lane reaches them.
+private struct BackupHost: BackupPorts {
+  /// A file of its own: first written, then read from its beginning.
+  struct Copy {
     let writer: BackupWriter
-    /// The source is open, and compaction waits for it.
-    var isCopying = true
+    /// `nil`: it is not complete.
     var reading: Reading?
   }
 
-  /// A file that is complete, on its way out.
-  private struct Reading {
+  struct Reading {
     let file: any DiskFile
     let size: Int
     var sent = 0
     var hash = SHA256()
-    /// Made, and not taken yet.
-    var message: [UInt8]?
-    /// The hash itself was sent.
+    /// The hash was handed over, after all the bytes.
     var isOver = false
   }
 
   /// Bytes of a message, as etcd sends them.
   private static let blobBytes = 32 << 10
-  /// Messages that one job sends: between two others get their turn.
-  private static let turnMessages = 32
-  /// What must stay free beside the copy.
-  private static let sparedBytes: UInt64 = 64 << 20
 
-  private let directory: String
-  private let exitLatch: ExitLatch
-  private let inboxes: MemberInboxes
+  let directory: String
+  let published: PublishedState
+  let exitLatch: ExitLatch
+  let calls: BackupCalls
   private let fileSystem = POSIXFileSystem()
-  /// Where the calls are found.
-  private let handler: BackupHandler
-  /// Calls without a source yet.
-  private var expected: [UInt64: BackupStream] = [:]
-  private var backups: [UInt64: Backup] = [:]
 
-  package init(
-    directory: String, exitLatch: ExitLatch, _ inboxes: MemberInboxes, _ handler: BackupHandler
+  init(
+    directory: String, published: PublishedState, exitLatch: ExitLatch, calls: BackupCalls
   ) {
-    self.handler = handler
     self.directory = directory
+    self.published = published
     self.exitLatch = exitLatch
-    self.inboxes = inboxes
+    self.calls = calls
   }
 
-  private func back(_ job: BackupLetter) { inboxes.backup.post(job) }
+  var copyBytes: UInt64 { UInt64(max(0, published.fileBytes)) }
 
-  package mutating func turn(_ jobs: [BackupLetter]) -> Instant {
-    work(jobs)
-    return .distantFuture
+  func freeBytes() throws(BackupFault) -> UInt64 {
+    try copying { () throws(StorageError) in try fileSystem.freeBytes(in: directory) }
   }
 
-  private mutating func work(_ jobs: [BackupLetter]) {
-    for job in jobs {
-      switch job {
-      case .expect(let id): expected[id] = handler.stream(id)
-      case .begin(let id, let source): begin(id, source?.value)
-      case .write(let id): write(id)
-      case .send(let id): send(id)
-      case .drop(let id): drop(id)
-      }
+  func makeCopy(_ call: UInt64, of source: any SnapshotSource) throws(BackupFault) -> Copy {
+    try copying { () throws(StorageError) in
+      Copy(writer: try BackupWriter(in: directory, number: call, of: source, on: fileSystem))
     }
   }
 
-  private mutating func begin(_ id: UInt64, _ source: (any SnapshotSource)?) {
-    let stream = expected.removeValue(forKey: id)
-    guard let source else {
-      stream?.fail(.moved)
-      return
-    }
-    do throws(StorageError) {
-      guard let stream, !stream.isOver else { return close(source) }
-      let (free, needed) = (try fileSystem.freeBytes(in: directory), stream.expectedBytes)
-      guard free >= needed + Self.sparedBytes else {
-        close(source)
-        return stream.fail(.noRoom(free: free, needed: needed + Self.sparedBytes))
-      }
-      let writer = try BackupWriter(
-        in: directory, number: stream.id, of: source, on: fileSystem)
-      backups[stream.id] = Backup(stream: stream, writer: writer)
-      back(.write(stream.id))
-    } catch {
-      close(source)
-      stream?.fail(.copyFailed(error))
-    }
-  }
-
-  private func close(_ source: any SnapshotSource) {
-    source.close()
-    inboxes.apply.post(.snapshotClosed)
-  }
-
-  private mutating func write(_ id: UInt64) {
-    guard let backup = backups[id] else { return }
+  func write(_ copy: inout Copy, from source: any SnapshotSource) throws(BackupFault) -> Bool {
     do throws(BackupFailure) {
-      guard try backup.writer.step() else { return back(.write(id)) }
-      // The source is closed: compaction may go on.
-      backups[id]?.isCopying = false
-      inboxes.apply.post(.snapshotClosed)
-      let reading: Reading
-      do throws(StorageError) {
-        let file = try fileSystem.open(backup.writer.path)
-        reading = Reading(file: file, size: try file.size())
-      } catch {
-        throw .file(error)
-      }
-      backups[id]?.reading = reading
-      back(.send(id))
+      guard try copy.writer.step() else { return false }
     } catch {
       switch error {
-      case .source(let error): exitLatch.seal(ServerExit(error))
-      case .file(let error): backup.stream.fail(.copyFailed(error))
+      case .source(let error):
+        exitLatch.seal(ServerExit(error))
+        throw .disk
+      case .file(let error): throw .copy(reason: "\(error)")
       }
-      drop(id)
     }
+    let path = copy.writer.path
+    copy.reading = try copying { () throws(StorageError) in
+      let file = try fileSystem.open(path)
+      return Reading(file: file, size: try file.size())
+    }
+    return true
   }
 
-  private mutating func send(_ id: UInt64) {
-    guard let backup = backups[id], var reading = backup.reading else { return }
-    do throws(StorageError) {
-      for _ in 0..<Self.turnMessages {
-        if reading.message == nil {
-          guard let message = try Self.next(&reading) else {
-            backup.stream.end()
-            return drop(id)
-          }
-          reading.message = message
-        }
-        guard let message = reading.message, backup.stream.send(message) else {
-          // The client goes on reading, or goes: either way there will be a job.
-          backups[id]?.reading = reading
-          return
-        }
-        reading.message = nil
-      }
-      backups[id]?.reading = reading
-      back(.send(id))
-    } catch {
-      backup.stream.fail(.copyFailed(error))
-      drop(id)
+  /// A piece of the file, and last its hash.
+  func next(of copy: inout Copy) throws(BackupFault) -> [UInt8]? {
+    guard var reading = copy.reading else {
+      preconditionFailure("\(copy.writer.path) is read before it is complete")
     }
-  }
-
-  /// The next message: a piece of the file, and last its hash. `nil`: all was sent.
-  private static func next(_ reading: inout Reading) throws(StorageError) -> [UInt8]? {
+    defer { copy.reading = reading }
     guard reading.sent < reading.size else {
       guard !reading.isOver else { return nil }
       reading.isOver = true
       return MaintenanceService.snapshot(blob: reading.hash.finish(), remaining: 0).encodedBytes
     }
-    let blob = try reading.file.read(at: reading.sent, count: blobBytes)
+    let (file, place) = (reading.file, reading.sent)
+    let blob = try copying { () throws(StorageError) in
+      try file.read(at: place, count: Self.blobBytes)
+    }
     reading.sent += blob.count
     reading.hash.update(blob)
     let remaining = UInt64(reading.size - reading.sent)
     return MaintenanceService.snapshot(blob: blob, remaining: remaining).encodedBytes
   }
 
-  private mutating func drop(_ id: UInt64) {
-    expected[id] = nil
-    guard let backup = backups.removeValue(forKey: id) else { return }
-    backup.writer.remove()
-    if backup.isCopying { inboxes.apply.post(.snapshotClosed) }
-  }
+  func remove(_ copy: Copy) { copy.writer.remove() }
 
-  /// The last job: lets go of everything.
-  package mutating func close() {
-    for id in expected.keys.sorted() { expected[id]?.fail(.stopping) }
-    for id in backups.keys.sorted() {
-      backups[id]?.stream.fail(.stopping)
-      drop(id)
-    }
+  func close(_ source: any SnapshotSource) { source.close() }
+
+  func send(_ message: [UInt8], on call: UInt64) -> Bool { calls.send(message, on: call) }
+
+  func end(_ call: UInt64, _ end: BackupEnd) { calls.end(call, end) }
+
+  /// What goes wrong with a copy is the copy's alone.
+  private func copying<Result>(
+    _ body: () throws(StorageError) -> Result
+  ) throws(BackupFault) -> Result {
+    do throws(StorageError) { return try body() } catch { throw .copy(reason: "\(error)") }
   }
 }

@@ -11,7 +11,7 @@ import Services
 /// The service `etcdserverpb.Maintenance`, as far as it looks after the store.
 extension KVHandlers {
   func snapshot(_ call: StreamCall) -> (StreamEvent) -> Void {
-    backups.open(call, on: context.loop)
+    backups.open(call)
   }
 
   /// `Maintenance.Alarm`: to ask is a linearizable read, to raise and lower are commands.

@@ -53,7 +53,7 @@ struct Applier: LaneHost {
     for asker in output.unopened {
       switch asker {
       case .follower(let request): inboxes.replica.complete(.snapshot(.opened(request, nil)))
-      case .client(let id): inboxes.backup.post(.begin(id, nil))
+      case .client(let id): inboxes.backup.post(.opened(id, nil))
       }
     }
     if let view = output.view {

@@ -44,7 +44,7 @@ package struct Flusher: LaneHost {
     for opened in output.opened {
       switch opened.asker {
       case .follower(let request): inboxes.snapshots.post(.opened(request, opened.source))
-      case .client(let id): inboxes.backup.post(.begin(id, UnsafeTransfer(opened.source.take())))
+      case .client(let id): inboxes.backup.post(.opened(id, opened.source))
       }
     }
     for report in output.reports {

@@ -18,7 +18,7 @@ package struct MemberInboxes: Sendable {
   package let flush = ThreadInbox<FlushLetter<any StateStore>>()
   package let reads = ThreadInbox<ReadLetter>()
   package let snapshots = ThreadInbox<SnapshotLetter<any SnapshotSource>>()
-  package let backup = ThreadInbox<BackupLetter>()
+  package let backup = ThreadInbox<BackupLetter<any SnapshotSource>>()
   package let scrub = ThreadInbox<ScrubLetter<any StateReader>>()
   package let replica: ReplicaInboxes
   /// One for each client loop.
@@ -71,19 +71,6 @@ package struct ReplicaInboxes: Sendable {
     reads.close()
     control.close()
   }
-}
-
-/// What the thread is told that makes snapshot files for clients; the number is the client's call.
-package enum BackupLetter: Sendable {
-  /// The source of this call comes with `begin`.
-  case expect(UInt64)
-  /// `nil`: the state is moving just now.
-  case begin(UInt64, UnsafeTransfer<any SnapshotSource>?)
-  /// Writes the next piece of the file.
-  case write(UInt64)
-  /// Sends what the client takes.
-  case send(UInt64)
-  case drop(UInt64)
 }
 
 /// What the lanes' threads bring to the loop of the replica.

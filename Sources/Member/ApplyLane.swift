@@ -48,7 +48,8 @@ public struct ApplyLane<Ports: ApplyPorts> {
   /// The member is between two generations.
   public internal(set) var isRestoring = false
   private var wasFull = false
-  var openSnapshots = 0
+  /// Snapshots that are open or being opened: no rows are purged meanwhile.
+  public internal(set) var openSnapshots = 0
   /// Snapshots that wait until the table has come far enough.
   var openings: [(asker: SnapshotAsker, atLeast: UInt64)] = []
   /// A view is shown, and each new one will be.

@@ -144,6 +144,8 @@ enum Catalogue {
     MutantCase("Q21", .quota, .seeds(upTo: 500)),
     MutantCase("Q65", .refusedForCertain, .story("a forward held by a leader that is deposed")),
     MutantCase("Q22", .fences, .story("a changed state")),
+    MutantCase("Q81", .rowsLetGo, .seeds(upTo: 500)),
+    MutantCase("Q82", .patience, .seeds(upTo: 500)),
   ]
 
   private static let health = [

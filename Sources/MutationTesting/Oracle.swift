@@ -63,6 +63,8 @@ extension Oracle {
     "WatchGuarantees", "as what was before", "reads the store over and over")
   static let answeredLate = check("what is answered is shown", "answers at revision")
   static let shownFirst = check("what is fed is shown", "feeds watches at revision")
+  static let rowsLetGo = check("calm: snapshots are closed", "holds rows for a snapshot in calm")
+  static let patience = check("the reader's own check", "gives up a backup whose client owes")
   static let streamsEnd = check("the watcher's own check", "keeps its stream, and takes nothing")
   static let calmElects = check("calm: a leader", "no leader within")
   static let calmJoins = check(

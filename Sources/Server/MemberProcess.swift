@@ -163,8 +163,7 @@ public final class MemberProcess: Sendable {
       opened, boot: boot, settings: host,
       backup: LaneThread(
         "backup", inboxes.backup,
-        BackupThread(
-          directory: settings.dataDirectory, exitLatch: member.exitLatch, inboxes, backups)),
+        BackupThread(directory: settings.dataDirectory, member, backups)),
       reading: LaneThread(
         "read", inboxes.reads, RowReaderThread(reader: opened.adopted.readers.reads, member)),
       member)

@@ -43,6 +43,10 @@ extension Weather {
       weather.watchers = dice.chance(1, in: 3) ? 1 + dice.index(below: 4) : 0
     }
     weather.draw("scrub", of: seed) { $0.scrubs = $1.chance(1, in: 4) }
+    weather.draw("backups", of: seed) { weather, dice in
+      guard dice.chance(1, in: 8) else { return }
+      weather.backups = Span(.milliseconds(20), .milliseconds([100, 1_000][dice.index(below: 2)]))
+    }
     weather.draw("compaction", of: seed) { $0.drawCompaction(&$1) }
     weather.draw("upkeep", of: seed) { $0.drawUpkeep(&$1) }
     weather.draw("faults", of: seed) { $0.drawFaults(&$1, of: seed) }

@@ -75,6 +75,8 @@ public struct Weather: Hashable, Sendable {
   var scrubs = false
   /// Clients that watch.
   public var watchers = 0
+  /// How often a client asks for a backup; `nil`: never.
+  var backups: Span?
   /// How often the store is compacted; `nil`: never.
   public var compaction: Span?
 

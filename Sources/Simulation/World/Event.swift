@@ -58,6 +58,12 @@ enum Event {
   case watcherTurn(Int)
   /// Something reaches it on a stream of its own.
   indirect case watchNews(Int, WatchStreamID, WatchNews)
+  /// A client asks a member for a backup.
+  case backupAsk
+  /// The client of this call does with its backup what it is used to do.
+  case backupRead(Int, Boot, UInt64)
+  /// A member's backup lane takes its next turn.
+  case backupTurn(Int, Boot)
   /// A member's scrub lane takes its next turn.
   case scrubTurn(Int, Boot)
   /// A member's watch lane takes its next turn.

@@ -32,5 +32,5 @@ struct LaneInbox<Letter> {
 
 /// Whose letters keep their order.
 enum LaneSender: Int, CaseIterable {
-  case replica, log, apply, flush, clients, watches, snapshots, reader, scrub
+  case replica, log, apply, flush, clients, watches, snapshots, reader, scrub, backups
 }

@@ -168,6 +168,15 @@ final class SimulatedMember {
   var scrubLetters: [ScrubLetter<any StateReader>] = []
   var scrubTurnAt = Instant.distantFuture
 
+  // MARK: Its backups
+
+  var backupLane = BackupLane<SimulatedBackupPorts>(settings: World.backupSettings)
+  var backupLetters: [BackupLetter<any SnapshotSource>] = []
+  var backupTurnAt = Instant.distantFuture
+  /// Who is at the other end of each call.
+  var backupReaders: [UInt64: BackupReader] = [:]
+  var lastBackup: UInt64 = 0
+
   // MARK: Its clients
 
   var nextRequest: UInt64 = 0
@@ -279,5 +288,7 @@ final class SimulatedMember {
     (readers, readerLetters) = (nil, [])
     scrubLane = ScrubLane(pace: World.scrubPace)
     (scrubLetters, scrubTurnAt) = ([], .distantFuture)
+    backupLane = BackupLane(settings: World.backupSettings)
+    (backupLetters, backupTurnAt, backupReaders) = ([], .distantFuture, [:])
   }
 }

@@ -71,7 +71,12 @@ extension World {
     for answer in out.blocks { post(.answer(answer), member) }
     for order in out.flushOrders { post(.order(order), from: .apply, to: member) }
     if let base = out.opensState { post(.openState(base), member) }
-    for case .follower(let request) in out.unopened { opened(request, nil, member) }
+    for asker in out.unopened {
+      switch asker {
+      case .follower(let request): opened(request, nil, member)
+      case .client(let call): post(.opened(call, nil), member)
+      }
+    }
     guard let view = out.view else { return }
     for viewer in out.viewers {
       switch viewer {

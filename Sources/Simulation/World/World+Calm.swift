@@ -14,6 +14,7 @@ extension World {
     startClients()
     startKeepers()
     startWatchers()
+    startBackups()
     after(weather.faultInterval.draw(&weatherDice), .weatherTurn)
     if let span = weather.powerCuts { after(span.draw(&weatherDice), .powerTurn) }
     if let span = weather.compaction { after(span.draw(&weatherDice), .compactTurn) }
@@ -63,6 +64,7 @@ extension World {
     demandService()
     demandExpiry()
     demandWatches()
+    demandBackups()
     demandDespiteLastingFault()
   }
 
@@ -71,7 +73,9 @@ extension World {
     member.stalledUntil = now
     after(.zero, .diskDone(member.position, member.boot))
     if member.isLaneTurnDue { after(.zero, .laneTurn(member.position, member.boot)) }
-    if member.isRunning { scheduleFlush(member, at: now) }
+    guard member.isRunning else { return }
+    scheduleFlush(member, at: now)
+    scheduleBackup(member, at: now)
   }
 
   /// A write, and then a read of everything at each member.

@@ -53,8 +53,10 @@ extension World {
     if let error = out.fault { return stateFails(member, error) }
     for letter in out.letters { post(letter, from: .flush, to: member) }
     for opened in out.opened {
-      guard case .follower(let request) = opened.asker else { continue }
-      self.opened(request, opened.source, member)
+      switch opened.asker {
+      case .follower(let request): self.opened(request, opened.source, member)
+      case .client(let call): post(.opened(call, opened.source), member)
+      }
     }
     for report in out.reports {
       switch report {

@@ -39,6 +39,7 @@ final class World {
   var networkDice: SplitMix64
   var streamDice: SplitMix64
   var weatherDice: SplitMix64
+  var backupDice: SplitMix64
   /// Until when somebody may wait for a change of the members.
   var membersAskedUntil = Instant.zero
 
@@ -85,6 +86,8 @@ final class World {
     var replacements = 0
     var drains = 0
     var compactions = 0
+    /// Backups that clients have read to their ends.
+    var backups = 0
     /// Brought to watchers, and found right.
     var watchedEvents = 0
     /// How far clocks have jumped ahead, all together.
@@ -98,6 +101,7 @@ final class World {
     networkDice = SplitMix64(seed: dice.next())
     weatherDice = SplitMix64(seed: dice.next())
     streamDice = SplitMix64(seed: ~seed)
+    backupDice = SplitMix64(seed: seed, for: "clients of backups")
     func list(_ numbers: ClosedRange<Int>) -> InitialCluster {
       do {
         return try InitialCluster(
@@ -230,6 +234,7 @@ final class World {
     case .keeperTimeout(let keeper, let attempt): take(nil, keeper: keeper, attempt)
     case .watcherTurn(let watcher): watcherTurn(watcher)
     case .watchNews(let watcher, let stream, let news): take(news, watcher: watcher, stream)
+    case .backupAsk: askForBackup()
     case .weatherTurn: changeWeather()
     case .powerTurn: armPowerCut()
     case .crashSoon(let position): crashSoon(members[position])
@@ -255,7 +260,8 @@ final class World {
       .laneTurn(let position, let boot), .laneReports(let position, let boot),
       .terminated(let position, let boot),
       .retired(let position, let boot), .watchTurn(let position, let boot),
-      .readerTurn(let position, let boot), .scrubTurn(let position, let boot):
+      .readerTurn(let position, let boot), .scrubTurn(let position, let boot),
+      .backupTurn(let position, let boot), .backupRead(let position, let boot, _):
       let member = members[position]
       guard member.boot == boot, member.isUp else { return }
       if member.isPaused { return member.backlog.append(event) }
@@ -285,13 +291,15 @@ final class World {
     case .watchTurn: watchTurn(member)
     case .readerTurn: readerTurn(member)
     case .scrubTurn: scrubTurn(member)
+    case .backupTurn: backupTurn(member)
+    case .backupRead(_, _, let call): readBackup(call, member)
     case .packet(let packet): receive(packet, member)
     case .request(let request): admit(request, member)
     case .connectTurn, .snapshotDialed, .snapshotDelivery, .clientTurn, .answer, .clientTimeout,
       .weatherTurn,
       .healLinks, .restart, .resume, .diskCalm, .inspection, .powerTurn, .crashSoon, .cutLeader,
       .replaceTurn, .diskRoom, .flapTurn, .constrain, .compactTurn, .keeperTurn, .keeperAnswer,
-      .keeperTimeout, .watcherTurn, .watchNews:
+      .keeperTimeout, .watcherTurn, .watchNews, .backupAsk:
       preconditionFailure("\(event) happens to no member")
     }
   }

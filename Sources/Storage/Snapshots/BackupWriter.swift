@@ -3,7 +3,7 @@ public import KeyValue
 /// Writes a state into a file by itself, for whoever keeps it outside: rows, leases and meta as in
 /// a state file, without a WAL (Docs/Decisions/0017-a-snapshot-is-a-state-file.md).
 ///
-/// The source is read in short transactions, and closed as soon as all is written.
+/// The source is read in short transactions. It stays its owner's, who closes it.
 public final class BackupWriter {
   /// The file while it is wanted.
   public let path: String
@@ -19,7 +19,7 @@ public final class BackupWriter {
 
   /// `number` tells backups apart that one process makes at a time.
   ///
-  /// *Throws* when the file cannot be made; the source is closed then.
+  /// *Throws* when the file cannot be made.
   public init(
     in directory: String, number: UInt64, of source: any SnapshotSource,
     on fileSystem: any FileSystem
@@ -28,12 +28,7 @@ public final class BackupWriter {
     self.source = source
     self.fileSystem = fileSystem
     meta = source.meta
-    do throws(StorageError) {
-      writer = try StateFileWriter(at: path, on: fileSystem)
-    } catch {
-      source.close()
-      throw error
-    }
+    writer = try StateFileWriter(at: path, on: fileSystem)
   }
 
   /// A bounded piece of the work; true: all is done.
@@ -50,7 +45,6 @@ public final class BackupWriter {
       do throws(StorageError) {
         guard let chunk else {
           try writer.finish(try writer.check())
-          source.close()
           return true
         }
         try writer.write(try writer.take(chunk))
@@ -63,7 +57,6 @@ public final class BackupWriter {
 
   /// Removes the file. Harmless when repeated.
   public func remove() {
-    source.close()
     writer.abandon()
     for suffix in ["", "-wal", "-shm", "-journal"] { try? fileSystem.remove(path + suffix) }
   }
