@@ -32,11 +32,18 @@ package struct RowReaderThread: LaneHost {
   }
 
   private mutating func take(_ letter: ReadLetter) throws {
+    // What is read is named before it is handed on: as an argument it would be read with a copy of
+    // this value at hand, and with it a copy of the whole cache.
     switch letter {
-    case .range(let id, let range): answer(id, try read(range))
-    case .txn(let id, let request, let readView): answer(id, try read(request, readView))
+    case .range(let id, let range):
+      let rows = try read(range)
+      answer(id, rows)
+    case .txn(let id, let request, let readView):
+      let rows = try read(request, readView)
+      answer(id, rows)
     case .hash(let id, let readView, revision: let revision):
-      answer(id, try hash(readView, revision))
+      let rows = try hash(readView, revision)
+      answer(id, rows)
     case .changes(let request, let view, loop: let loop):
       let answer = try request.piece(
         of: view, generation: reader.generation, cache: &cache, reading: reader)

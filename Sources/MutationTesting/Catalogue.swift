@@ -32,8 +32,8 @@ enum Catalogue {
     MutantCase(
       "R2b", .trap("RaftCore+Commit", "answers round"), .story("a heartbeat of an earlier term")),
     MutantCase("R4", .answered, .story("a read while the leader dies")),
-    MutantCase("R5", .honestAge, .seeds(upTo: 500)),
-    MutantCase("Q61", .history, .story("a read of an earlier boot")),
+    MutantCase("R5", .history, .seeds(upTo: 500)),
+    MutantCase("Q61", .history, .seeds(upTo: 3_000)),
     MutantCase("R6", .leaseKept, .drill(.leases)),
   ]
 
@@ -55,8 +55,8 @@ enum Catalogue {
 
   private static let forming = [
     MutantCase("Q31", .oneStore, .story("a disk lost while the store forms")),
-    MutantCase("Q32", .oneStoreEver, .seeds(upTo: 3_000)),
-    MutantCase("Q33", .oneStoreEver, .seeds(upTo: 3_000)),
+    MutantCase("Q32", .oneStore, .seeds(upTo: 3_000)),
+    MutantCase("Q33", .oneStore, .seeds(upTo: 3_000)),
   ]
 
   private static let elections = [

@@ -55,7 +55,6 @@ extension Oracle {
   static let history = check("RevisionOrder", "had been told before it was asked")
   static let readIndex = check("the read's own check", "serves a read at")
   static let startFinds = check("restart", "and the log begins after")
-  static let oneStoreEver = check("one store", "a second store", "another store")
   static let sentWhole = check("the snapshot's own check", "snapshot")
   static let quota = check("Quota", "behind an alarm for space")
   static let fences = check("Fences", "and its state is sound")
@@ -76,10 +75,11 @@ extension Oracle {
   static let wipedStaysOut = check("the story's demand", "takes part again")
   static let answered = check("the story's demand", "is never answered")
   static let refusedForCertain = check("the story's demand", "is not told that it was refused")
-  static let oneStore = check("the story's demand", "a second store has formed")
+  static let oneStore = check("one store", "a second store has formed", "has formed another store")
   static let broughtUp = check(
     "the story's demand", "two of three commit nothing", "is not brought up again")
-  static let threeVote = check("the story's demand", "vote, and three did")
+  static let threeVote = check(
+    "the story's demand", "vote, and three did", "has not taken the place of")
   static let handsOver = check("the story's demand", "leads on, and writes nothing down")
   static let goesOn = check("the story's demand", "two of three commit nothing")
   static let staysPut = check("the story's demand", "has handed over to")
