@@ -81,13 +81,24 @@ struct Durability: Hashable, Sendable {
     return installed
   }
 
-  /// One other voter at least holds the log durably up to `held`, and a quorum up to `committed`,
-  /// whether this disk does or not.
-  mutating func passed(by committed: LogIndex, held: LogIndex, at now: Instant) {
-    guard let oldest = underWay.first else { return }
-    if oldest.heldAt == nil, oldest.covers <= max(held, committed) { underWay[0].heldAt = now }
-    if oldest.passedAt == nil, oldest.covers <= committed { underWay[0].passedAt = now }
+  /// A quorum holds the log durably up to `committed`, whether this disk does or not.
+  mutating func passed(by committed: LogIndex, at now: Instant) {
+    guard let oldest = underWay.first, oldest.passedAt == nil, oldest.covers <= committed
+    else { return }
+    underWay[0].passedAt = now
+    underWay[0].heldAt = oldest.heldAt ?? now
   }
+
+  /// Up to where the oldest write under way covers the log, while no other voter is known to hold
+  /// that; `nil`: one is, or nothing is under way.
+  var oldestUnheld: LogIndex? {
+    guard let oldest = underWay.first, oldest.heldAt == nil else { return nil }
+    return oldest.covers
+  }
+
+  /// One other voter holds durably all that the oldest write covers. *Precondition*:
+  /// `oldestUnheld` is not `nil`.
+  mutating func held(at now: Instant) { underWay[0].heldAt = now }
 
   /// The oldest write under way, if another voter holds durably all that it covers; `nil`: none is
   /// faster than this disk.

@@ -18,15 +18,24 @@ extension RaftCore {
     concludeChange(committedSince: previous, &output)
   }
 
-  /// Up to where another voter is known to hold this log durably; zero: nobody is, or those who are
-  /// heard could not go on without this leader.
-  var heldElsewhere: LogIndex {
-    guard case .leader(let leader) = role, !durability.isIdle else { return .zero }
-    let others = leader.followers.filter { quorum.contains($0.member) && isHeard($0) }
-    guard quorum.isReached(where: { voter in others.contains { $0.member == voter } }) else {
-      return .zero
+  /// Notes who else holds what this leader's disk is still writing down.
+  mutating func watchOldestWrite() {
+    guard isLeader else { return }
+    durability.passed(by: commitIndex, at: now)
+    if let end = durability.oldestUnheld, isHeldElsewhere(end) { durability.held(at: now) }
+  }
+
+  /// Whether another voter is known to hold the log durably up to there, and those who are heard
+  /// could go on without this leader.
+  private func isHeldElsewhere(_ index: LogIndex) -> Bool {
+    let leader = leading
+    let holds = leader.followers.contains { follower in
+      follower.match >= index && quorum.contains(follower.member) && isHeard(follower)
     }
-    return others.map(\.match).max() ?? .zero
+    return holds
+      && quorum.isReached { voter in
+        leader.position(of: voter).map { isHeard(leader.followers[$0]) } ?? false
+      }
   }
 
   mutating func commit(upTo index: LogIndex, _ output: inout Output) {

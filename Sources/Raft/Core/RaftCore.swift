@@ -225,7 +225,7 @@ public struct RaftCore: Hashable, Sendable {
     deliver(&output)
     log.shrinkWindow(limitBytes: settings.windowLimitBytes, durable: durability.index)
     sealWrite(&output)
-    if isLeader { durability.passed(by: commitIndex, held: heldElsewhere, at: now) }
+    watchOldestWrite()
     output.wakeAt = wakeAt
   }
 }
