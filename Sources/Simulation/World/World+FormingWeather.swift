@@ -52,7 +52,8 @@ extension World {
 
   /// The disk of a founder is lost, formed or not; it comes back with its first flags.
   private func lose(_ member: SimulatedMember) {
-    guard !member.isBroken, member.boot.number > 0 else { return }
+    // Who has another place by now was started anew by an operator, and is no founder any more.
+    guard !member.isBroken, member.isInitial, member.boot.number > 0 else { return }
     crash(member, power: true)
     wipe(member)
     // Until it has formed it may be a lost member of a store that has.
