@@ -1,4 +1,3 @@
-import Base
 package import Host
 import EtcdAPI
 import Member

@@ -3,7 +3,6 @@ import NIOCore
 import Raft
 import Replica
 import Services
-import Storage
 
 /// What the handlers of one client loop know: the member, the bounds of requests, and their loop.
 struct ClientContext {

@@ -9,8 +9,10 @@ package import Storage
 
 /// The thread that reads from the state file: what client loops cannot answer from memory.
 package struct RowReaderThread: LaneHost {
+  private static let cacheBytes = 4 << 20
+
   private var reader: any StateReader
-  private var cache = RowCache(limitBytes: 4 << 20)
+  private var cache = RowCache(limitBytes: Self.cacheBytes)
   private let published: PublishedState
   private let exitLatch: ExitLatch
   private let inboxes: MemberInboxes
@@ -52,7 +54,7 @@ package struct RowReaderThread: LaneHost {
       reader.close()
       reader = new.value
       // Row numbers of a snapshot mean the same rows, but what was compacted may be gone.
-      cache = RowCache(limitBytes: 4 << 20)
+      cache = RowCache(limitBytes: Self.cacheBytes)
       inboxes.log.post(.removeGenerations(before: reader.generation))
     }
   }

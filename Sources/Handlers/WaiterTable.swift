@@ -3,7 +3,6 @@ import Host
 import KeyValue
 import Member
 import RPC
-import Raft
 import Replica
 import Services
 

@@ -1,3 +1,4 @@
+import Base
 import Foundation
 package import Storage
 import Synchronization
@@ -52,7 +53,7 @@ extension ServerExit {
       self = .unwritableDirectory(directory: path, reason: reason)
     case .otherCluster(let directory, let found, let expected):
       self = .anotherCluster(
-        directory: directory, found: String(found, radix: 16), expected: String(expected, radix: 16)
+        directory: directory, found: hexadecimal(found), expected: hexadecimal(expected)
       )
     case .otherMember(let directory, _, let name, _):
       self = .wrongInitialCluster(

@@ -1,5 +1,5 @@
 package import Base
-package import KeyValue
+import KeyValue
 package import Member
 import Raft
 package import Storage
@@ -57,18 +57,12 @@ package struct Flusher: LaneHost {
     return output.wakeAt
   }
 
-  /// A generation that was opened, and everything that its users need.
-  package struct Adopted: Sendable {
-    package var store: UnsafeTransfer<Store>
-    package var readers: StateReaders
-  }
-
   /// Builds the store from every row and opens the readers.
   static func load(
     _ state: any StateStore, settings: StoreSettings = StoreSettings()
-  ) throws(StorageError) -> Adopted {
-    Adopted(
-      store: UnsafeTransfer(try state.load(settings: settings)),
+  ) throws(StorageError) -> AdoptedState<StateReaders> {
+    AdoptedState(
+      store: try state.load(settings: settings),
       readers: StateReaders(
         applier: UnsafeTransfer(try state.openReader()),
         reads: UnsafeTransfer(try state.openReader()),
@@ -119,7 +113,6 @@ struct FlushHost: FlushPorts {
   mutating func adopt(_ new: any StateStore) throws -> AdoptedState<StateReaders> {
     try state.close()
     state = new
-    let adopted = try Flusher.load(new)
-    return AdoptedState(store: adopted.store.value, readers: adopted.readers)
+    return try Flusher.load(new)
   }
 }

@@ -2,7 +2,6 @@ package import Base
 import Dispatch
 import Foundation
 import Member
-import Raft
 
 /// What lives on a thread of its own and works through its inbox, batch after batch.
 package protocol LaneHost: SendableMetatype {

@@ -2,6 +2,7 @@ import FaultyStorage
 import Base
 import Foundation
 import KeyValue
+import Member
 import Raft
 package import Replica
 import Storage
@@ -40,7 +41,7 @@ extension MemberThreads.Opened {
       return .success(
         MemberThreads.Opened(
           store: UnsafeTransfer(directory), state: UnsafeTransfer(state),
-          adopted: adopted, identity: directory.identity, recovered: recovered,
+          adopted: UnsafeTransfer(adopted), identity: directory.identity, recovered: recovered,
           mark: mark, poisoned: poisoned, disk: disk, powerLoss: powerLoss))
     } catch {
       return .failure(ServerExit(error))
@@ -63,7 +64,7 @@ extension MemberThreads.Opened {
   /// Reads the state while the log is checked beside it: a start takes as long as the longer.
   private static func load(
     _ directory: DataDirectory
-  ) throws(StorageError) -> (any StateStore, Flusher.Adopted) {
+  ) throws(StorageError) -> (any StateStore, AdoptedState<StateReaders>) {
     let proof = BackgroundThread("prove") {
       [directory = UnsafeTransfer(directory)] () throws(StorageError) in
       try directory.value.prove()
@@ -83,9 +84,9 @@ extension MemberThreads.Opened {
 
   /// Lets go of everything again, because the member does not start after all.
   package func close() {
-    adopted.readers.applier.value.close()
-    adopted.readers.reads.value.close()
-    adopted.readers.scrub.value.close()
+    adopted.value.readers.applier.value.close()
+    adopted.value.readers.reads.value.close()
+    adopted.value.readers.scrub.value.close()
     try? state.value.close()
     try? (store.value as? DataDirectory)?.close()
   }

@@ -1,5 +1,5 @@
 import Base
-import Member
+package import Member
 package import Raft
 import Replica
 package import FaultyStorage
@@ -11,7 +11,7 @@ package struct MemberThreads: Sendable {
   package struct Opened: Sendable {
     package var store: UnsafeTransfer<any MemberStore>
     package var state: UnsafeTransfer<any StateStore>
-    package var adopted: Flusher.Adopted
+    package var adopted: UnsafeTransfer<AdoptedState<StateReaders>>
     package var identity: Identity
     package var recovered: Recovered?
     /// Where the applier tells which entry it takes up.
@@ -34,7 +34,7 @@ package struct MemberThreads: Sendable {
     _ member: MemberContext
   ) {
     let (inboxes, exitLatch) = (member.inboxes, member.exitLatch)
-    let readers = opened.adopted.readers
+    let readers = opened.adopted.value.readers
     let store = opened.store.value
     let log = LogThread(
       files: LogFiles(
@@ -42,8 +42,7 @@ package struct MemberThreads: Sendable {
         published: member.published, metrics: member.metrics, exitLatch: exitLatch),
       inboxes)
     let apply = Applier(
-      me: opened.identity.member, boot: boot,
-      start: AdoptedState(store: opened.adopted.store.value, readers: readers), member,
+      me: opened.identity.member, boot: boot, start: opened.adopted.value, member,
       mark: opened.mark)
     let scrub = ScrubThread(
       reader: readers.scrub, pace: settings.scrub, exitLatch: exitLatch, inboxes)

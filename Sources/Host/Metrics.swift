@@ -38,8 +38,7 @@ package final class DurationHistogram: Sendable {
 
   /// *Precondition*: a duration is not negative.
   package func record(_ duration: Duration) {
-    let (seconds, attoseconds) = duration.components
-    let nanoseconds = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+    let nanoseconds = duration.nanoseconds
     precondition(nanoseconds >= 0, "something took \(nanoseconds) ns")
     let bucket = Self.bounds.firstIndex { nanoseconds <= $0 } ?? Self.bounds.count
     counts.withLock {

@@ -31,8 +31,8 @@ extension Place {
         logger.info(
           "joins the cluster",
           metadata: [
-            "member": "\(String(place.member.number, radix: 16))",
-            "cluster": "\(String(place.cluster.number, radix: 16))",
+            "member": "\(hexadecimal(place.member.number))",
+            "cluster": "\(hexadecimal(place.cluster.number))",
           ])
         return place
       case .founds: return nil
@@ -86,7 +86,7 @@ private struct Search {
       }
       guard isDenied() else { return .goesOn }
       throw .wiped(
-        name: settings.name, member: String(member.number, radix: 16),
+        name: settings.name, member: hexadecimal(member.number),
         peerURL: own.peerURLs.first ?? "")
     }
     // Told to join, it waits for who is to let it in; else the others may be as new as it is.

@@ -1,7 +1,5 @@
-import Base
 package import KeyValue
 package import Member
-import Raft
 package import Replica
 import Synchronization
 

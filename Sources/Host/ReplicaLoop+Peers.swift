@@ -1,3 +1,4 @@
+import Base
 import KeyValue
 import Storage
 import Logging
@@ -79,7 +80,7 @@ extension ReplicaLoop: TransportOwner {
     case .wiped:
       exitLatch.seal(
         .wiped(
-          name: settings.name, member: String(identity.member.number, radix: 16),
+          name: settings.name, member: hexadecimal(identity.member.number),
           peerURL: settings.initialCluster.member(named: settings.name)?.peerURLs.first ?? ""))
     case .removed: step(.dismissed)
     case .otherFlags:
@@ -199,6 +200,6 @@ extension ReplicaLoop: TransportOwner {
     let known = replica?.configuration.members.first { $0.id == member }?.name
     let initial = settings.initialCluster.members.first { $0.id == member }?.name
     let name = known ?? initial ?? ""
-    return name.isEmpty ? String(member.number, radix: 16) : name
+    return name.isEmpty ? hexadecimal(member.number) : name
   }
 }

@@ -1,3 +1,4 @@
+import Base
 import Member
 import Raft
 import Replica
@@ -88,7 +89,7 @@ extension ReplicaLoop {
 extension MemberReport {
   /// 16 lower-case hexadecimal digits, as the lab's pages name members.
   package static func hexadecimal(_ number: UInt64) -> String {
-    let digits = String(number, radix: 16)
+    let digits = Base.hexadecimal(number)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 }

@@ -1,7 +1,6 @@
 import Base
 import KeyValue
 import Member
-import Raft
 import Storage
 
 /// The thread of the scrub lane: it reads the table for changes behind the member's back.

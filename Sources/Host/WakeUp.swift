@@ -1,7 +1,6 @@
 package import Base
 package import Dispatch
 package import NIOCore
-import Raft
 
 /// How the consumer of an inbox learns that something waits.
 package enum WakeUp: Sendable {

@@ -1,6 +1,5 @@
 import Base
 import KeyValue
-import Raft
 import Replica
 
 /// What goes to the table, and what is removed from it.

@@ -1,6 +1,5 @@
 public import Base
 public import KeyValue
-import Raft
 
 /// What the scrub lane is told.
 public enum ScrubLetter<Reader>: Sendable {

@@ -1,6 +1,5 @@
 import Base
 import KeyValue
-import Raft
 
 /// Which streams are open, and when one is ended.
 extension WatchLane {

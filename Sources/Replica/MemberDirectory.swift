@@ -1,4 +1,3 @@
-import Base
 public import Raft
 
 /// The members as clients know them: names and addresses for answers and for advice.

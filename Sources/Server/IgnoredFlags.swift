@@ -1,4 +1,3 @@
-import Handlers
 import Host
 /// Flags of etcd that have no meaning here: accepted, so that a unit file written for etcd starts,
 /// and each named in one line.

@@ -1,3 +1,4 @@
+import Member
 import Base
 import FaultyStorage
 import Handlers
@@ -156,7 +157,7 @@ public final class MemberProcess: Sendable {
     }
     let start = ReplicaLoop.Start(
       identity: identity, boot: boot, recovered: opened.recovered,
-      leases: opened.adopted.store.value.leaseImage, upkeep: opened.adopted.store.value.facts,
+      leases: opened.adopted.value.store.leaseImage, upkeep: opened.adopted.value.store.facts,
       poisoned: opened.poisoned, startedAt: startedAt)
     let host = settings.host
     let threads = MemberThreads(
@@ -165,7 +166,7 @@ public final class MemberProcess: Sendable {
         "backup", inboxes.backup,
         BackupThread(directory: settings.dataDirectory, member, backups)),
       reading: LaneThread(
-        "read", inboxes.reads, RowReaderThread(reader: opened.adopted.readers.reads, member)),
+        "read", inboxes.reads, RowReaderThread(reader: opened.adopted.value.readers.reads, member)),
       member)
     let home = try? await replicaLoop.submit {
       let home = ReplicaLoop(start, settings: host, on: replicaWakeUp, member, logger)
@@ -189,8 +190,8 @@ public final class MemberProcess: Sendable {
     logger.info(
       "member \(settings.name)",
       metadata: [
-        "member": "\(String(identity.member.number, radix: 16))",
-        "cluster": "\(String(identity.cluster, radix: 16))",
+        "member": "\(hexadecimal(identity.member.number))",
+        "cluster": "\(hexadecimal(identity.cluster))",
         "data-dir": "\(settings.dataDirectory)",
         "start": isNew ? "forming" : "recovered",
       ])
@@ -331,7 +332,7 @@ extension MemberThreads.Opened {
   /// Shows the state as it was found.
   fileprivate var published: PublishedState {
     PublishedState(
-      readView: adopted.store.value.readView,
+      readView: adopted.value.store.readView,
       view: PublishedState.View(
         cluster: identity.cluster, member: identity.member.number,
         raftTerm: recovered?.hardState.currentTerm.number ?? 0,

@@ -1,3 +1,4 @@
+import Base
 import Handlers
 import Host
 import KeyValue
@@ -73,8 +74,8 @@ public struct SnapshotFile {
         revisions: revisions)
       try restoration.make(at: settings.dataDirectory, of: backup)
       return Restored(
-        directory: settings.dataDirectory, member: String(own.id.number, radix: 16),
-        cluster: String(settings.initialCluster.clusterID.number, radix: 16),
+        directory: settings.dataDirectory, member: hexadecimal(own.id.number),
+        cluster: hexadecimal(settings.initialCluster.clusterID.number),
         revision: restoration.meta.revision)
     }
   }

@@ -1,3 +1,4 @@
+import Base
 import Raft
 import Replica
 import Storage
@@ -42,7 +43,7 @@ public struct StoreRecovery {
   }
 
   /// What has to be typed before anything is written.
-  public var confirmation: String { String(survivors[0].cluster, radix: 16) }
+  public var confirmation: String { hexadecimal(survivors[0].cluster) }
 
   /// What is there, what is kept, and what may be lost: one line each.
   public var text: [String] {
@@ -89,7 +90,7 @@ public struct StoreRecovery {
 
   private func names(_ members: [(name: String, id: MemberID)]) -> String {
     let texts = members.map { member in
-      let id = String(member.id.number, radix: 16)
+      let id = hexadecimal(member.id.number)
       return member.name.isEmpty ? id : "\(member.name) (\(id))"
     }
     return texts.joined(separator: ", ")

@@ -1,3 +1,4 @@
+import Base
 import Raft
 import Replica
 
@@ -10,6 +11,3 @@ extension MemberDirectory {
 
   func clientURLs(of id: MemberID) -> [String] { entry(id)?.clientURLs ?? [] }
 }
-
-/// As etcd prints ids: lower-case hexadecimal digits.
-func hexadecimal(_ number: UInt64) -> String { String(number, radix: 16) }

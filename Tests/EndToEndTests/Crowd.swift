@@ -1,3 +1,4 @@
+import Base
 import QuorateClient
 import EtcdAPI
 import Foundation
@@ -173,8 +174,5 @@ final class Crowd: Sendable {
   }
 
   /// Nanoseconds since the crowd began.
-  private var now: Int64 {
-    let (seconds, attoseconds) = (ContinuousClock.now - began).components
-    return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
-  }
+  private var now: Int64 { (ContinuousClock.now - began).nanoseconds }
 }

@@ -10,28 +10,16 @@ extension EndToEnd {
     private func leftBehind() async throws -> (RealMembers, Hosts, leader: Int, follower: Int) {
       let hosts = try Hosts(3)
       let members = try RealMembers(3, on: hosts)
-      for number in 1...3 { try members.start(number, RealMembers.labFlags) }
-      try eventually("a leader, and every member knows it", within: 30) { members.isSettled }
-      let leader = try #require(members.leader)
-      let follower = leader == 1 ? 2 : 1
-      members.stop(follower, with: SIGKILL)
-      try await members.write(megabytes: 10, at: (1...3).filter { $0 != follower })
+      let (leader, follower) = try members.startAll()
+      try await members.leaveBehind(follower)
       return (members, hosts, leader, follower)
-    }
-
-    private func awaitSnapshot(_ members: RealMembers, to follower: Int) throws {
-      try eventually("a snapshot is under way to n\(follower)", within: 20) {
-        try members.log(follower).contains("receives a snapshot")
-      }
     }
 
     @Test func `the source of a snapshot is gone, and another one brings the follower up`()
       async throws
     {
       let (members, hosts, leader, follower) = try await leftBehind()
-      try hosts.slow(follower)
-      try members.start(follower, RealMembers.labFlags)
-      try awaitSnapshot(members, to: follower)
+      try members.bringUp(follower)
       try hosts.delete(leader)
       members.stop(leader, with: SIGKILL)
       let goneAt = ContinuousClock.now

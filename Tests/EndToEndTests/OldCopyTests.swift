@@ -7,10 +7,7 @@ extension EndToEnd {
   @Suite struct `A directory put back from an older copy` {
     @Test func `ends its member with a word about it, and the others go on`() async throws {
       let members = try RealMembers(3)
-      for number in 1...3 { try members.start(number, RealMembers.labFlags) }
-      try eventually("a leader, and every member knows it", within: 30) { members.isSettled }
-      let leader = try #require(members.leader)
-      let follower = leader == 1 ? 2 : 1
+      let (leader, follower) = try members.startAll()
       members.stop(follower)
       let copy = members.directory + "/copy"
       try FileManager.default.copyItem(atPath: members.dataDirectory(follower), toPath: copy)

@@ -58,11 +58,9 @@ extension MemberContext {
       let store = MemoryStore(
         identity: Identity(cluster: 1, member: me, name: "n7", incarnation: Incarnation(1)))
       let start = try Flusher.load(try store.openState())
-      member = .test(start.store.value.readView, loops: 2)
+      member = .test(start.store.readView, loops: 2)
       applier = Applier(
-        me: me, boot: boot,
-        start: AdoptedState(store: start.store.value, readers: start.readers), member,
-        mark: nil)
+        me: me, boot: boot, start: start, member, mark: nil)
     }
 
     /// Turn after turn until nothing is due; `look` after each.
@@ -170,7 +168,7 @@ extension MemberContext {
     let base = LogBase(last: .zero, configuration: Configuration(members: [voter]))
     try store.log.form(Formation(base: base, founding: .unknown))
     let member = MemberContext.test(
-      try Flusher.load(try store.openState()).store.value.readView)
+      try Flusher.load(try store.openState()).store.readView)
     let files = LogFiles(
       store: store, directory: StateFiles(directory: "/nowhere"), published: member.published,
       metrics: member.metrics, exitLatch: member.exitLatch)
@@ -204,7 +202,7 @@ extension MemberContext {
         drawIncarnation: { Incarnation(1) })
       try directory.log.form(Formation(base: Self.base(.zero), founding: .unknown))
       let state = try directory.openState()
-      member = .test(try Flusher.load(state).store.value.readView)
+      member = .test(try Flusher.load(state).store.readView)
       log = LogThread(
         files: LogFiles(
           store: directory, directory: StateFiles(directory: path), published: member.published,

@@ -38,7 +38,7 @@ public struct Explorer {
   private var movesTried = 0
 
   /// `willStep` gets, before any core takes a step for the first time, the trail that leads there:
-  /// a broken invariant inside the core traps and ends the process (`Trail`).
+  /// a broken invariant inside the core traps and ends the process.
   public init(_ scope: Scope, willStep: ((String) -> Void)? = nil) {
     self.scope = scope
     self.willStep = willStep

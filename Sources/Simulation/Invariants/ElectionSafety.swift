@@ -1,3 +1,4 @@
+import Base
 import Raft
 
 /// Election Safety: at most one leader is elected in a given term (Raft Figure 3, §5.2).
@@ -14,4 +15,4 @@ struct ElectionSafety {
 }
 
 /// As ids are printed everywhere.
-func name(_ id: MemberID) -> String { String(id.number, radix: 16) }
+func name(_ id: MemberID) -> String { hexadecimal(id.number) }

@@ -30,7 +30,8 @@ extension World {
     let member = members[backupDice.index(below: members.count)]
     guard member.isRunning, !member.isPaused, !member.hasFailed, !isFenced(member) else { return }
     member.lastBackup += 1
-    let habit = BackupReader.Habit.allCases[backupDice.index(below: 4)]
+    let habits = BackupReader.Habit.allCases
+    let habit = habits[backupDice.index(below: habits.count)]
     member.backupReaders[member.lastBackup] = BackupReader(habit: habit)
     post(.ask(member.lastBackup), member)
     pauseReader(member.lastBackup, member)

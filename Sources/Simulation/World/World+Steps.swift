@@ -163,7 +163,7 @@ extension World {
   }
 
   func text(_ id: MemberID) -> String {
-    positionOf[id].map { members[$0].name } ?? String(id.number, radix: 16)
+    positionOf[id].map { members[$0].name } ?? name(id)
   }
 
   func text(_ configuration: Configuration) -> String {

@@ -1,3 +1,5 @@
+import Base
+
 /// One lasting fault of one member, in one situation.
 struct LastingCell: Hashable, Sendable, CustomStringConvertible {
   enum Fault: String, CaseIterable, Sendable {
@@ -79,8 +81,7 @@ struct LastingResult: Sendable {
   }
 
   static func milliseconds(_ duration: Duration) -> String {
-    let (seconds, attoseconds) = duration.components
-    return "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000)"
+    "\(duration.nanoseconds / 1_000_000)"
   }
 
   /// Median and worst of the first writes, in one line.

@@ -37,15 +37,12 @@ final class LastingStage {
 
   /// Plays the cell.
   func play() async throws -> LastingResult {
-    for number in 1...cell.members { try start(number) }
-    try eventually("a leader, and every member knows it", within: 30) { members.isSettled }
-    guard let leader = members.leader else { throw TooLate(description: "nobody leads") }
-    let other = leader == 1 ? 2 : 1
+    let (leader, other) = try members.startAll()
     let faulty = cell.role == .leader ? leader : other
     var result = LastingResult(
       cell: cell, longestGap: .zero, longestClaim: .zero, caughtUp: .zero, acknowledged: 0,
       complaints: [])
-    if cell.hasSnapshot { try await leaveBehind(other) }
+    if cell.hasSnapshot { try await members.leaveBehind(other) }
     let sound = (1...cell.members).filter { number in
       number != faulty && !(cell.hasSnapshot && number == other)
     }
@@ -53,7 +50,7 @@ final class LastingStage {
       try await eventuallyAsking("writes at members \(sound)", within: 20) {
         sound.allSatisfy { probes.firstWrite(at: [$0], sentAfter: .now - .seconds(5)) != nil }
       }
-      if cell.hasSnapshot { try bringUp(other) }
+      if cell.hasSnapshot { try members.bringUp(other) }
       let struckAt = Instant.now
       try strike(faulty)
       if cell.hasSnapshot, other != faulty { try hosts?.quicken(other) }
@@ -72,25 +69,6 @@ final class LastingStage {
     try await compare(&result)
     result.caughtUp = .now - mendedAt
     return result
-  }
-
-  private func start(_ number: Int) throws { try members.start(number, RealMembers.labFlags) }
-
-  // MARK: A snapshot under way
-
-  /// Ends the follower, and lets the others compact what it would have needed.
-  private func leaveBehind(_ follower: Int) async throws {
-    members.stop(follower, with: 9)
-    try await members.write(megabytes: 10, at: (1...cell.members).filter { $0 != follower })
-  }
-
-  /// Starts the follower on a slow line, and waits until a snapshot is under way to it.
-  private func bringUp(_ follower: Int) throws {
-    try hosts?.slow(follower)
-    try start(follower)
-    try eventually("a snapshot is under way to n\(follower)", within: 20) {
-      try members.log(follower).contains("receives a snapshot")
-    }
   }
 
   // MARK: The fault

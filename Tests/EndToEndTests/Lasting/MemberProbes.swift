@@ -135,9 +135,7 @@ final class MemberProbes: Sendable {
         guard state.isJudging else { return }
         for member in endpoints.indices {
           state.ledgers[member].hear(.health, pages[2 * member]?.status == 200, begun)
-          let page = pages[2 * member + 1].flatMap {
-            try? JSONDecoder().decode(MemberPage.self, from: $0.body)
-          }
+          let page = pages[2 * member + 1]?.memberPage
           state.ledgers[member].hear(.status, page?.serves.write.served == true, begun)
         }
       }

@@ -16,10 +16,35 @@ extension RealMembers {
   /// In order; `nil`: no answer.
   func pages() -> [MemberPage?] {
     let requests = (1...ports.count).map { request($0, "/lab/status") }
-    return PageClient.fetch(requests, withinMilliseconds: 500).map { page in
-      page.flatMap { try? JSONDecoder().decode(MemberPage.self, from: $0.body) }
+    return PageClient.fetch(requests, withinMilliseconds: 500).map { $0?.memberPage }
+  }
+
+  /// Starts all. Returns the leader, once every member knows it, and a follower.
+  func startAll() throws -> (leader: Int, follower: Int) {
+    for number in 1...ports.count { try start(number, Self.labFlags) }
+    try eventually("a leader, and every member knows it", within: 30) { isSettled }
+    guard let leader else { throw TooLate(description: "nobody leads") }
+    return (leader, leader == 1 ? 2 : 1)
+  }
+
+  // MARK: A snapshot under way
+
+  /// Ends the follower, and lets the others compact what it would have needed.
+  func leaveBehind(_ follower: Int) async throws {
+    stop(follower, with: SIGKILL)
+    try await write(megabytes: 10, at: (1...ports.count).filter { $0 != follower })
+  }
+
+  /// Starts the follower on a slow line, and waits until a snapshot is under way to it.
+  func bringUp(_ follower: Int) throws {
+    try hosts?.slow(follower)
+    try start(follower, Self.labFlags)
+    try eventually("a snapshot is under way to n\(follower)", within: 20) {
+      try log(follower).contains("receives a snapshot")
     }
   }
+
+  // MARK: Pages
 
   /// Every member knows a leader, and hears all.
   var isSettled: Bool {
@@ -52,4 +77,9 @@ extension RealMembers {
     for number in 1...megabytes * 20 { try await client.put("large/\(number)", value) }
     await client.close()
   }
+}
+
+extension PageClient.Page {
+  /// `nil`: it is no status of a member.
+  var memberPage: MemberPage? { try? JSONDecoder().decode(MemberPage.self, from: body) }
 }
